@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ktls/handshake.h"
+
+#include "ktls/record.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <openssl/err.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct secret {
+	uint8_t bytes[KTLS_MAX_SECRET_LEN];
+	size_t len;
+};
+
+struct ktls_handshake {
+	SSL *ssl;
+	enum ktls_handshake_state state;
+	size_t have;   /* bytes of the record that is being read */
+	size_t walked; /* bytes of the unsent output that count_output() has seen */
+	/* Facts about records that OpenSSL does not tell, counted from the bytes themselves. */
+	unsigned tx_last_call; /* protected records of the step that ended the handshake */
+	unsigned tx_after_ccs; /* records sent behind our ChangeCipherSpec */
+	unsigned rx_after_ccs; /* records received behind the client's */
+	int ccs_sent, ccs_received;
+	uint64_t tx_explicit_nonce;                 /* of the last record sent behind our ChangeCipherSpec */
+	struct secret client_secret, server_secret; /* TLS 1.3 application traffic */
+	char error[192];
+	uint8_t record[KTLS_HEADER_LEN + SSL3_RT_MAX_ENCRYPTED_LENGTH];
+};
+
+static void fail(struct ktls_handshake *h, const char *phrase)
+{
+	h->state = KTLS_HANDSHAKE_FAILED;
+	snprintf(h->error, sizeof(h->error), "%s", phrase);
+}
+
+/* OpenSSL's one way to hand out TLS 1.3 secrets: "LABEL client_random secret" in hexadecimal. */
+static void keep_secret(const SSL *ssl, const char *line)
+{
+	struct ktls_handshake *h = SSL_get_app_data(ssl);
+	struct secret *secret;
+	const char *hex = strrchr(line, ' ');
+
+	if (!h || !hex)
+		return;
+	if (!strncmp(line, "CLIENT_TRAFFIC_SECRET_0 ", 24))
+		secret = &h->client_secret;
+	else if (!strncmp(line, "SERVER_TRAFFIC_SECRET_0 ", 24))
+		secret = &h->server_secret;
+	else
+		return;
+	if (OPENSSL_hexstr2buf_ex(secret->bytes, sizeof(secret->bytes), &secret->len, hex + 1, '\0') != 1)
+		secret->len = 0;
+}
+
+static int take_any_certificate(int ok, X509_STORE_CTX *store)
+{
+	(void)ok;
+	(void)store;
+	return 1;
+}
+
+int ktls_context_prepare(SSL_CTX *ctx, enum ktls_verify verify)
+{
+	static const unsigned char session_context[] = "ser-ktls";
+
+	SSL_CTX_set_keylog_callback(ctx, keep_secret);
+	SSL_CTX_set_options(
+		ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	/* Without it OpenSSL refuses to resume where client certificates are asked for. */
+	if (SSL_CTX_set_session_id_context(ctx, session_context, sizeof(session_context) - 1) != 1)
+		return -ENOMEM;
+	switch (verify) {
+	case KTLS_VERIFY_NONE:
+		SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
+		break;
+	case KTLS_VERIFY_REQUEST:
+		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, take_any_certificate);
+		break;
+	case KTLS_VERIFY_OPTIONAL:
+		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+		break;
+	case KTLS_VERIFY_REQUIRE:
+		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+		break;
+	}
+	return 0;
+}
+
+struct ktls_handshake *ktls_handshake_new(SSL_CTX *ctx)
+{
+	struct ktls_handshake *h = calloc(1, sizeof(*h));
+	BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
+
+	if (h)
+		h->ssl = SSL_new(ctx);
+	if (!h || !h->ssl || !in || !out) {
+		BIO_free(in);
+		BIO_free(out);
+		ktls_handshake_free(h);
+		return NULL;
+	}
+	BIO_set_mem_eof_return(in, -1);
+	SSL_set_bio(h->ssl, in, out);
+	SSL_set_app_data(h->ssl, (char *)h);
+	SSL_set_accept_state(h->ssl);
+	return h;
+}
+
+void ktls_handshake_free(struct ktls_handshake *h)
+{
+	if (!h)
+		return;
+	SSL_free(h->ssl);
+	OPENSSL_cleanse(h, sizeof(*h));
+	free(h);
+}
+
+size_t ktls_handshake_want(const struct ktls_handshake *h)
+{
+	if (h->state != KTLS_HANDSHAKE_RUNNING)
+		return 0;
+	if (h->have < KTLS_HEADER_LEN)
+		return KTLS_HEADER_LEN - h->have;
+	return KTLS_HEADER_LEN + ((size_t)h->record[3] << 8 | h->record[4]) - h->have;
+}
+
+static void describe_failure(struct ktls_handshake *h)
+{
+	unsigned long e = ERR_peek_last_error();
+	long verify = SSL_get_verify_result(h->ssl);
+	const char *reason = e ? ERR_reason_error_string(e) : NULL;
+
+	h->state = KTLS_HANDSHAKE_FAILED;
+	if (ERR_GET_LIB(e) == ERR_LIB_SSL && ERR_GET_REASON(e) == SSL_R_CERTIFICATE_VERIFY_FAILED)
+		snprintf(h->error, sizeof(h->error), "the client's certificate was refused: %s",
+			X509_verify_cert_error_string(verify));
+	else if (!reason && SSL_get_shutdown(h->ssl) & SSL_RECEIVED_SHUTDOWN)
+		fail(h, "the client closed the connection during the handshake");
+	else
+		fail(h, reason ? reason : "OpenSSL gives no reason");
+}
+
+/* Walks over the records that the last step appended to the output. */
+static void count_output(struct ktls_handshake *h)
+{
+	char *data;
+	size_t len = (size_t)BIO_get_mem_data(SSL_get_wbio(h->ssl), &data);
+	const uint8_t *p = (const uint8_t *)data;
+
+	h->tx_last_call = 0;
+	while (h->walked + KTLS_HEADER_LEN <= len) {
+		const uint8_t *r = p + h->walked;
+		size_t body = (size_t)r[3] << 8 | r[4];
+
+		if (r[0] == KTLS_CHANGE_CIPHER_SPEC) {
+			h->ccs_sent = 1;
+		} else {
+			h->tx_after_ccs += h->ccs_sent;
+			h->tx_last_call += r[0] == KTLS_APPLICATION_DATA;
+			if (h->ccs_sent && body >= KTLS_EXPLICIT_LEN)
+				h->tx_explicit_nonce = ktls_get_be64(r + KTLS_HEADER_LEN);
+		}
+		h->walked += KTLS_HEADER_LEN + body;
+	}
+}
+
+static void step(struct ktls_handshake *h)
+{
+	int rc;
+
+	if (BIO_write(SSL_get_rbio(h->ssl), h->record, (int)h->have) != (int)h->have) {
+		fail(h, "out of memory");
+		return;
+	}
+	if (h->record[0] == KTLS_CHANGE_CIPHER_SPEC)
+		h->ccs_received = 1;
+	else
+		h->rx_after_ccs += h->ccs_received;
+	h->have = 0;
+	ERR_clear_error();
+	rc = SSL_do_handshake(h->ssl);
+	count_output(h);
+	if (rc == 1)
+		h->state = KTLS_HANDSHAKE_DONE;
+	else if (SSL_get_error(h->ssl, rc) != SSL_ERROR_WANT_READ)
+		describe_failure(h);
+	ERR_clear_error();
+}
+
+static int is_text(const uint8_t *p, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (!isprint(p[i]) && !isspace(p[i]))
+			return 0;
+	return 1;
+}
+
+/* Tells strangers who speak something else apart before OpenSSL sees them: its words for them mislead. */
+static int check_header(struct ktls_handshake *h)
+{
+	const uint8_t *p = h->record;
+
+	if (p[0] < KTLS_CHANGE_CIPHER_SPEC || p[0] > KTLS_APPLICATION_DATA || p[1] != 3) {
+		fail(h, is_text(p, KTLS_HEADER_LEN) ? "the client speaks plain text, not TLS"
+						    : "the client does not speak TLS");
+		return -1;
+	}
+	if (KTLS_HEADER_LEN + ((size_t)p[3] << 8 | p[4]) > sizeof(h->record)) {
+		step(h); /* the header is enough for OpenSSL to refuse it and to say so in an alert */
+		fail(h, "the client sent a record longer than TLS allows");
+		return -1;
+	}
+	return 0;
+}
+
+enum ktls_handshake_state ktls_handshake_feed(struct ktls_handshake *h, const uint8_t *data, size_t len)
+{
+	if (len > ktls_handshake_want(h)) {
+		fail(h, "more bytes were fed than asked for");
+		return h->state;
+	}
+	memcpy(h->record + h->have, data, len);
+	h->have += len;
+	if (h->have < KTLS_HEADER_LEN || (h->have == KTLS_HEADER_LEN && check_header(h)))
+		return h->state;
+	if (!ktls_handshake_want(h))
+		step(h);
+	return h->state;
+}
+
+const uint8_t *ktls_handshake_output(const struct ktls_handshake *h, size_t *len)
+{
+	char *data;
+
+	*len = (size_t)BIO_get_mem_data(SSL_get_wbio(h->ssl), &data);
+	return (const uint8_t *)data;
+}
+
+void ktls_handshake_sent(struct ktls_handshake *h, size_t len)
+{
+	BIO *out = SSL_get_wbio(h->ssl);
+	char sink[4096];
+
+	h->walked -= len;
+	while (len) {
+		size_t part = len < sizeof(sink) ? len : sizeof(sink);
+
+		if (BIO_read(out, sink, (int)part) != (int)part)
+			break;
+		len -= part;
+	}
+}
+
+const char *ktls_handshake_error(const struct ktls_handshake *h)
+{
+	return h->error;
+}
+
+SSL *ktls_handshake_ssl(const struct ktls_handshake *h)
+{
+	return h->ssl;
+}
+
+static int keys_13(
+	const struct ktls_handshake *h, enum ktls_aead aead, const EVP_MD *md, struct ktls_session_keys *k)
+{
+	int rc;
+
+	if (!h->client_secret.len || !h->server_secret.len)
+		return -EIO;
+	rc = ktls_key_from_secret(&k->rx, aead, md, h->client_secret.bytes, h->client_secret.len);
+	if (!rc)
+		rc = ktls_key_from_secret(&k->tx, aead, md, h->server_secret.bytes, h->server_secret.len);
+	/* The step that takes the client's Finished sends nothing but session tickets, under this key. */
+	k->tx.seq = h->tx_last_call;
+	return rc;
+}
+
+static int keys_12(
+	const struct ktls_handshake *h, enum ktls_aead aead, const EVP_MD *md, struct ktls_session_keys *k)
+{
+	uint8_t secret[SSL_MAX_MASTER_KEY_LENGTH], client_random[32], server_random[32];
+	struct ktls_master m = {
+		.md = md, .secret = secret, .client_random = client_random, .server_random = server_random};
+	int rc = -EIO;
+
+	m.secret_len = SSL_SESSION_get_master_key(SSL_get0_session(h->ssl), secret, sizeof(secret));
+	if (SSL_get_client_random(h->ssl, client_random, 32) == 32 &&
+		SSL_get_server_random(h->ssl, server_random, 32) == 32 && m.secret_len)
+		rc = ktls_keys_from_master(&k->rx, &k->tx, aead, &m);
+	OPENSSL_cleanse(secret, sizeof(secret));
+	if (rc)
+		return rc;
+	k->rx.seq = h->rx_after_ccs;
+	k->tx.seq = h->tx_after_ccs;
+	/* OpenSSL began its explicit nonces anywhere; going on from the last one, none can come twice. */
+	if (ktls_key_has_explicit_nonce(&k->tx))
+		ktls_put_be64(k->tx.iv + 4, h->tx_explicit_nonce - (h->tx_after_ccs - 1));
+	return 0;
+}
+
+int ktls_handshake_keys(const struct ktls_handshake *h, struct ktls_session_keys *keys)
+{
+	const SSL_CIPHER *cipher = SSL_get_current_cipher(h->ssl);
+	enum ktls_aead aead;
+	const EVP_MD *md;
+	int rc;
+
+	memset(keys, 0, sizeof(*keys));
+	if (h->state != KTLS_HANDSHAKE_DONE || !cipher)
+		return -EINVAL;
+	rc = ktls_aead_of_cipher(cipher, &aead);
+	if (rc)
+		return rc;
+	md = SSL_CIPHER_get_handshake_digest(cipher);
+	if (!md)
+		return -EOPNOTSUPP;
+	rc = SSL_version(h->ssl) == TLS1_3_VERSION ? keys_13(h, aead, md, keys) : keys_12(h, aead, md, keys);
+	if (rc)
+		OPENSSL_cleanse(keys, sizeof(*keys));
+	return rc;
+}

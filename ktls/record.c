@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ktls/record.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <string.h>
+
+enum {
+	OPEN,
+	SEAL
+};
+
+/* Made once in each thread: fetching a cipher and allocating a context cost more than a small record. */
+static EVP_CIPHER_CTX *cipher_context(enum ktls_aead aead, int direction)
+{
+	static _Thread_local EVP_CIPHER_CTX *contexts[KTLS_AEADS][2];
+	EVP_CIPHER_CTX **slot = &contexts[aead][direction];
+	EVP_CIPHER *cipher;
+
+	if (*slot)
+		return *slot;
+	cipher = EVP_CIPHER_fetch(NULL, ktls_aead_info(aead)->evp_name, NULL);
+	*slot = cipher ? EVP_CIPHER_CTX_new() : NULL;
+	if (*slot && EVP_CipherInit_ex2(*slot, cipher, NULL, NULL, direction, NULL) != 1) {
+		EVP_CIPHER_CTX_free(*slot);
+		*slot = NULL;
+	}
+	EVP_CIPHER_free(cipher);
+	return *slot;
+}
+
+static void record_nonce(const struct ktls_key *k, const uint8_t *explicit_nonce, uint8_t *nonce)
+{
+	uint8_t seq[8];
+
+	memcpy(nonce, k->iv, KTLS_IV_LEN);
+	if (explicit_nonce) {
+		memcpy(nonce + 4, explicit_nonce, KTLS_EXPLICIT_LEN);
+		return;
+	}
+	ktls_put_be64(seq, k->seq);
+	for (int i = 0; i < 8; i++)
+		nonce[4 + i] ^= seq[i];
+}
+
+/* Additional data: TLS 1.3 takes the record's header (RFC 8446 5.2), TLS 1.2 a pseudo header (RFC
+ * 5246 6.2.3.3). */
+static size_t additional_data(const struct ktls_key *k, const uint8_t *header, size_t plain_len, uint8_t *aad)
+{
+	if (k->version == TLS1_3_VERSION) {
+		memcpy(aad, header, KTLS_HEADER_LEN);
+		return KTLS_HEADER_LEN;
+	}
+	ktls_put_be64(aad, k->seq);
+	memcpy(aad + 8, header, 3);
+	aad[11] = (uint8_t)(plain_len >> 8);
+	aad[12] = (uint8_t)plain_len;
+	return 13;
+}
+
+ssize_t ktls_record_length(const uint8_t *p)
+{
+	size_t len = (size_t)p[3] << 8 | p[4];
+
+	if (p[0] < KTLS_CHANGE_CIPHER_SPEC || p[0] > KTLS_APPLICATION_DATA || p[1] != 3)
+		return -EPROTO;
+	if (KTLS_HEADER_LEN + len > KTLS_MAX_RECORD)
+		return -EMSGSIZE;
+	return (ssize_t)(KTLS_HEADER_LEN + len);
+}
+
+ssize_t ktls_record_seal(
+	struct ktls_key *k, enum ktls_content_type type, const void *in, size_t len, uint8_t *out, size_t cap)
+{
+	int is_13 = k->version == TLS1_3_VERSION;
+	size_t explicit_len = ktls_key_has_explicit_nonce(k) ? KTLS_EXPLICIT_LEN : 0;
+	size_t body = explicit_len + len + (is_13 ? 1 : 0) + KTLS_TAG_LEN;
+	uint8_t *text = out + KTLS_HEADER_LEN + explicit_len;
+	uint8_t inner = (uint8_t)type;
+	uint8_t nonce[KTLS_IV_LEN], aad[13];
+	EVP_CIPHER_CTX *ctx;
+	int n, rest = 0, tail;
+
+	if (len > KTLS_MAX_PLAIN || KTLS_HEADER_LEN + body > cap)
+		return -EMSGSIZE;
+	if (k->seq == UINT64_MAX)
+		return -EOVERFLOW;
+	ctx = cipher_context(k->aead, SEAL);
+	if (!ctx)
+		return -ENOMEM;
+	out[0] = is_13 ? KTLS_APPLICATION_DATA : (uint8_t)type;
+	out[1] = 3;
+	out[2] = 3;
+	out[3] = (uint8_t)(body >> 8);
+	out[4] = (uint8_t)body;
+	if (explicit_len)
+		ktls_key_explicit_nonce(k, out + KTLS_HEADER_LEN);
+	record_nonce(k, explicit_len ? out + KTLS_HEADER_LEN : NULL, nonce);
+	if (EVP_EncryptInit_ex2(ctx, NULL, k->key, nonce, NULL) != 1 ||
+		EVP_EncryptUpdate(ctx, NULL, &n, aad, (int)additional_data(k, out, len, aad)) != 1 ||
+		EVP_EncryptUpdate(ctx, text, &n, in, (int)len) != 1 ||
+		(is_13 && EVP_EncryptUpdate(ctx, text + n, &rest, &inner, 1) != 1) ||
+		EVP_EncryptFinal_ex(ctx, text + n + rest, &tail) != 1 ||
+		EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, KTLS_TAG_LEN, text + n + rest + tail) != 1)
+		return -EIO;
+	k->seq++;
+	return (ssize_t)(KTLS_HEADER_LEN + body);
+}
+
+/* RFC 8446 5.4: behind the content stand its type and any number of zeros. */
+static int unpad(struct ktls_plain *plain)
+{
+	while (plain->len && !plain->data[plain->len - 1])
+		plain->len--;
+	if (!plain->len)
+		return -EPROTO;
+	plain->type = plain->data[--plain->len];
+	return 0;
+}
+
+int ktls_record_open(struct ktls_key *k, uint8_t *record, size_t len, struct ktls_plain *plain)
+{
+	int is_13 = k->version == TLS1_3_VERSION;
+	size_t explicit_len = ktls_key_has_explicit_nonce(k) ? KTLS_EXPLICIT_LEN : 0;
+	size_t overhead = KTLS_HEADER_LEN + explicit_len + KTLS_TAG_LEN;
+	uint8_t *text = record + KTLS_HEADER_LEN + explicit_len;
+	uint8_t nonce[KTLS_IV_LEN], aad[13];
+	size_t text_len;
+	EVP_CIPHER_CTX *ctx;
+	int n = 0, tail;
+
+	/* A TLS 1.3 record is opaque (RFC 8446 5.2); a record too short for its tag can only be a forgery. */
+	if (is_13 && record[0] != KTLS_APPLICATION_DATA)
+		return -EPROTO;
+	if (len < overhead)
+		return -EBADMSG;
+	text_len = len - overhead;
+	if (text_len > KTLS_MAX_PLAIN + (is_13 ? 1u : 0u))
+		return -EMSGSIZE;
+	if (k->seq == UINT64_MAX)
+		return -EOVERFLOW;
+	ctx = cipher_context(k->aead, OPEN);
+	if (!ctx)
+		return -ENOMEM;
+	record_nonce(k, explicit_len ? record + KTLS_HEADER_LEN : NULL, nonce);
+	if (EVP_DecryptInit_ex2(ctx, NULL, k->key, nonce, NULL) != 1 ||
+		EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, KTLS_TAG_LEN, text + text_len) != 1 ||
+		EVP_DecryptUpdate(ctx, NULL, &n, aad, (int)additional_data(k, record, text_len, aad)) != 1)
+		return -EIO;
+	if (EVP_DecryptUpdate(ctx, text, &n, text, (int)text_len) != 1 ||
+		EVP_DecryptFinal_ex(ctx, text + n, &tail) != 1)
+		return -EBADMSG;
+	k->seq++;
+	*plain = (struct ktls_plain){.type = record[0], .data = text, .len = text_len};
+	if (is_13 && unpad(plain))
+		return -EPROTO;
+	return plain->len > KTLS_MAX_PLAIN ? -EMSGSIZE : 0;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What several unit tests need: bytes, keys, certificates, contexts. Failures end the running test. */
+#ifndef UNIT_SUPPORT_H
+#define UNIT_SUPPORT_H
+
+/* cmocka.h wants these in front of it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "ktls/handshake.h"
+#include "ktls/record.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+/* Writes the bytes of a hexadecimal string, at most cap. Returns their number. */
+size_t unhex(const char *hex, uint8_t *out, size_t cap);
+
+/* Ends the test unless the len bytes at p are those of the hexadecimal string. */
+void assert_hex(const uint8_t *p, size_t len, const char *hex);
+
+/* Ends the test unless all len bytes at p are 0. */
+void assert_zero(const void *p, size_t len);
+
+/* Bytes that differ from offset to offset and from seed to seed, the same in every run. */
+void fill(uint8_t *p, size_t len, unsigned seed);
+
+/* The next number of a sequence that is the same in every run; *state may start anywhere. */
+uint32_t next_random(uint64_t *state);
+
+/* A key of made-up bytes; the same seed gives the same key. */
+struct ktls_key make_key(uint16_t version, enum ktls_aead aead, unsigned seed);
+
+/*
+ * Makes a TLS 1.3 AES-128-GCM record of any inner plaintext, len bytes: content, type, padding. None of the
+ * code that is tested has a part in it. Leaves k as it was; returns the record's length.
+ */
+size_t seal_inner(const struct ktls_key *k, const uint8_t *inner, size_t len, uint8_t *record);
+
+struct identity {
+	X509 *cert;
+	EVP_PKEY *key;
+};
+
+/* A certificate for a new key ("RSA" or "EC"), signed by issuer or, when that is NULL, by itself (a CA). */
+struct identity make_identity(const char *key_type, const char *name, const struct identity *issuer);
+void free_identity(struct identity *id);
+
+/* A prepared context for TLS 1.2 and 1.3. trusted may be NULL. */
+SSL_CTX *server_context(const struct identity *id, enum ktls_verify verify, const struct identity *trusted);
+
+/* A client of one version that offers one suite, or OpenSSL's choice for NULL. It takes any server. */
+SSL_CTX *client_context(int version, const char *suite);
+
+/* Makes a client context send this certificate when it is asked. */
+void use_identity(SSL_CTX *ctx, const struct identity *id);
+
+#endif

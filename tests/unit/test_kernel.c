@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What is asked of the kernel and what is made of its answers, seen through the seam. */
+#include "support.h"
+
+#include "ktls/kernel.h"
+#include "ktls/stream.h"
+#include "ktls/sys.h"
+#include "pair.h"
+
+#include <errno.h>
+#include <linux/tls.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <unistd.h>
+
+static const uint16_t versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+
+enum {
+	FD = 77, /* never a real one: every call goes to the functions below */
+};
+
+static struct {
+	int level, name;
+	uint8_t value[64];
+	socklen_t len;
+} asked[4];
+static unsigned asks;
+static int refuse_ask, refuse_errno; /* the ask with that index fails */
+
+static int record_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
+{
+	assert_int_equal(fd, FD);
+	assert_true(asks < COUNT(asked) && len <= sizeof(asked[0].value));
+	asked[asks].level = level;
+	asked[asks].name = name;
+	asked[asks].len = len;
+	memcpy(asked[asks].value, value, len);
+	if ((int)asks++ != refuse_ask)
+		return 0;
+	errno = refuse_errno;
+	return -1;
+}
+
+static int restore_sys(void **state)
+{
+	(void)state;
+	ktls_sys = (struct ktls_sys){setsockopt, recv, send, recvmsg, sendmsg};
+	return 0;
+}
+
+/* Installs with the ask of that index refused (-1: none). */
+static int install(const struct ktls_key *tx, const struct ktls_key *rx, int refused, int error)
+{
+	memset(asked, 0, sizeof(asked));
+	asks = 0;
+	refuse_ask = refused;
+	refuse_errno = error;
+	ktls_sys.setsockopt = record_setsockopt;
+	return ktls_kernel_install(FD, tx, rx);
+}
+
+static void test_order_of_install(void **state)
+{
+	struct ktls_key tx = make_key(TLS1_3_VERSION, KTLS_AES_128_GCM, 1);
+	struct ktls_key rx = make_key(TLS1_3_VERSION, KTLS_AES_128_GCM, 2);
+
+	(void)state;
+	assert_int_equal(install(&tx, &rx, -1, 0), 0);
+	assert_int_equal(asks, 3);
+	assert_true(asked[0].level == IPPROTO_TCP && asked[0].name == TCP_ULP);
+	assert_memory_equal(asked[0].value, "tls", 3);
+	assert_true(asked[1].level == SOL_TLS && asked[1].name == TLS_TX);
+	assert_true(asked[2].level == SOL_TLS && asked[2].name == TLS_RX);
+}
+
+/* What comes after a refusal is not asked for any more; TX alone is the point of no return. */
+static void test_refusals(void **state)
+{
+	static const int errors[] = {ENOENT, EEXIST, ENOTCONN, EINVAL, EOPNOTSUPP, ENOMEM};
+	struct ktls_key k = make_key(TLS1_2_VERSION, KTLS_AES_256_GCM, 1);
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(errors); i++) {
+		assert_int_equal(install(&k, &k, 0, errors[i]), -errors[i]);
+		assert_int_equal(asks, 1);
+		assert_int_equal(install(&k, &k, 1, errors[i]), -errors[i]);
+		assert_int_equal(asks, 2);
+		assert_int_equal(install(&k, &k, 2, errors[i]), 1);
+		assert_int_equal(asks, 3);
+	}
+}
+
+/* The kernel's view of a key, written down field by field. Returns its length. */
+static socklen_t expected_info(const struct ktls_key *k, const uint8_t *iv8, uint8_t *out)
+{
+	struct tls_crypto_info head = {
+		.version = k->version == TLS1_3_VERSION ? TLS_1_3_VERSION : TLS_1_2_VERSION};
+	struct tls12_crypto_info_aes_gcm_128 a = {.info = head};
+	struct tls12_crypto_info_aes_gcm_256 b = {.info = head};
+	struct tls12_crypto_info_chacha20_poly1305 c = {.info = head};
+	uint8_t seq[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+
+	a.info.cipher_type = TLS_CIPHER_AES_GCM_128;
+	memcpy(a.key, k->key, 16);
+	memcpy(a.salt, k->iv, 4);
+	memcpy(a.iv, iv8, 8);
+	memcpy(a.rec_seq, seq, 8);
+	b.info.cipher_type = TLS_CIPHER_AES_GCM_256;
+	memcpy(b.key, k->key, 32);
+	memcpy(b.salt, k->iv, 4);
+	memcpy(b.iv, iv8, 8);
+	memcpy(b.rec_seq, seq, 8);
+	c.info.cipher_type = TLS_CIPHER_CHACHA20_POLY1305;
+	memcpy(c.key, k->key, 32);
+	memcpy(c.iv, k->iv, 12);
+	memcpy(c.rec_seq, seq, 8);
+	if (k->aead == KTLS_AES_128_GCM)
+		return memcpy(out, &a, sizeof(a)), sizeof(a);
+	if (k->aead == KTLS_AES_256_GCM)
+		return memcpy(out, &b, sizeof(b)), sizeof(b);
+	return memcpy(out, &c, sizeof(c)), sizeof(c);
+}
+
+static void check_info(const struct ktls_key *k, unsigned ask)
+{
+	uint8_t iv8[8], expected[64];
+	socklen_t len;
+
+	memcpy(iv8, k->iv + 4, 8);
+	/* RFC 5288: what the kernel calls IV is the nonce of the next record, which counts up from there. */
+	if (k->version == TLS1_2_VERSION)
+		ktls_put_be64(iv8, ktls_get_be64(k->iv + 4) + k->seq);
+	len = expected_info(k, iv8, expected);
+	assert_int_equal(asked[ask].len, len);
+	assert_memory_equal(asked[ask].value, expected, len);
+}
+
+static void test_bytes_of_the_keys(void **state)
+{
+	(void)state;
+	for (unsigned v = 0; v < COUNT(versions); v++)
+		for (int aead = 0; aead < KTLS_AEADS; aead++) {
+			struct ktls_key tx = make_key(versions[v], aead, 1);
+			struct ktls_key rx = make_key(versions[v], aead, 2);
+
+			tx.seq = rx.seq = UINT64_C(0x0102030405060708);
+			assert_int_equal(install(&tx, &rx, -1, 0), 0);
+			check_info(&tx, 1);
+			check_info(&rx, 2);
+		}
+}
+
+/* What the next calls of recvmsg answer. */
+struct answer {
+	ssize_t n; /* bytes of content, or a negative errno */
+	int type;  /* of the control message, 0 for none */
+	const char *content;
+};
+
+static const struct answer *answers;
+static unsigned answers_left, answers_given;
+
+static ssize_t scripted_recvmsg(int fd, struct msghdr *msg, int flags)
+{
+	const struct answer *a = &answers[answers_given];
+	struct cmsghdr *c;
+
+	assert_int_equal(fd, FD);
+	assert_int_equal(flags, MSG_DONTWAIT);
+	assert_int_equal(msg->msg_iovlen, 1);
+	/* The kernel lowers it, so that it must be set anew each time. */
+	assert_true(msg->msg_control && msg->msg_controllen >= CMSG_SPACE(1));
+	assert_true(answers_left > 0);
+	answers_given++;
+	answers_left--;
+	if (a->n < 0) {
+		errno = (int)-a->n;
+		return -1;
+	}
+	assert_true((size_t)a->n <= msg->msg_iov->iov_len);
+	memcpy(msg->msg_iov->iov_base, a->content, (size_t)a->n);
+	c = CMSG_FIRSTHDR(msg);
+	msg->msg_controllen = 0;
+	if (a->type) {
+		c->cmsg_level = SOL_TLS;
+		c->cmsg_type = TLS_GET_RECORD_TYPE;
+		c->cmsg_len = CMSG_LEN(1);
+		*CMSG_DATA(c) = (unsigned char)a->type;
+		msg->msg_controllen = CMSG_SPACE(1);
+	}
+	return a->n;
+}
+
+static void script(const struct answer *list, unsigned count)
+{
+	answers = list;
+	answers_left = count;
+	answers_given = 0;
+	ktls_sys.recvmsg = scripted_recvmsg;
+}
+
+static void test_recv(void **state)
+{
+	static const struct answer list[] = {{4, 23, "text"}, {2, 21, "\1\0"}, {4, 22, "\30\0\0\0"},
+		{4, 0, "text"}, {0, 0, ""}, {0, 23, ""}, {-EBADMSG, 0, ""}, {-EAGAIN, 0, ""},
+		{-EMSGSIZE, 0, ""}, {4, 23, "text"}};
+	static const uint8_t types[COUNT(list)] = {23, 21, 22, 23, 23, 23, 0, 0, 0, 23};
+	enum {
+		EMPTY = 5
+	};
+
+	(void)state;
+	script(list, COUNT(list));
+	for (unsigned i = 0; i < COUNT(list); i++) {
+		enum ktls_content_type type = 99;
+		char buf[10];
+
+		/* An empty record is not the end of the stream: that has no type. */
+		assert_int_equal(
+			ktls_kernel_recv(FD, buf, sizeof(buf), &type), i == EMPTY ? -EINTR : list[i].n);
+		if (list[i].n >= 0)
+			assert_int_equal(type, types[i]);
+		if (list[i].n > 0)
+			assert_memory_equal(buf, list[i].content, (size_t)list[i].n);
+	}
+}
+
+static ssize_t send_answer;
+
+static ssize_t check_sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	const struct cmsghdr *c = CMSG_FIRSTHDR(msg);
+
+	assert_int_equal(fd, FD);
+	assert_int_equal(flags, MSG_DONTWAIT | MSG_NOSIGNAL);
+	assert_non_null(c);
+	assert_true(c->cmsg_level == SOL_TLS && c->cmsg_type == TLS_SET_RECORD_TYPE);
+	assert_int_equal(c->cmsg_len, CMSG_LEN(1));
+	assert_int_equal(*CMSG_DATA(c), KTLS_ALERT);
+	assert_int_equal(msg->msg_controllen, CMSG_SPACE(1));
+	assert_int_equal(msg->msg_iovlen, 1);
+	assert_int_equal(msg->msg_iov->iov_len, 2);
+	assert_memory_equal(msg->msg_iov->iov_base, "\1\0", 2);
+	if (send_answer >= 0)
+		return send_answer;
+	errno = (int)-send_answer;
+	return -1;
+}
+
+static void test_send_control(void **state)
+{
+	static const struct {
+		ssize_t answer;
+		int rc;
+	} cases[] = {{2, 0}, {1, -EAGAIN}, {0, -EAGAIN}, {-EAGAIN, -EAGAIN}, {-EPIPE, -EPIPE}};
+
+	(void)state;
+	ktls_sys.sendmsg = check_sendmsg;
+	for (unsigned i = 0; i < COUNT(cases); i++) {
+		struct ktls_stream s = {.home = KTLS_HOME_KERNEL};
+
+		send_answer = cases[i].answer;
+		assert_int_equal(ktls_kernel_send_control(FD, KTLS_ALERT, "\1\0", 2), cases[i].rc);
+		assert_int_equal(
+			ktls_stream_send_alert(&s, FD, KTLS_ALERT_WARNING, KTLS_CLOSE_NOTIFY), cases[i].rc);
+	}
+}
+
+/* One read of a stream whose records live in the kernel. No memory may be asked for. */
+static ssize_t stream_read(int version_13, const struct answer *list, unsigned count, struct ktls_read *r)
+{
+	struct ktls_stream s = {.home = KTLS_HOME_KERNEL, .version_13 = (uint8_t)version_13};
+	char buf[64];
+
+	script(list, count);
+	return ktls_stream_read(&s, FD, buf, sizeof(buf), NULL, r);
+}
+
+static void test_stream_in_the_kernel(void **state)
+{
+	static const struct {
+		struct answer answer;
+		ssize_t n;
+		enum ktls_end end;
+		int error, owed, drained;
+		uint8_t alert;
+	} cases[] = {
+		{{4, 23, "text"}, 4, KTLS_END_NONE, 0, 0, 0, 0},
+		{{4, 0, "text"}, 4, KTLS_END_NONE, 0, 0, 0, 0},
+		{{-EAGAIN, 0, ""}, 0, KTLS_END_NONE, 0, 0, 1, 0},
+		{{-EINTR, 0, ""}, 0, KTLS_END_NONE, 0, 0, 0, 0},
+		{{0, 0, ""}, 0, KTLS_END_TRUNCATED, 0, 0, 0, 0},
+		{{2, 21, "\1\0"}, 0, KTLS_END_CLOSE_NOTIFY, 0, 0, 0, 0},
+		{{2, 21, "\2\50"}, 0, KTLS_END_ALERT, 0, 0, 0, 40},
+		{{1, 21, "\2"}, 0, KTLS_END_ERROR, -EPROTO, 1, 0, KTLS_DECODE_ERROR},
+		{{4, 22, "\30\0\0\0"}, 0, KTLS_END_ERROR, -EPROTO, 1, 0, KTLS_UNEXPECTED_MESSAGE},
+		{{1, 20, "\1"}, 0, KTLS_END_ERROR, -EPROTO, 1, 0, KTLS_UNEXPECTED_MESSAGE},
+		{{-EBADMSG, 0, ""}, 0, KTLS_END_ERROR, -EBADMSG, 1, 0, KTLS_BAD_RECORD_MAC},
+		{{-EMSGSIZE, 0, ""}, 0, KTLS_END_ERROR, -EMSGSIZE, 1, 0, KTLS_RECORD_OVERFLOW},
+		{{-EINVAL, 0, ""}, 0, KTLS_END_ERROR, -EINVAL, 1, 0, KTLS_UNEXPECTED_MESSAGE},
+		{{-ECONNRESET, 0, ""}, 0, KTLS_END_ERROR, -ECONNRESET, 0, 0, KTLS_INTERNAL_ERROR},
+	};
+
+	(void)state;
+	for (int version_13 = 0; version_13 < 2; version_13++)
+		for (unsigned i = 0; i < COUNT(cases); i++) {
+			struct ktls_read r;
+
+			assert_int_equal(stream_read(version_13, &cases[i].answer, 1, &r), cases[i].n);
+			assert_int_equal(r.end, cases[i].end);
+			assert_int_equal(r.error, cases[i].error);
+			assert_int_equal(r.owed, cases[i].owed);
+			assert_int_equal(r.drained, cases[i].drained);
+			assert_int_equal(r.alert, cases[i].alert);
+			assert_int_equal(r.more, 0);
+		}
+}
+
+/* The kernel hands out one control record a call; a peer with many must not keep the reader for ever. */
+static void test_flood_of_warnings(void **state)
+{
+	struct answer list[1000];
+	struct ktls_read r;
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(list); i++)
+		list[i] = (struct answer){2, 21, "\1\132"}; /* user_canceled */
+	assert_int_equal(stream_read(1, list, COUNT(list), &r), 0);
+	assert_int_equal(r.end, KTLS_END_NONE);
+	assert_int_equal(r.drained, 0);
+	assert_true(answers_given > 1 && answers_given < 100);
+	list[3] = (struct answer){4, 23, "text"};
+	assert_int_equal(stream_read(1, list, COUNT(list), &r), 4);
+	assert_int_equal(answers_given, 4);
+}
+
+/* The kernel hands out a record without content when one of another type stands behind it. */
+static void test_empty_record_is_no_end(void **state)
+{
+	static const struct answer list[] = {{0, 23, ""}};
+	struct ktls_read r;
+
+	(void)state;
+	assert_int_equal(stream_read(1, list, COUNT(list), &r), 0);
+	assert_int_equal(r.end, KTLS_END_NONE);
+	assert_true(!r.drained); /* so that the caller reads again */
+}
+
+static void assert_low_water_asked(int bytes)
+{
+	int value;
+
+	assert_int_equal(asks, 1);
+	assert_true(asked[0].level == SOL_SOCKET && asked[0].name == SO_RCVLOWAT);
+	memcpy(&value, asked[0].value, sizeof(value));
+	assert_int_equal(value, bytes);
+	asks = 0;
+}
+
+/* A part of a record polls readable on some kernels; the low-water mark keeps it from waking the reader. */
+static void test_parts_do_not_wake(void **state)
+{
+	static const struct answer list[] = {
+		{-EAGAIN, 0, ""}, {-EAGAIN, 0, ""}, {4, 23, "text"}, {4, 23, "text"}, {-EAGAIN, 0, ""}};
+	struct ktls_stream s = {.home = KTLS_HOME_KERNEL};
+	static const int low_water[COUNT(list)] = {6, 6, 1, 0, 0}; /* 0: left alone */
+	struct ktls_read r;
+	char buf[8];
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	assert_int_equal(dup2(fds[0], FD), FD);
+	assert_int_equal(send(fds[1], "parts", 5, 0), 5);
+	asks = 0;
+	refuse_ask = -1;
+	ktls_sys.setsockopt = record_setsockopt;
+	script(list, COUNT(list));
+	for (unsigned i = 0; i < COUNT(list); i++) {
+		if (i == COUNT(list) - 1)
+			assert_int_equal(recv(FD, buf, sizeof(buf), 0), 5);
+		ktls_stream_read(&s, FD, buf, sizeof(buf), NULL, &r);
+		if (low_water[i])
+			assert_low_water_asked(low_water[i]);
+		assert_int_equal(asks, 0);
+	}
+	close(FD);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(test_order_of_install, restore_sys),
+		cmocka_unit_test_teardown(test_refusals, restore_sys),
+		cmocka_unit_test_teardown(test_bytes_of_the_keys, restore_sys),
+		cmocka_unit_test_teardown(test_recv, restore_sys),
+		cmocka_unit_test_teardown(test_send_control, restore_sys),
+		cmocka_unit_test_teardown(test_stream_in_the_kernel, restore_sys),
+		cmocka_unit_test_teardown(test_flood_of_warnings, restore_sys),
+		cmocka_unit_test_teardown(test_empty_record_is_no_end, restore_sys),
+		cmocka_unit_test_teardown(test_parts_do_not_wake, restore_sys),
+	};
+	int failed = cmocka_run_group_tests_name("kernel", tests, NULL, NULL);
+
+	failed += run_kernel_real_tests();
+	return failed + run_kernel_stream_tests();
+}
