@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "folder.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <openssl/pem.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char folder[512];
+
+void folder_open(void)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	snprintf(folder, sizeof(folder), "%s/ktls-unit-XXXXXX", tmp ? tmp : P_tmpdir);
+	assert_non_null(mkdtemp(folder));
+}
+
+void folder_close(void)
+{
+	DIR *dir = opendir(folder);
+	struct dirent *entry;
+
+	assert_non_null(dir);
+	while ((entry = readdir(dir)))
+		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+			assert_int_equal(unlinkat(dirfd(dir), entry->d_name,
+						 entry->d_type == DT_DIR ? AT_REMOVEDIR : 0),
+				0);
+	closedir(dir);
+	assert_int_equal(rmdir(folder), 0);
+}
+
+char *folder_path(const char *name)
+{
+	char *path;
+
+	assert_true(asprintf(&path, "%s/%s", folder, name) > 0);
+	return path;
+}
+
+static FILE *open_file(const char *name)
+{
+	char *path = folder_path(name);
+	FILE *f = fopen(path, "a");
+
+	assert_non_null(f);
+	free(path);
+	return f;
+}
+
+void folder_add_text(const char *name, const char *text)
+{
+	FILE *f = open_file(name);
+
+	fputs(text, f);
+	assert_int_equal(fclose(f), 0);
+}
+
+void folder_add_cert(const char *name, X509 *cert)
+{
+	FILE *f = open_file(name);
+
+	assert_int_equal(PEM_write_X509(f, cert), 1);
+	assert_int_equal(fclose(f), 0);
+}
+
+void folder_add_key(const char *name, EVP_PKEY *key, const char *password)
+{
+	FILE *f = open_file(name);
+
+	assert_int_equal(PEM_write_PKCS8PrivateKey(f, key, password ? EVP_aes_256_cbc() : NULL, password,
+				 password ? (int)strlen(password) : 0, NULL, NULL),
+		1);
+	assert_int_equal(fclose(f), 0);
+}
+
+void folder_add_old_key(const char *name, EVP_PKEY *key, const char *password)
+{
+	FILE *f = open_file(name);
+	BIO *out = BIO_new_fp(f, BIO_NOCLOSE);
+
+	assert_int_equal(PEM_write_bio_PrivateKey_traditional(out, key, EVP_aes_256_cbc(),
+				 (const unsigned char *)password, (int)strlen(password), NULL, NULL),
+		1);
+	BIO_free(out);
+	assert_int_equal(fclose(f), 0);
+}
+
+void folder_add_encrypted_cert(const char *name, X509 *cert, const char *password)
+{
+	FILE *f = open_file(name);
+
+	assert_int_equal(PEM_ASN1_write((i2d_of_void *)i2d_X509, PEM_STRING_X509, f, cert, EVP_aes_256_cbc(),
+				 (const unsigned char *)password, (int)strlen(password), NULL, NULL),
+		1);
+	assert_int_equal(fclose(f), 0);
+}
+
+void folder_add_folder(const char *name)
+{
+	char *path = folder_path(name);
+
+	assert_int_equal(mkdir(path, 0700), 0);
+	free(path);
+}
