@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "uring/loop.h"
+
+#include <errno.h>
+#include <liburing.h>
+#include <stdlib.h>
+
+enum {
+	RING_ENTRIES = 1024,
+	COMPLETIONS_A_TURN =
+		64, /* one may cost a signature; what was started meanwhile wants to be submitted */
+};
+
+struct uring_loop {
+	struct io_uring ring;
+	const char *features;
+};
+
+/* What the engine needs; all of it is in Linux 5.6, the wakeups that make it cheap (fast poll) in 5.7. */
+static const int needed_opcodes[] = {
+	IORING_OP_ACCEPT,
+	IORING_OP_RECV,
+	IORING_OP_SEND,
+	IORING_OP_POLL_ADD,
+	IORING_OP_TIMEOUT,
+	IORING_OP_ASYNC_CANCEL,
+};
+
+static int open_ring(struct uring_loop *loop)
+{
+	static const struct {
+		unsigned flags;
+		const char *name;
+	} variants[] = {
+		{IORING_SETUP_CLAMP | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
+			"single issuer, deferred task work"},                              /* 6.1 */
+		{IORING_SETUP_CLAMP | IORING_SETUP_COOP_TASKRUN, "cooperative task work"}, /* 5.19 */
+		{IORING_SETUP_CLAMP, ""},
+	};
+	int rc = -EINVAL;
+
+	for (unsigned i = 0; rc == -EINVAL && i < sizeof(variants) / sizeof(variants[0]); i++) {
+		rc = io_uring_queue_init(RING_ENTRIES, &loop->ring, variants[i].flags);
+		loop->features = variants[i].name;
+	}
+	return rc;
+}
+
+static int has_needed_opcodes(struct io_uring *ring)
+{
+	struct io_uring_probe *probe = io_uring_get_probe_ring(ring);
+	int ok = probe != NULL;
+
+	for (unsigned i = 0; ok && i < sizeof(needed_opcodes) / sizeof(needed_opcodes[0]); i++)
+		ok = io_uring_opcode_supported(probe, needed_opcodes[i]);
+	io_uring_free_probe(probe);
+	return ok;
+}
+
+static const char *why_no_ring(int error)
+{
+	switch (error) {
+	case -ENOSYS:
+	case -EPERM:
+	case -EACCES:
+		return "io_uring is not allowed here: see sysctl kernel.io_uring_disabled and the seccomp "
+		       "filter of "
+		       "the service or container";
+	case -EMFILE:
+	case -ENFILE:
+		return "no ring could be made: raise the limit of open files (ulimit -n)";
+	default:
+		return "no ring could be made: raise the limit of locked memory (ulimit -l)";
+	}
+}
+
+int uring_loop_new(struct uring_loop **loop, const char **why)
+{
+	struct uring_loop *l = calloc(1, sizeof(*l));
+	int rc;
+
+	*why = "out of memory";
+	if (!l)
+		return -ENOMEM;
+	rc = open_ring(l);
+	if (rc) {
+		*why = why_no_ring(rc);
+		free(l);
+		return rc;
+	}
+	if (!(l->ring.features & IORING_FEAT_FAST_POLL) || !has_needed_opcodes(&l->ring)) {
+		*why = "this kernel's io_uring is too old: Linux 5.10 or newer is needed";
+		uring_loop_free(l);
+		return -EOPNOTSUPP;
+	}
+	*loop = l;
+	return 0;
+}
+
+void uring_loop_free(struct uring_loop *loop)
+{
+	if (!loop)
+		return;
+	io_uring_queue_exit(&loop->ring);
+	free(loop);
+}
+
+static struct io_uring_sqe *get_sqe(struct uring_loop *loop)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&loop->ring);
+
+	if (sqe)
+		return sqe;
+	io_uring_submit(&loop->ring);
+	return io_uring_get_sqe(&loop->ring);
+}
+
+int uring_accept(struct uring_loop *loop, struct uring_op *op, int fd, struct sockaddr *addr, socklen_t *len)
+{
+	struct io_uring_sqe *sqe = get_sqe(loop);
+
+	if (!sqe)
+		return -EBUSY;
+	/* Not SOCK_NONBLOCK: io_uring would then complete reads with EAGAIN instead of waiting. */
+	io_uring_prep_accept(sqe, fd, addr, len, SOCK_CLOEXEC);
+	io_uring_sqe_set_data(sqe, op);
+	return 0;
+}
+
+int uring_recv(struct uring_loop *loop, struct uring_op *op, int fd, void *buf, size_t len)
+{
+	struct io_uring_sqe *sqe = get_sqe(loop);
+
+	if (!sqe)
+		return -EBUSY;
+	io_uring_prep_recv(sqe, fd, buf, len, 0);
+	io_uring_sqe_set_data(sqe, op);
+	return 0;
+}
+
+int uring_send(struct uring_loop *loop, struct uring_op *op, int fd, const void *buf, size_t len)
+{
+	struct io_uring_sqe *sqe = get_sqe(loop);
+
+	if (!sqe)
+		return -EBUSY;
+	io_uring_prep_send(sqe, fd, buf, len, MSG_NOSIGNAL);
+	io_uring_sqe_set_data(sqe, op);
+	return 0;
+}
+
+int uring_poll(struct uring_loop *loop, struct uring_op *op, int fd, unsigned events)
+{
+	struct io_uring_sqe *sqe = get_sqe(loop);
+
+	if (!sqe)
+		return -EBUSY;
+	io_uring_prep_poll_add(sqe, fd, events);
+	io_uring_sqe_set_data(sqe, op);
+	return 0;
+}
+
+int uring_timeout(struct uring_loop *loop, struct uring_op *op, struct __kernel_timespec *ts)
+{
+	struct io_uring_sqe *sqe = get_sqe(loop);
+
+	if (!sqe)
+		return -EBUSY;
+	io_uring_prep_timeout(sqe, ts, 0, 0);
+	io_uring_sqe_set_data(sqe, op);
+	return 0;
+}
+
+int uring_cancel(struct uring_loop *loop, struct uring_op *op)
+{
+	struct io_uring_sqe *sqe = get_sqe(loop);
+
+	if (!sqe)
+		return -EBUSY;
+	io_uring_prep_cancel(sqe, op, 0);
+	io_uring_sqe_set_data(sqe, NULL);
+	return 0;
+}
+
+int uring_turn(struct uring_loop *loop)
+{
+	struct io_uring_cqe *cqe;
+	int rc = io_uring_submit_and_wait(&loop->ring, 1);
+
+	/* EBUSY and EAGAIN: completions must be taken before the kernel accepts more. */
+	if (rc < 0 && rc != -EINTR && rc != -EBUSY && rc != -EAGAIN)
+		return rc;
+	for (int i = 0; i < COMPLETIONS_A_TURN && !io_uring_peek_cqe(&loop->ring, &cqe); i++) {
+		struct uring_op *op = io_uring_cqe_get_data(cqe);
+		int res = cqe->res;
+
+		io_uring_cqe_seen(&loop->ring, cqe);
+		if (op)
+			op->done(op, res);
+	}
+	return 0;
+}
+
+const char *uring_features(const struct uring_loop *loop)
+{
+	return loop->features;
+}

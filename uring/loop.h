@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One io_uring and the operations that wait on it: the engine's only way to wait.
+ *
+ * Works from Linux 5.10 on; features of newer kernels are used where the kernel accepts them.
+ * Threads and processes: a loop belongs to the thread that made it and must not cross a fork().
+ */
+#ifndef URING_LOOP_H
+#define URING_LOOP_H
+
+#include <linux/time_types.h>
+#include <stddef.h>
+#include <sys/socket.h>
+
+struct uring_loop;
+
+/*
+ * An operation, embedded in what it belongs to. From start to completion it must stay where it is, as must
+ * the memory that it was given; it may be started again from inside done().
+ */
+struct uring_op {
+	/* res as of the system call of the same name: a count or descriptor, or a negative errno. */
+	void (*done)(struct uring_op *op, int res);
+};
+
+/*
+ * Makes a loop. Returns 0 and sets *loop, or a negative errno: -ENOSYS or -EPERM where io_uring is switched
+ * off, -EOPNOTSUPP where the kernel is too old; *why then is one sentence (static text).
+ */
+int uring_loop_new(struct uring_loop **loop, const char **why);
+
+/* Cancels nothing: operations under way end with the process's descriptors. Takes NULL. */
+void uring_loop_free(struct uring_loop *loop);
+
+/* Each starts one operation. Returns 0, or -EBUSY when the kernel takes no more for now. */
+int uring_accept(struct uring_loop *loop, struct uring_op *op, int fd, struct sockaddr *addr, socklen_t *len);
+int uring_recv(struct uring_loop *loop, struct uring_op *op, int fd, void *buf, size_t len);
+int uring_send(struct uring_loop *loop, struct uring_op *op, int fd, const void *buf, size_t len);
+/* Completes with the poll(2) events that happened. */
+int uring_poll(struct uring_loop *loop, struct uring_op *op, int fd, unsigned events);
+/* Completes with -ETIME when the relative time is over. */
+int uring_timeout(struct uring_loop *loop, struct uring_op *op, struct __kernel_timespec *ts);
+
+/* Asks for an operation to end early; it still completes, with -ECANCELED unless it was faster. */
+int uring_cancel(struct uring_loop *loop, struct uring_op *op);
+
+/*
+ * Submits what was started, waits for at least one completion and runs at most a bounded number of them.
+ * Returns 0 or a negative errno that says the ring is of no use any more.
+ */
+int uring_turn(struct uring_loop *loop);
+
+/* Names of the newer ring features in use, for a log line: static text, maybe empty. */
+const char *uring_features(const struct uring_loop *loop);
+
+#endif
