@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ser/hooks.h"
+
+#include "ser/conn.h"
+#include "ser/listeners.h"
+#include "ser/log.h"
+#include "ser/shared.h"
+#include "ser/shutdown.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum {
+	LIFETIME_SECONDS = 600,           /* connection_timeout of SER's own module */
+	SEALED_MAX = 4 * KTLS_MAX_RECORD, /* a message of the core's largest size fits */
+};
+
+static int new_connections_allowed;
+
+void hooks_allow_new_connections(int allowed)
+{
+	new_connections_allowed = allowed;
+}
+
+static int on_tcpconn_init(struct host_tcp_connection *c, int sock)
+{
+	static struct log_limit limit;
+
+	(void)sock;
+	shutdown_check();
+	if (!new_connections_allowed) {
+		ser_log_limited(&limit, LOG_LEVEL_ERROR,
+			"this version of the module does not open TLS connections, it only accepts them");
+		return -1;
+	}
+	c->type = HOST_PROTO_TLS;
+	c->rcv.proto = HOST_PROTO_TLS;
+	c->lifetime = LIFETIME_SECONDS * HOST_TICKS_PER_SECOND;
+	c->timeout = get_ticks_raw() + c->lifetime;
+	c->extra_data = NULL;
+	return 0;
+}
+
+static void tcpconn_clean(struct host_tcp_connection *c)
+{
+	struct conn *conn = c->extra_data;
+
+	if (!conn)
+		return;
+	c->extra_data = NULL;
+	conn_close(conn);
+}
+
+/*
+ * Only where nobody is writing and nothing waits to be written: an alert in the middle of a record would
+ * damage it, and no process waits for a peer or for a colleague here.
+ */
+static void send_last_alert(
+	struct host_tcp_connection *c, int fd, enum ktls_alert_level level, uint8_t description)
+{
+	struct conn *conn = c->extra_data;
+
+	if (!conn || conn->sent_last || !shared_trylock(&c->write_lock))
+		return;
+	if (!c->wbuf_first && !conn->sent_last) {
+		conn->sent_last = 1;
+		ktls_stream_send_alert(&conn->stream, fd, level, description);
+	}
+	shared_unlock(&c->write_lock);
+}
+
+void hooks_send_close_notify(struct host_tcp_connection *c, int fd)
+{
+	send_last_alert(c, fd, KTLS_ALERT_WARNING, KTLS_CLOSE_NOTIFY);
+}
+
+static void tcpconn_close(struct host_tcp_connection *c, int fd)
+{
+	hooks_send_close_notify(c, fd);
+}
+
+static void count(uint16_t counter)
+{
+	_cnts_vals[process_no * _cnts_row_len + counter]++;
+}
+
+/* Ends the connection's receiving side the way the core expects it; our own log line replaces the core's. */
+static void end_reading(struct host_tcp_connection *c, const struct ktls_read *r, int *flags)
+{
+	static struct log_limit limit;
+	char peer[64];
+
+	c->state = HOST_CONN_EOF;
+	c->event = HOST_CLOSED_EOF;
+	*flags |= HOST_RD_EOF | HOST_RD_SHORT_READ;
+	listeners_format_address(&c->rcv.src_su, peer);
+	switch (r->end) {
+	case KTLS_END_TRUNCATED:
+		ser_log_limited(
+			&limit, LOG_LEVEL_INFO, "connection with %s ended without close_notify", peer);
+		break;
+	case KTLS_END_ALERT:
+		ser_log_limited(&limit, LOG_LEVEL_NOTICE, "%s closed its connection with the alert %s", peer,
+			ktls_alert_name(r->alert));
+		break;
+	case KTLS_END_ERROR:
+		if (r->error == -ECONNRESET) {
+			c->event = HOST_CLOSED_RESET;
+			count(tcp_cnts_h.con_reset);
+		}
+		if (r->owed) {
+			send_last_alert(c, c->fd, KTLS_ALERT_FATAL, r->alert);
+			ser_log_limited(&limit, LOG_LEVEL_WARNING,
+				"connection with %s closed: its record cannot be read (%s)", peer,
+				ktls_alert_name(r->alert));
+		} else {
+			ser_log_limited(&limit, LOG_LEVEL_INFO, "connection with %s closed: %s", peer,
+				strerror(-r->error));
+		}
+		break;
+	case KTLS_END_NONE:
+	case KTLS_END_CLOSE_NOTIFY:
+		break;
+	}
+}
+
+static int on_read(struct host_tcp_connection *c, int *flags)
+{
+	static struct log_limit limit;
+	struct conn *conn = c->extra_data;
+	struct host_tcp_req *req = &c->req;
+	ssize_t room = (ssize_t)req->b_size - (req->pos - req->buf);
+	struct ktls_read r;
+	char peer[64];
+	ssize_t n;
+
+	*flags &= ~HOST_RD_REPEAT;
+	if (!conn) {
+		req->error = HOST_TCP_READ_ERROR;
+		return -1;
+	}
+	if (room <= 0) {
+		listeners_format_address(&c->rcv.src_su, peer);
+		ser_log_limited(&limit, LOG_LEVEL_WARNING,
+			"connection with %s closed: its message does not fit tcp_rd_buf_size (%u bytes)",
+			peer, req->b_size + 1);
+		req->error = HOST_TCP_REQ_OVERRUN;
+		return -1;
+	}
+	conn_make_current(conn);
+	n = ktls_stream_read(&conn->stream, c->fd, req->pos, (size_t)room, &shared_memory, &r);
+	req->pos += n;
+	if (r.end != KTLS_END_NONE)
+		end_reading(c, &r, flags);
+	else if (r.more)
+		*flags |= HOST_RD_REPEAT;
+	else if (r.drained)
+		*flags |= HOST_RD_SHORT_READ;
+	return (int)n;
+}
+
+static int on_encode(struct host_tcp_connection *c, const char **buf, unsigned *len, const char **rest,
+	unsigned *rest_len, unsigned *send_flags)
+{
+	static uint8_t sealed[SEALED_MAX];
+	static struct log_limit limit;
+	struct conn *conn = c->extra_data;
+	size_t taken;
+	ssize_t n;
+
+	(void)send_flags;
+	*rest = NULL;
+	*rest_len = 0;
+	if (!conn || conn->sent_last)
+		return -1;
+	if (conn->stream.home == KTLS_HOME_KERNEL)
+		return (int)*len;
+	n = ktls_stream_seal(&conn->stream, *buf, *len, sealed, sizeof(sealed), &taken);
+	if (n < 0) {
+		ser_log_limited(&limit, LOG_LEVEL_ERROR,
+			"a record could not be protected: %s; the connection is closed", strerror((int)-n));
+		return -1;
+	}
+	if (taken < *len) {
+		*rest = *buf + taken;
+		*rest_len = *len - (unsigned)taken;
+	}
+	*buf = (const char *)sealed;
+	*len = (unsigned)n;
+	return (int)n;
+}
+
+static struct host_tls_hooks hooks = {
+	.read = on_read,
+	.encode = on_encode,
+	.on_tcpconn_init = on_tcpconn_init,
+	.tcpconn_clean = tcpconn_clean,
+	.tcpconn_close = tcpconn_close,
+	.init_si = listeners_take,
+};
+
+int hooks_register(void)
+{
+	return register_tls_hooks(&hooks);
+}
+
+int hooks_are_registered(void)
+{
+	return !memcmp(&tls_hook, &hooks, sizeof(hooks));
+}

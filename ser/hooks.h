@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The functions that the core calls for TLS connections and listeners. */
+#ifndef SER_HOOKS_H
+#define SER_HOOKS_H
+
+#include "ser/host.h"
+
+/* Registers them with the core. Returns 0, or -1 when TLS is disabled in the core. */
+int hooks_register(void);
+
+/* True when the core holds exactly the hooks registered above. */
+int hooks_are_registered(void);
+
+/*
+ * Says whether connections that this process creates with tcpconn_new() are TLS connections of ours; where it
+ * is not allowed (the default) the core's own attempts to open one fail with a log line.
+ */
+void hooks_allow_new_connections(int allowed);
+
+/* Sends close_notify over c's descriptor fd when that can be done at once and in order; else does nothing. */
+void hooks_send_close_notify(struct host_tcp_connection *c, int fd);
+
+#endif

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The host's binary interface: the part of Kamailio 5.6.3 (x86_64 and other LP64 Linux, Debian's build) that
+ * this module touches. Debian ships no headers of Kamailio, so structures stand here as facts: members that
+ * are used have names, the rest is padding, and every position is asserted. host_check.c compares with the
+ * running core before anything relies on it. No other file of the project knows the host's layout.
+ *
+ * Sources of the facts: Kamailio 5.6.3, src/core: tcp_conn.h, ip_addr.h, sr_module.h, tls_hooks.h, select.h,
+ * mem/memapi.h, dprint.h, counters.h, cfg/cfg_struct.h, futexlock.h.
+ */
+#ifndef SER_HOST_H
+#define SER_HOST_H
+
+#include <assert.h>
+#include <netinet/in.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What ksr_version_control() of the core compares with its own strings at loadmodule. */
+#if defined(__x86_64__)
+#define HOST_ARCH "x86_64"
+#elif defined(__aarch64__)
+#define HOST_ARCH "aarch64"
+#else
+#error "the host's layout is known for 64-bit x86 and ARM only"
+#endif
+#define HOST_VERSION "kamailio 5.6.3 (" HOST_ARCH "/linux)"
+#define HOST_FLAGS                                                                                           \
+	"USE_TCP, USE_TLS, USE_SCTP, TLS_HOOKS, USE_RAW_SOCKS, DISABLE_NAGLE, USE_MCAST, DNS_IP_HACK, "      \
+	"SHM_MMAP, "                                                                                         \
+	"PKG_MALLOC, Q_MALLOC, F_MALLOC, TLSF_MALLOC, DBG_SR_MEMORY, USE_FUTEX, FAST_LOCK-ADAPTIVE_WAIT, "   \
+	"USE_DNS_CACHE, USE_DNS_FAILOVER, USE_NAPTR, USE_DST_BLOCKLIST, HAVE_RESOLV_RES, "                   \
+	"TLS_PTHREAD_MUTEX_SHARED"
+
+#define HOST_AT(type, member, offset)                                                                        \
+	static_assert(offsetof(struct type, member) == (offset), "position of " #member " in " #type)
+#define HOST_SIZE(type, size) static_assert(sizeof(struct type) == (size), "size of " #type)
+
+struct host_str {
+	char *s;
+	int len;
+};
+HOST_SIZE(host_str, 16);
+
+/* Addresses and sockets. */
+
+union host_sockaddr {
+	struct sockaddr s;
+	struct sockaddr_in sin;
+	struct sockaddr_in6 sin6;
+	struct sockaddr_storage storage;
+};
+static_assert(sizeof(union host_sockaddr) == 128, "size of union sockaddr_union");
+
+struct host_ip {
+	unsigned af, len;
+	uint8_t u[16];
+};
+HOST_SIZE(host_ip, 24);
+
+struct host_socket_info {
+	int socket;
+	int gindex;
+	struct host_str name;
+	struct host_ip address;
+	struct host_str address_str, port_no_str;
+	unsigned flags;
+	union host_sockaddr su;
+	struct host_socket_info *next, *prev;
+	unsigned short port_no;
+	char proto;
+	char rest[165];
+};
+HOST_AT(host_socket_info, address, 24);
+HOST_AT(host_socket_info, su, 88);
+HOST_AT(host_socket_info, next, 216);
+HOST_AT(host_socket_info, port_no, 232);
+HOST_AT(host_socket_info, proto, 234);
+HOST_SIZE(host_socket_info, 400);
+
+enum { /* enum sip_protos */
+	HOST_PROTO_TCP = 2,
+	HOST_PROTO_TLS = 3,
+};
+
+/* Connections. */
+
+struct host_receive_info {
+	struct host_ip src_ip, dst_ip;
+	unsigned short src_port, dst_port;
+	int proto_reserved1; /* id of the connection, while a message is processed */
+	int proto_reserved2;
+	union host_sockaddr src_su;
+	struct host_socket_info *bind_address;
+	int rflags;
+	char proto;
+};
+HOST_AT(host_receive_info, proto_reserved1, 52);
+HOST_AT(host_receive_info, src_su, 64);
+HOST_AT(host_receive_info, bind_address, 192);
+HOST_AT(host_receive_info, proto, 204);
+HOST_SIZE(host_receive_info, 208);
+
+struct host_tcp_req {
+	void *next;
+	char *buf, *start, *pos, *parsed, *body;
+	unsigned b_size; /* size of buf less one */
+	int content_len, chunk_size, flags, bytes_to_go;
+	int error;
+	int state;
+};
+HOST_AT(host_tcp_req, pos, 24);
+HOST_AT(host_tcp_req, b_size, 48);
+HOST_AT(host_tcp_req, error, 68);
+HOST_SIZE(host_tcp_req, 80);
+
+enum { /* tcp_req_errors_t */
+	HOST_TCP_READ_ERROR = 2,
+	HOST_TCP_REQ_OVERRUN = 3,
+};
+
+struct host_timer {
+	char opaque[24];
+	void *data;
+	char rest[16];
+};
+HOST_SIZE(host_timer, 48);
+
+struct host_tcp_connection {
+	int s;  /* tcp_main's descriptor */
+	int fd; /* the reader's descriptor */
+	int write_lock;
+	int id;
+	int event; /* why it closed */
+	int reader_pid;
+	struct host_receive_info rcv;
+	char cinfo[64];
+	struct host_tcp_req req;
+	int refcnt;
+	int type; /* enum sip_protos */
+	unsigned flags;
+	unsigned send_flags;
+	int state;
+	void *extra_data; /* ours */
+	struct host_timer timer;
+	unsigned timeout, lifetime; /* ticks */
+	unsigned id_hash;
+	struct host_tcp_connection *id_next, *id_prev;
+	char lists_and_aliases[408];
+	void *wbuf_first; /* bytes the core could not write yet */
+	char wbuf_rest[24];
+};
+HOST_AT(host_tcp_connection, id, 12);
+HOST_AT(host_tcp_connection, rcv, 24);
+HOST_AT(host_tcp_connection, req, 296);
+HOST_AT(host_tcp_connection, refcnt, 376);
+HOST_AT(host_tcp_connection, state, 392);
+HOST_AT(host_tcp_connection, extra_data, 400);
+HOST_AT(host_tcp_connection, timer, 408);
+HOST_AT(host_tcp_connection, timeout, 456);
+HOST_AT(host_tcp_connection, id_hash, 464);
+HOST_AT(host_tcp_connection, id_next, 472);
+HOST_AT(host_tcp_connection, wbuf_first, 896);
+HOST_SIZE(host_tcp_connection, 928);
+
+enum { /* enum tcp_conn_states */
+	HOST_CONN_BAD = -1,
+	HOST_CONN_OK = 0,
+	HOST_CONN_EOF = 2,
+};
+
+enum { /* tcp_closed_reason */
+	HOST_CLOSED_EOF = 0,
+	HOST_CLOSED_TIMEOUT = 1,
+	HOST_CLOSED_RESET = 2,
+};
+
+enum { /* connection flags */
+	HOST_F_CONN_FD_CLOSED = 32,
+	HOST_F_CONN_PASSIVE = 16384,
+};
+
+enum { /* rd_conn_flags_t */
+	HOST_RD_SHORT_READ = 1,
+	HOST_RD_EOF = 2,
+	HOST_RD_REPEAT = 4,
+};
+
+enum {
+	HOST_CONN_NEW = 3, /* conn_cmds_t: tcp_main takes a connection over */
+	HOST_ID_HASH_SIZE = 1024,
+	HOST_TICKS_PER_SECOND = 16,
+};
+
+struct host_tcp_gen_info {
+	int tcp_readers, tcp_max_connections, tls_max_connections, tcp_connections_no, tls_connections_no,
+		tcp_write_queued;
+};
+HOST_SIZE(host_tcp_gen_info, 24);
+
+struct host_cfg_tcp {
+	int connect_timeout_s, send_timeout;
+	unsigned con_lifetime; /* ticks */
+	int max_connections, max_tls_connections;
+	char between[84];
+	int rd_buf_size;
+	int end;
+};
+HOST_AT(host_cfg_tcp, max_tls_connections, 16);
+HOST_AT(host_cfg_tcp, rd_buf_size, 104);
+HOST_SIZE(host_cfg_tcp, 112);
+
+/* Module interface. */
+
+struct host_tls_hooks {
+	int (*read)(struct host_tcp_connection *c, int *flags);
+	int (*encode)(struct host_tcp_connection *c, const char **buf, unsigned *len, const char **rest,
+		unsigned *rest_len, unsigned *send_flags);
+	int (*on_tcpconn_init)(struct host_tcp_connection *c, int sock);
+	void (*tcpconn_clean)(struct host_tcp_connection *c);
+	void (*tcpconn_close)(struct host_tcp_connection *c, int fd);
+	int (*init_si)(struct host_socket_info *si);
+	int (*init)(void);
+	void (*destroy)(void);
+	int (*pre_init)(void);
+};
+HOST_SIZE(host_tls_hooks, 72);
+
+struct host_param {
+	const char *name;
+	unsigned type;
+	void *target;
+};
+HOST_SIZE(host_param, 24);
+
+enum {
+	HOST_PARAM_STRING = 1,
+	HOST_PARAM_INT = 2,
+};
+#define HOST_PARAM_USE_FUNC (1U << 31)
+
+struct host_module_exports {
+	const char *name;
+	unsigned dlflags;
+	void *cmds;
+	struct host_param *params;
+	void *rpc, *pv, *response;
+	int (*mod_init)(void);
+	int (*child_init)(int rank);
+	void (*destroy)(void);
+};
+HOST_SIZE(host_module_exports, 80);
+
+enum { /* ranks of child_init() */
+	HOST_PROC_MAIN = 0,
+	HOST_PROC_TCP_MAIN = -4,
+	HOST_PROC_POSTCHILDINIT = -126,
+	HOST_PROC_INIT = -127,
+	HOST_PROC_NOCHLDINIT = -128,
+};
+
+/* Selects. */
+
+struct host_sip_msg {
+	char before[512];
+	struct host_receive_info rcv;
+	char rest[1288];
+};
+HOST_SIZE(host_sip_msg, 2008);
+
+struct host_sel_param {
+	int type;
+	union {
+		int i;
+		struct host_str s;
+		void *p;
+	} v;
+};
+HOST_SIZE(host_sel_param, 24);
+
+struct host_select {
+	void *f[4];
+	int param_offset[5];
+	struct host_sel_param params[32];
+	int n;
+};
+HOST_AT(host_select, params, 56);
+HOST_AT(host_select, n, 824);
+HOST_SIZE(host_select, 832);
+
+typedef int (*host_select_f)(struct host_str *res, struct host_select *s, struct host_sip_msg *msg);
+
+struct host_select_row {
+	host_select_f parent;
+	int type;
+	struct host_str name;
+	host_select_f f;
+	int flags;
+};
+HOST_SIZE(host_select_row, 48);
+
+enum {
+	HOST_SEL_PARAM_INT = 0,
+	HOST_SEL_PARAM_STR = 1,
+	HOST_SEL_DIVERSION = 1 << 8, /* the parameter becomes the number in the low byte of flags */
+};
+
+/* Memory, logging, counters, run-time configuration. */
+
+struct host_shm_api {
+	char *mname;
+	void *pool, *block;
+	void *(*xmalloc)(void *block, size_t size, const char *file, const char *func, unsigned line,
+		const char *module);
+	void *xmallocxz, *xmalloc_unsafe, *xrealloc, *xreallocxf, *xresize;
+	void (*xfree)(
+		void *block, void *p, const char *file, const char *func, unsigned line, const char *module);
+	char rest[88];
+};
+HOST_AT(host_shm_api, block, 16);
+HOST_AT(host_shm_api, xmalloc, 24);
+HOST_AT(host_shm_api, xfree, 72);
+HOST_SIZE(host_shm_api, 168);
+
+struct host_log_level {
+	const char *name;
+	int syslog;
+};
+
+struct host_log_data { /* of structured logging */
+	int facility, level;
+	const char *level_name, *file;
+	int line;
+	const char *module, *func, *location;
+	int pid, pid_index;
+};
+
+struct host_tcp_counters { /* indices into a row of counter values */
+	uint16_t established, passive_open, connect_success, connect_failed, local_reject, con_timeout,
+		con_reset, send_timeout, sendq_full;
+};
+HOST_SIZE(host_tcp_counters, 18);
+
+struct host_cfg_block {
+	int refcnt;
+};
+
+extern struct host_shm_api _shm_root;
+extern struct host_tls_hooks tls_hook;
+extern struct host_socket_info *tls_listen;
+extern struct host_tcp_connection **tcpconn_id_hash;
+extern int *tcpconn_lock;
+extern struct host_cfg_tcp *tcp_cfg;
+extern struct host_cfg_block **cfg_global;
+extern struct host_tcp_counters tcp_cnts_h;
+extern long *_cnts_vals;
+extern int _cnts_row_len;
+extern int tls_disable, process_no, unix_tcp_sock, config_check, tls_max_connections, log_stderr, log_color;
+extern volatile int dprint_crit;
+extern char *cfg_file;
+extern struct host_str *log_prefix_val;
+extern struct host_log_level log_level_info[];
+extern void (*_km_log_func)(int priority, const char *format, ...);
+extern void (*_ksr_slog_func)(struct host_log_data *data, const char *format, ...);
+extern const char ver_flags[], full_version[];
+
+int register_tls_hooks(struct host_tls_hooks *hooks);
+int register_select_table(struct host_select_row *table);
+int register_procs(int count);
+int register_fds(int count);
+int fork_process(int rank, char *description, int make_sock);
+int tcp_init(struct host_socket_info *si);
+struct host_tcp_connection *tcpconn_new(int sock, union host_sockaddr *remote, union host_sockaddr *local,
+	struct host_socket_info *si, int type, int state);
+void tcp_get_info(struct host_tcp_gen_info *info);
+int cfg_child_no_cb_init(void);
+unsigned get_ticks_raw(void);
+int get_debug_level(const char *module, int len);
+int get_debug_facility(const char *module, int len);
+void dprint_color(int level);
+void dprint_color_reset(void);
+int my_pid(void);
+int shm_initialized(void);
+int init_shm(void);
+
+#endif

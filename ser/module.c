@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The module as the host sees it: what loadmodule, modparam and the start-up call. Order of the calls:
+ * mod_register() at loadmodule, mod_init() when the configuration is read, the hook init_si for each
+ * listener, child_init() with PROC_INIT before and PROC_MAIN after the first workers are forked, then once in
+ * every further process.
+ */
+#include "ser/engine.h"
+#include "ser/hooks.h"
+#include "ser/host.h"
+#include "ser/host_check.h"
+#include "ser/listeners.h"
+#include "ser/log.h"
+#include "ser/selects.h"
+#include "ser/shutdown.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define EXPORT __attribute__((visibility("default")))
+
+EXPORT const char *module_version = HOST_VERSION;
+EXPORT const char *module_flags = HOST_FLAGS;
+EXPORT unsigned module_interface_ver = 4;
+
+EXPORT int mod_register(char *path, int *dlflags, void *reserved1, void *reserved2);
+
+static struct params params;
+static struct ktls_kernel_caps caps;
+
+/* The engine builds the context that is used; this one only finds mistakes, also for kamailio -c. */
+static int check_context(void)
+{
+	struct cfg_error e, warning;
+	SSL_CTX *ctx = cfg_build_context(&params.server, &e, &warning);
+
+	if (!ctx) {
+		ser_log(LOG_LEVEL_ERROR, "%s", e.text);
+		return -1;
+	}
+	if (warning.text[0])
+		ser_log(LOG_LEVEL_WARNING, "%s", warning.text);
+	SSL_CTX_free(ctx);
+	return 0;
+}
+
+/*
+ * kamailio -c ends before mod_init(), with exit code 0, so the module's own mistakes would pass. An exit
+ * handler is the one place left to find them.
+ */
+static void check_at_exit(void)
+{
+	struct cfg_error e;
+
+	/* The core destroys its memory, with it the parameters, where the configuration has failed already.
+	 */
+	if (!shm_initialized())
+		return;
+	if (params_take(&params, &e)) {
+		ser_log(LOG_LEVEL_ERROR, "%s", e.text);
+		_exit(1);
+	}
+	if (check_context())
+		_exit(1);
+}
+
+int mod_register(char *path, int *dlflags, void *reserved1, void *reserved2);
+
+static int is_off(void)
+{
+	return tls_disable;
+}
+
+static void say_off(void)
+{
+	ser_log(LOG_LEVEL_WARNING, "TLS is off: put enable_tls=yes in front of loadmodule \"tls.so\"");
+}
+
+int mod_register(char *path, int *dlflags, void *reserved1, void *reserved2)
+{
+	(void)path;
+	(void)dlflags;
+	(void)reserved1;
+	(void)reserved2;
+	if (is_off()) {
+		say_off();
+		return 0;
+	}
+	if (!shm_initialized() && init_shm() < 0)
+		return -1;
+	if (hooks_register() || selects_register()) {
+		ser_log(LOG_LEVEL_ERROR, "the core does not take the module's hooks and selects");
+		return -1;
+	}
+	if (config_check)
+		atexit(check_at_exit);
+	return 0;
+}
+
+static void list_kernel_suites(uint16_t version, char *text, size_t size)
+{
+	size_t len = 0;
+
+	text[0] = '\0';
+	for (int i = 0; i < KTLS_AEADS; i++)
+		if (!ktls_kernel_supports(&caps, version, i) && len < size)
+			len += (size_t)snprintf(
+				text + len, size - len, "%s%s", len ? ", " : "", ktls_aead_info(i)->name);
+	if (!len)
+		snprintf(text, size, "none");
+}
+
+/* One line about where records will live, and why. */
+static void probe_kernel(void)
+{
+	char tls12[128], tls13[128];
+
+	ktls_kernel_probe(&caps);
+	if (caps.ulp_error) {
+		ser_log(LOG_LEVEL_NOTICE,
+			"records stay in user space: this kernel gives no kernel TLS (TCP_ULP: %s); "
+			"if it has CONFIG_TLS=m, 'modprobe tls' before the start changes that",
+			strerror(-caps.ulp_error));
+		return;
+	}
+	list_kernel_suites(TLS1_2_VERSION, tls12, sizeof(tls12));
+	list_kernel_suites(TLS1_3_VERSION, tls13, sizeof(tls13));
+	ser_log(LOG_LEVEL_NOTICE,
+		"records go to the kernel for TLS 1.2 (%s) and TLS 1.3 (%s), else stay in user space", tls12,
+		tls13);
+}
+
+static int mod_init(void)
+{
+	struct cfg_error e;
+
+	if (is_off()) {
+		say_off();
+		return 0;
+	}
+	if (params_take(&params, &e)) {
+		ser_log(LOG_LEVEL_ERROR, "%s", e.text);
+		return -1;
+	}
+	if (check_context())
+		return -1;
+	probe_kernel();
+	register_procs(1);
+	register_fds(tls_max_connections + LISTENERS_MAX);
+	return 0;
+}
+
+static int child_init(int rank)
+{
+	if (is_off())
+		return 0;
+	switch (rank) {
+	case HOST_PROC_INIT:
+		return host_check();
+	case HOST_PROC_MAIN:
+		return engine_start(&params, &caps);
+	case HOST_PROC_TCP_MAIN:
+		shutdown_prepare();
+		break;
+	}
+	listeners_close();
+	return 0;
+}
+
+EXPORT struct host_module_exports exports = {
+	.name = "tls",
+	.params = params_table,
+	.mod_init = mod_init,
+	.child_init = child_init,
+};

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ser/params.h"
+
+#include "ser/log.h"
+
+#include <string.h>
+
+enum {
+	HANDSHAKE_TIMEOUT_DEFAULT = 10,
+	HANDSHAKE_TIMEOUT_MAX = 3600,
+};
+
+/* As written; a parameter that may be a number or a word has both. */
+static struct {
+	char *method, *certificate, *private_key, *ca_list, *cipher_list;
+	int verify_certificate, require_certificate, tls_log, handshake_timeout;
+	char *verify_certificate_word, *require_certificate_word;
+} raw = {
+	.tls_log = LOG_LEVEL_DEBUG,
+	.handshake_timeout = HANDSHAKE_TIMEOUT_DEFAULT,
+};
+
+struct host_param params_table[] = {
+	{"method", HOST_PARAM_STRING, &raw.method},
+	{"tls_method", HOST_PARAM_STRING, &raw.method},
+	{"certificate", HOST_PARAM_STRING, &raw.certificate},
+	{"private_key", HOST_PARAM_STRING, &raw.private_key},
+	{"ca_list", HOST_PARAM_STRING, &raw.ca_list},
+	{"cipher_list", HOST_PARAM_STRING, &raw.cipher_list},
+	{"verify_certificate", HOST_PARAM_INT, &raw.verify_certificate},
+	{"verify_certificate", HOST_PARAM_STRING, &raw.verify_certificate_word},
+	{"require_certificate", HOST_PARAM_INT, &raw.require_certificate},
+	{"require_certificate", HOST_PARAM_STRING, &raw.require_certificate_word},
+	{"tls_log", HOST_PARAM_INT, &raw.tls_log},
+	{"handshake_timeout", HOST_PARAM_INT, &raw.handshake_timeout},
+	{NULL, 0, NULL},
+};
+
+static int take_bool(const char *param, const char *word, int number, int *out, struct cfg_error *e)
+{
+	if (word)
+		return cfg_parse_bool(param, word, out, e);
+	*out = number;
+	return cfg_check_int(param, number, 0, 1, e);
+}
+
+static int take_string(char **out, const char *value, struct cfg_error *e)
+{
+	if (!value)
+		return 0;
+	*out = strdup(value);
+	return *out ? 0 : cfg_fail(e, "out of memory while the parameters were read");
+}
+
+static int take_path(char **out, const char *value, struct cfg_error *e)
+{
+	if (!value)
+		return 0;
+	*out = cfg_resolve_path(cfg_file, value);
+	return *out ? 0 : cfg_fail(e, "out of memory while the parameters were read");
+}
+
+int params_take(struct params *p, struct cfg_error *e)
+{
+	struct cfg_domain *d = &p->server;
+
+	memset(p, 0, sizeof(*p));
+	p->tls_log = raw.tls_log;
+	p->handshake_timeout = raw.handshake_timeout;
+	if (raw.method && cfg_parse_method("tls_method", raw.method, &d->versions, e))
+		return -1;
+	if (take_path(&d->certificate, raw.certificate, e) ||
+		take_path(&d->private_key, raw.private_key, e) || take_path(&d->ca_list, raw.ca_list, e) ||
+		take_string(&d->cipher_list, raw.cipher_list, e))
+		return -1;
+	if (take_bool("verify_certificate", raw.verify_certificate_word, raw.verify_certificate,
+		    &d->verify_certificate, e) ||
+		take_bool("require_certificate", raw.require_certificate_word, raw.require_certificate,
+			&d->require_certificate, e))
+		return -1;
+	if (cfg_check_int("handshake_timeout", p->handshake_timeout, 1, HANDSHAKE_TIMEOUT_MAX, e))
+		return -1;
+	if (cfg_domain_defaults(d, cfg_file))
+		return cfg_fail(e, "out of memory while the parameters were read");
+	return 0;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The module's parameters: modparam("tls", NAME, VALUE). */
+#ifndef SER_PARAMS_H
+#define SER_PARAMS_H
+
+#include "cfg/domain.h"
+#include "ser/host.h"
+
+/* The table that the core fills while it reads the configuration. */
+extern struct host_param params_table[];
+
+struct params {
+	struct cfg_domain server; /* the default server domain */
+	int tls_log;              /* level of the lines about connections */
+	int handshake_timeout;    /* seconds */
+};
+
+/* Checks what was set and fills in the defaults. Returns 0, or -1 with a sentence in *e. */
+int params_take(struct params *p, struct cfg_error *e);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ser/privileges.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+static int drop_capabilities(void)
+{
+	cap_t none = cap_init();
+	int rc = none ? cap_set_proc(none) : -1;
+
+	cap_free(none);
+	return rc;
+}
+
+int privileges_drop(struct cfg_error *e)
+{
+	struct rlimit files;
+
+	if (!getrlimit(RLIMIT_NOFILE, &files)) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+	if (prctl(PR_SET_PDEATHSIG, SIGTERM) || prctl(PR_SET_DUMPABLE, 0) ||
+		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || drop_capabilities())
+		return cfg_fail(e, "the TLS engine cannot drop its privileges: %s", strerror(errno));
+	return 0;
+}

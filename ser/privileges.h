@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef SER_PRIVILEGES_H
+#define SER_PRIVILEGES_H
+
+#include "cfg/error.h"
+
+/*
+ * Leaves the calling process the rights the engine needs and no other, for good: no capability (libcap), no
+ * way to gain one by exec, no core dump or debugger that could show a key, as many descriptors as the hard
+ * limit allows, an end when its parent ends. Returns 0, or -1 with a sentence in *e.
+ */
+int privileges_drop(struct cfg_error *e);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ser/shutdown.h"
+
+#include "ser/hooks.h"
+#include "ser/host.h"
+#include "ser/listeners.h"
+#include "ser/shared.h"
+
+#include <signal.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+enum {
+	PATIENCE_MS = 500, /* how long tcp_main may take to come to its loop */
+};
+
+static volatile sig_atomic_t ending;
+
+static void give_up(int sig)
+{
+	(void)sig;
+	_exit(0);
+}
+
+static void on_signal(int sig)
+{
+	struct itimerval patience = {.it_value = {.tv_usec = PATIENCE_MS * 1000}};
+
+	(void)sig;
+	if (ending)
+		return;
+	ending = 1;
+	/* Keeps the core's log quiet from here on: it finds the address of an AF_UNIX peer critical. */
+	dprint_crit++;
+	if (listeners_wake_tcp_main() || setitimer(ITIMER_REAL, &patience, NULL))
+		_exit(0);
+}
+
+void shutdown_prepare(void)
+{
+	struct sigaction quit = {.sa_handler = give_up}, end = {.sa_handler = on_signal};
+
+	sigaction(SIGALRM, &quit, NULL);
+	sigaction(SIGTERM, &end, NULL);
+	sigaction(SIGINT, &end, NULL);
+}
+
+void shutdown_check(void)
+{
+	struct host_tcp_connection *c;
+
+	if (!ending)
+		return;
+	/* Processes that died with the lock must not keep us: nobody changes the table any more. */
+	if (shared_trylock(tcpconn_lock)) {
+		for (unsigned i = 0; i < HOST_ID_HASH_SIZE; i++)
+			for (c = tcpconn_id_hash[i]; c; c = c->id_next)
+				if (c->type == HOST_PROTO_TLS && c->s > 0)
+					hooks_send_close_notify(c, c->s);
+	}
+	_exit(0);
+}
