@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What was counted, and how it is printed. */
+#ifndef BENCH_REPORT_H
+#define BENCH_REPORT_H
+
+#include "histogram.h"
+#include "options.h"
+
+#include <openssl/ssl.h>
+
+enum fault {
+	FAULT_CONNECT,      /* no TCP connection */
+	FAULT_HANDSHAKE,    /* TCP connection, no TLS session */
+	FAULT_TIMEOUT,      /* no progress in time */
+	FAULT_CLOSED,       /* the server closed or the connection broke */
+	FAULT_MALFORMED,    /* not a SIP answer, or one too long */
+	FAULT_WRONG_STATUS, /* the right answer with another status than 200 */
+	FAULT_WRONG_ANSWER, /* an answer to no outstanding request */
+	FAULTS
+};
+
+struct tally {
+	uint64_t done;    /* messages answered or handshakes finished */
+	uint64_t resumed; /* those of the handshakes that resumed a session */
+	uint64_t faults[FAULTS];
+	uint64_t started; /* nanoseconds of the monotonic clock */
+	uint64_t ended;
+	struct histogram latency; /* microseconds */
+	char version[16];
+	char suite[64];
+};
+
+uint64_t now_ns(void);
+uint64_t tally_errors(const struct tally *t);
+/* Counts a fault; the first few are also told on stderr. */
+void tally_fault(struct tally *t, enum fault fault, const char *reason);
+void tally_done(struct tally *t, uint64_t since, uint64_t now);
+/* Keeps the negotiated version and suite of the first session. */
+void tally_session(struct tally *t, const SSL *ssl);
+
+void report_progress(const struct tally *t, enum mode mode, uint64_t before, double step);
+/* The JSON object on stdout; false when it could not be written. */
+bool report_json(const struct tally *t, const struct options *o);
+
+#endif

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Kamailio with one subject: its configuration, certificates, start, death and stop."""
+
+import pathlib
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+from processes import Process, family
+
+START_LIMIT = 20.0
+
+CONFIG = """\
+debug=0
+log_stderror=yes
+disable_core_dump=yes
+auto_aliases=no
+children=1
+tcp_children=2
+tcp_rd_buf_size=65536
+{transport}
+mpath="{modules}/"
+loadmodule "sl.so"
+{tls}
+request_route {{
+	sl_send_reply("200", "OK");
+}}
+"""
+
+TLS_CONFIG = """\
+loadmodule "{module}"
+modparam("tls", "certificate", "{certificate}")
+modparam("tls", "private_key", "{key}")
+modparam("tls", "tls_method", "TLSv1.2+")
+"""
+
+OPENSSL_CONFIG = """\
+[req]
+distinguished_name = name
+[name]
+[ca]
+basicConstraints = critical, CA:TRUE
+keyUsage = critical, keyCertSign
+subjectKeyIdentifier = hash
+[server]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = serverAuth
+subjectAltName = IP:127.0.0.1
+"""
+
+
+class Failed(Exception):
+    """Something went wrong on the way."""
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def make_certificates(openssl, folder):
+    """A demo CA and a server certificate for 127.0.0.1, both ECDSA P-256."""
+    config = folder / "openssl.cnf"
+    config.write_text(OPENSSL_CONFIG)
+    base = [openssl, "req", "-x509", "-config", config, "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    base += ["-nodes", "-days", "2"]
+    authority = ["-subj", "/CN=bench demo CA", "-extensions", "ca"]
+    server = ["-subj", "/CN=127.0.0.1", "-extensions", "server", "-CA", folder / "ca.pem", "-CAkey", folder / "ca.key"]
+    for name, words in (("ca", authority), ("server", server)):
+        command = base + words + ["-keyout", folder / f"{name}.key", "-out", folder / f"{name}.pem"]
+        made = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+        if made.returncode:
+            raise Failed(f"openssl could not make the {name} certificate: {made.stderr.strip()}")
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Server:
+    """One Kamailio with one subject. Use as a context manager."""
+
+    def __init__(self, bench, subject):
+        self.bench = bench
+        self.subject = subject
+        self.port = free_port()
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{subject}-", dir=bench.folder))
+        self.log = self.folder / "kamailio.log"
+        self.log_read = 0
+        self.crash = None
+        self.process = None
+
+    def config(self):
+        tls = self.subject != "tcp"
+        listen = f"listen={'tls' if tls else 'tcp'}:127.0.0.1:{self.port}"
+        certificates = {"certificate": self.bench.folder / "server.pem", "key": self.bench.folder / "server.key"}
+        return CONFIG.format(
+            transport=f"enable_tls=yes\n{listen}" if tls else listen,
+            modules=self.bench.tools["modules"],
+            tls=TLS_CONFIG.format(module=self.bench.tools[self.subject], **certificates) if tls else "",
+        )
+
+    def __enter__(self):
+        config = self.folder / "kamailio.cfg"
+        config.write_text(self.config())
+        command = [self.bench.tools["kamailio"], "-f", config, "-DD", "-E", "-w", self.folder, "-Y", self.folder]
+        command += ["-P", self.folder / "pid", "-m", "256", "-M", "8"]
+        with self.log.open("wb") as log:
+            self.process = Process(command, log)
+        try:
+            self.wait_ready()
+        except BaseException:
+            self.process.stop()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.process.stop()
+        if self.process.killed:
+            say(f"compare: Kamailio with {self.subject} did not stop on SIGTERM and was killed.")
+
+    def wait_ready(self):
+        end = time.monotonic() + START_LIMIT
+        while time.monotonic() < end:
+            if self.process.status() is not None:
+                raise Failed(f"Kamailio with {self.subject} did not start:\n{self.log_tail()}")
+            with socket.socket() as s:
+                if s.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.05)
+        raise Failed(f"Kamailio with {self.subject} did not listen in {START_LIMIT:.0f} s:\n{self.log_tail()}")
+
+    def log_tail(self):
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
+
+    def family(self):
+        return family(self.process.popen.pid)
+
+    def death(self):
+        """Says how it died: a signal number or an exit code; None while it is well.
+
+        A crashed child is seen in the log, as the main process can hang on the locks it left."""
+        # Asked before the log is read: once the main process is gone the log is complete.
+        status = self.process.status()
+        with self.log.open("rb") as log:
+            log.seek(self.log_read)
+            text = log.read()
+        last_line = text.rfind(b"\n") + 1
+        self.log_read += last_line
+        found = re.search(rb"child process \d+ exited by a signal (\d+)", text[:last_line])
+        if found and not self.crash:
+            self.crash = {"signal": int(found[1]), "of": "a child process"}
+        if status and not self.crash:
+            self.crash = {"signal": status[0], "exit_code": status[1], "of": "the main process"}
+        return self.crash
