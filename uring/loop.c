@@ -63,9 +63,8 @@ static const char *why_no_ring(int error)
 	case -ENOSYS:
 	case -EPERM:
 	case -EACCES:
-		return "io_uring is not allowed here: see sysctl kernel.io_uring_disabled and the seccomp "
-		       "filter of "
-		       "the service or container";
+		return "io_uring is not allowed here: see sysctl kernel.io_uring_disabled and the "
+		       "seccomp filter of the service or container";
 	case -EMFILE:
 	case -ENFILE:
 		return "no ring could be made: raise the limit of open files (ulimit -n)";

@@ -11,7 +11,8 @@
 
 enum {
 	READ_CHUNK = 4096,
-	RETRY_MS = 100, /* how long accepting rests when descriptors or memory are short */
+	RETRY_MS = 100,       /* how long accepting rests when descriptors or memory are short */
+	TIMER_GRAIN_MS = 100, /* a connection may live so much longer than its time */
 	DRAIN_BYTES = 65536,
 };
 
@@ -21,7 +22,7 @@ struct connection {
 	struct uring_server *server;
 	struct uring_peer peer;
 	struct ktls_handshake *handshake;
-	time_t deadline; /* CLOCK_MONOTONIC seconds */
+	int64_t deadline; /* CLOCK_MONOTONIC milliseconds */
 	int fd;
 	int timed_out;
 	uint8_t chunk[READ_CHUNK];
@@ -53,12 +54,13 @@ struct uring_server {
 
 static void listen_on(struct listener *l);
 
-static time_t now(void)
+/* Not in seconds: who comes late in one would lose the rest of it. */
+static int64_t now(void)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec;
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
 /* Every connection has the same time to live, so the oldest is always the next to end: one timer is enough.
@@ -66,12 +68,13 @@ static time_t now(void)
 static void start_timer(struct uring_server *s)
 {
 	struct connection *oldest = TAILQ_FIRST(&s->connections);
-	time_t left;
+	int64_t left;
 
 	if (!oldest || s->timer_runs)
 		return;
 	left = oldest->deadline - now();
-	s->timer_span = (struct __kernel_timespec){.tv_sec = left > 1 ? left : 1};
+	left = left > TIMER_GRAIN_MS ? left : TIMER_GRAIN_MS;
+	s->timer_span = (struct __kernel_timespec){.tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000};
 	s->timer_runs = !uring_timeout(s->loop, &s->timer, &s->timer_span);
 }
 
@@ -79,7 +82,7 @@ static void timer_done(struct uring_op *op, int res)
 {
 	struct uring_server *s = (struct uring_server *)((char *)op - offsetof(struct uring_server, timer));
 	struct connection *c;
-	time_t t = now();
+	int64_t t = now();
 
 	(void)res;
 	s->timer_runs = 0;
@@ -244,7 +247,7 @@ static void start_connection(struct listener *l, int fd)
 		s->config.trouble(s->config.arg, -ENOMEM, 0);
 		return;
 	}
-	c->deadline = now() + (time_t)s->config.handshake_timeout;
+	c->deadline = now() + (int64_t)s->config.handshake_timeout * 1000;
 	TAILQ_INSERT_TAIL(&s->connections, c, link);
 	s->handshakes++;
 	start_timer(s);

@@ -52,6 +52,18 @@ static SSL_CTX *plain_server(const struct identity *id)
 	return server_context(id, KTLS_VERIFY_NONE, NULL);
 }
 
+/* Some suites are none of OpenSSL's defaults, so the server has to be told. */
+static SSL_CTX *server_for(const struct scenario *s)
+{
+	SSL_CTX *ctx = plain_server(s->id);
+
+	if (s->version == TLS1_3_VERSION)
+		assert_int_equal(SSL_CTX_set_ciphersuites(ctx, s->suite), 1);
+	else
+		assert_int_equal(SSL_CTX_set_cipher_list(ctx, s->suite), 1);
+	return ctx;
+}
+
 static void check_keys(const struct ktls_key *k, const struct scenario *s, uint64_t seq)
 {
 	assert_int_equal(k->version, s->version);
@@ -61,7 +73,7 @@ static void check_keys(const struct ktls_key *k, const struct scenario *s, uint6
 
 static void handshake_in_pieces(const struct scenario *s, size_t piece)
 {
-	SSL_CTX *server = plain_server(s->id), *client = client_context(s->version, s->suite);
+	SSL_CTX *server = server_for(s), *client = client_context(s->version, s->suite);
 	struct connection c;
 	struct ktls_session_keys keys;
 
@@ -106,7 +118,7 @@ static const uint8_t *last_record(const struct connection *c)
 /* RFC 5288 3: a nonce must not come twice under one key, and OpenSSL has spent one on Finished. */
 static void check_next_explicit_nonce(const struct scenario *s)
 {
-	SSL_CTX *server = plain_server(s->id), *client = client_context(s->version, s->suite);
+	SSL_CTX *server = server_for(s), *client = client_context(s->version, s->suite);
 	struct connection c;
 	struct ktls_session_keys keys;
 	uint8_t record[64];
@@ -139,7 +151,7 @@ static void test_explicit_nonce_goes_on(void **state)
 static void check_left_over_13(size_t piece, const struct scenario *s)
 {
 	static const char *const words[] = {"REGISTER sip:example.org SIP/2.0\r\n", "\r\n\r\n", "x"};
-	SSL_CTX *server = plain_server(s->id), *client = client_context(s->version, s->suite);
+	SSL_CTX *server = server_for(s), *client = client_context(s->version, s->suite);
 	uint8_t left[1024], *p = left;
 	struct connection c;
 	struct ktls_session_keys keys;
@@ -177,7 +189,7 @@ static void check_left_over_13(size_t piece, const struct scenario *s)
 /* In a full TLS 1.2 handshake only a client with False Start (RFC 7918) does it, which OpenSSL has not. */
 static void check_left_over_12(size_t piece, const struct scenario *s)
 {
-	SSL_CTX *server = plain_server(s->id), *client = client_context(s->version, s->suite);
+	SSL_CTX *server = server_for(s), *client = client_context(s->version, s->suite);
 	uint8_t early[500] = {KTLS_APPLICATION_DATA, 3, 3, 1, 239}, left[1024];
 	struct connection c;
 	struct ktls_session_keys keys;
@@ -327,20 +339,22 @@ static void test_suites_without_an_aead_of_ours(void **state)
 		{TLS1_2_VERSION, "AES128-SHA256", &rsa, 0},
 		{TLS1_2_VERSION, "ECDHE-ECDSA-AES256-SHA384", &ec, 0},
 		{TLS1_2_VERSION, "ECDHE-ECDSA-AES128-CCM", &ec, 0},
+		{TLS1_2_VERSION, "ECDHE-ECDSA-AES256-CCM", &ec, 0},
+		{TLS1_2_VERSION, "ECDHE-ECDSA-AES128-CCM8", &ec, 0}, /* its tag is cut in half */
 		{TLS1_3_VERSION, "TLS_AES_128_CCM_SHA256", &ec, 0},
+		{TLS1_3_VERSION, "TLS_AES_128_CCM_8_SHA256", &ec, 0},
 	};
 
 	(void)state;
 	for (unsigned i = 0; i < COUNT(others); i++) {
-		SSL_CTX *server = plain_server(others[i].id);
+		SSL_CTX *server = server_for(&others[i]);
 		SSL_CTX *client = client_context(others[i].version, others[i].suite);
 		struct ktls_session_keys keys;
 		struct connection c;
 
-		assert_int_equal(SSL_CTX_set_cipher_list(server,
-					 others[i].version == TLS1_2_VERSION ? others[i].suite : "DEFAULT"),
-			1);
-		assert_int_equal(SSL_CTX_set_ciphersuites(server, "TLS_AES_128_CCM_SHA256"), 1);
+		/* Newer OpenSSL finds a short tag too weak for its default level. */
+		SSL_CTX_set_security_level(server, 0);
+		SSL_CTX_set_security_level(client, 0);
 		connection_open(&c, server, client);
 		assert_int_equal(connection_run(&c), KTLS_HANDSHAKE_DONE);
 		memset(&keys, 0xee, sizeof(keys));

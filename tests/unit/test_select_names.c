@@ -181,10 +181,10 @@ static void test_lengths_converted(void **state)
 }
 
 /* Any answer but a crash is right; the sanitizer looks for bytes read beyond the end. */
-static void ask_everything(const struct snapshot *s)
+static void ask_both(const struct snapshot *s)
 {
-	static const enum answer_field fields[] = {ANSWER_PEER_SUBJECT_CN, ANSWER_PEER_ISSUER_CN,
-		ANSWER_PEER_VERIFIED, ANSWER_OWN_SUBJECT_CN, ANSWER_OWN_ISSUER_CN};
+	/* Each is parsed anew; one of each place is enough. */
+	static const enum answer_field fields[] = {ANSWER_PEER_SUBJECT_CN, ANSWER_OWN_ISSUER_CN};
 	char buf[ANSWER_MAX];
 
 	for (unsigned i = 0; i < COUNT(fields); i++)
@@ -216,7 +216,7 @@ static void test_damaged(void **state)
 				bit < 8 ? (uint8_t)(was ^ 1 << bit) : (uint8_t)(bit == 8 ? 0 : 0xff);
 
 			*here = *there = damaged;
-			ask_everything(s);
+			ask_both(s);
 		}
 		*here = *there = was;
 	}

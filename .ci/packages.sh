@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Sourced by ./run and ./check: installs what they need with apt, as root or through sudo, and says so.
+
+RUN_PACKAGES="gcc cmake ninja-build pkg-config libssl-dev liburing-dev libcap-dev openssl python3 kamailio"
+CHECK_PACKAGES="$RUN_PACKAGES clang-format libcmocka-dev python3-pytest kamailio-tls-modules gnutls-bin
+	user-mode-linux kmod iproute2"
+
+# need_packages NAME...
+need_packages() {
+	local missing=() name as_root=()
+	for name in "$@"; do
+		dpkg-query -W -f='${Status}' "$name" 2>/dev/null | grep -q 'ok installed' || missing+=("$name")
+	done
+	[ ${#missing[@]} -eq 0 ] && return 0
+	if [ "$(id -u)" -ne 0 ]; then
+		if ! command -v sudo >/dev/null; then
+			echo "These packages are missing and neither root nor sudo is at hand: ${missing[*]}" >&2
+			return 1
+		fi
+		as_root=(sudo)
+	fi
+	echo "Installing packages with apt: ${missing[*]}"
+	"${as_root[@]}" apt-get update -qq &&
+		"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+			"${missing[@]}" >/dev/null
+}

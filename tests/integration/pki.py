@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A demo certificate authority and what it signs, made with the openssl command."""
+import os
+import subprocess
+from typing import NamedTuple
+
+EC = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")
+RSA = ("-newkey", "rsa:2048")
+# The distribution's openssl.cnf would make every self-signed certificate a CA.
+CONFIG = "[req]\ndistinguished_name=dn\n[dn]\n"
+
+
+class Pair(NamedTuple):
+    """A certificate and its key, and the common name in it."""
+    cert: str
+    key: str
+    name: str
+
+
+class Pki:
+    """The certificates of one test session, in a folder."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        with open(self.path("openssl.cnf"), "w", encoding="ascii") as config:
+            config.write(CONFIG)
+        self.ca = self.make("ca", "Demo CA", extensions=("basicConstraints=critical,CA:true",))
+        self.server = self.make("server", "sip.example.org", self.ca, ("subjectAltName=DNS:sip.example.org",))
+        self.server_rsa = self.make("server-rsa", "rsa.example.org", self.ca, key=RSA)
+        self.bob = self.make("bob", "Bob", self.ca)
+        self.stranger = self.make("stranger", "Stranger")
+
+    def path(self, name):
+        """Of a file in the folder."""
+        return os.path.join(self.folder, name)
+
+    def make(self, name, common_name, issuer=None, extensions=(), key=EC):
+        """A new pair; without an issuer it signs itself."""
+        pair = Pair(self.path(name + ".crt"), self.path(name + ".key"), common_name)
+        command = ["openssl", "req", "-x509", "-config", self.path("openssl.cnf"), *key, "-nodes", "-days", "30",
+                   "-subj", f"/O=Demo/CN={common_name}", "-keyout", pair.key, "-out", pair.cert]
+        if issuer:
+            command += ["-CA", issuer.cert, "-CAkey", issuer.key]
+        for extension in extensions:
+            command += ["-addext", extension]
+        subprocess.run(command, check=True, capture_output=True, timeout=120)
+        return pair

@@ -1,0 +1,336 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Kamailio with the module under test: configuration, start, stop, log and what it says about itself."""
+import os
+import random
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sysconfig
+import tempfile
+import time
+
+import settings
+import sip
+from kernel import TALLY, counters
+
+BINARY = shutil.which("kamailio", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin") or "kamailio"
+KAMCMD = shutil.which("kamcmd", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin") or "kamcmd"
+MODULES = f"/usr/lib/{sysconfig.get_config_var('MULTIARCH')}/kamailio/modules/"
+STOP_WITHIN = 5
+SELECTS = ("tls", "tls.desc", "tls.version", "tls.cipher", "tls.cipher.bits", "tls.peer", "tls.peer.subject",
+           "tls.peer.issuer", "tls.peer.verified", "tls.me", "tls.offload")
+# OPTIONS is told everything; what is sent in numbers only what every answer is checked for.
+CHEAP = ("tls.offload",)
+LEVEL = re.compile(r"^ *\d+\(\d+\) (ALERT|BUG|CRITICAL|EMERG):")
+CRASH = re.compile(r"exited by a signal|core was (not )?generated")
+# The core's words about a coarse clock (a guest's ticks are 10 ms), whatever the module.
+NOISE = r"local_timer_run\(\): backwards or still time"
+SANITIZER = re.compile(r"ERROR: AddressSanitizer|runtime error:")
+
+
+class NotStarted(Exception):
+    """Kamailio did not get ready; the text is its log."""
+
+
+def free_port():
+    """A TCP port nobody uses, below the range the kernel gives to clients."""
+    while True:
+        port = random.randrange(10000, 30000)
+        try:
+            for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+                with socket.socket(family, socket.SOCK_STREAM) as probe:
+                    probe.bind((address, port))
+            return port
+        except OSError:
+            continue
+
+
+def select_lines(names):
+    """Script that puts the values of selects into headers of the answer."""
+    for name in names:
+        yield (f'if (defined @{name}) {{ $var(v) = @{name}; '
+               f'append_to_reply("X-{name}: H$(var(v){{s.encode.hexa}})\\r\\n"); }} '
+               f'else append_to_reply("X-{name}: N\\r\\n");')
+
+
+class Server:
+    """One Kamailio in a folder of its own. tls = parameters of the module over the defaults, None takes one away."""
+
+    def __init__(self, pki, tls=None, listen=("tls:127.0.0.1",), core=(), binary=BINARY, load=None):
+        # Short, because the path of a socket is; on a tmpfs in a guest, because hostfs has no sockets.
+        self.folder = tempfile.mkdtemp(prefix="ser-")
+        self.pki, self.binary = pki, binary
+        self.ports = [(where, free_port()) for where in listen]
+        self.tls = {"certificate": pki.server.cert, "private_key": pki.server.key, "ca_list": pki.ca.cert,
+                    "verify_certificate": 1, "tls_log": 2, **(tls or {})}
+        os.mkdir(os.path.join(self.folder, "etc"))
+        os.mkdir(os.path.join(self.folder, "run"))
+        self.config = os.path.join(self.folder, "etc", "ser.cfg")
+        self.log_file = os.path.join(self.folder, "log")
+        self.control = os.path.join(self.folder, "ctl.sock")
+        with open(self.config, "w", encoding="utf-8") as config:
+            config.write("\n".join(self.lines(core, load)) + "\n")
+        self.process = None
+        self.ended = False  # by stop()
+        self.checked = 0
+        self.accepted_lines = [re.compile(NOISE)]
+
+    def lines(self, core, load):
+        """The configuration file. The module under test is loaded first."""
+        yield from ("debug=2", "fork=yes", "children=1", "tcp_children=2", "enable_tls=yes", "auto_aliases=no")
+        yield from core
+        for where, port in self.ports:
+            yield f"listen={where}:{port}"
+        yield f'mpath="{MODULES}"'
+        yield f'loadmodule "{settings.MODULE}"'
+        for module in load if load is not None else ("sl", "pv", "textops", "kex", "ctl"):
+            yield f'loadmodule "{module}.so"'
+        if load is None:
+            yield f'modparam("ctl", "binrpc", "unix:{self.control}")'
+        for name, value in self.tls.items():
+            if value is not None:
+                yield f'modparam("tls", "{name}", {value})' if isinstance(value, int) else \
+                    f'modparam("tls", "{name}", "{value}")'
+        if load is not None:
+            yield "request_route { exit; }"
+            return
+        yield "request_route {"
+        yield 'if (is_present_hf("X-Conn")) append_to_reply("X-Conn: $hdr(X-Conn)\\r\\n");'
+        yield 'if ($rm == "OPTIONS") {'
+        yield from select_lines(SELECTS)
+        yield "} else {"
+        yield from select_lines(CHEAP)
+        yield "}"
+        yield 'sl_send_reply("200", "OK");'
+        yield "exit; }"
+
+    def address(self, index=0):
+        """Of a listener, for a client."""
+        where, port = self.ports[index]
+        return where.split(":", 1)[1].strip("[]"), port
+
+    def spawn(self, *options):
+        """Starts the process; its output goes to the log."""
+        environment = dict(os.environ)
+        if settings.PRELOAD:
+            environment.update(LD_PRELOAD=settings.PRELOAD, ASAN_OPTIONS="detect_leaks=0")
+        with open(self.log_file, "ab") as log:
+            self.process = subprocess.Popen(
+                [self.binary, "-f", self.config, "-E", "-w", self.folder, "-Y", os.path.join(self.folder, "run"),
+                 "-P", os.path.join(self.folder, "pid"), "-m", "64", "-M", "8", *options],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, cwd=self.folder,
+                start_new_session=True)
+
+    def start(self):
+        """Until a request was answered over TLS."""
+        before = counters()
+        self.spawn("-DD")
+        end = time.monotonic() + settings.PATIENCE
+        for index in range(len(self.ports)):
+            while True:
+                if self.process.poll() is not None:
+                    raise NotStarted(self.log())
+                try:
+                    socket.create_connection(self.address(index), timeout=1).close()
+                    break
+                except OSError:
+                    assert time.monotonic() < end, f"{self.ports[index]} does not listen:\n{self.log()}"
+                    time.sleep(0.02)
+        first = [where.startswith("tls:") for where, _ in self.ports].index(True)
+        made, answered = TALLY.made, TALLY.answered
+        try:
+            with sip.TlsClient(self.address(first), sip.context(self.pki.bob)) as client:
+                client.ask()
+        except (OSError, sip.Ended) as failure:
+            raise NotStarted(f"the first request failed, {failure!r}:\n{self.log()}") from failure
+        # From here on the counters move with the tests' connections only.
+        TALLY.made, TALLY.answered = made, answered
+        TALLY.started(before)
+        return self
+
+    def run_to_end(self, *options):
+        """For a configuration that must be refused: the exit status and the log."""
+        before = counters()
+        self.spawn(*options)
+        try:
+            self.process.wait(settings.PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"it runs:\n{self.log()}") from None
+        TALLY.started(before)
+        return self.process.returncode, self.log()
+
+    def log(self):
+        """All of it."""
+        with open(self.log_file, encoding="utf-8", errors="replace") as log:
+            return log.read()
+
+    def log_count(self, pattern):
+        """Lines of the log that match."""
+        return sum(bool(re.search(pattern, line)) for line in self.log().split("\n"))
+
+    def accept(self, pattern):
+        """Log lines that match are no failure, although their level says so."""
+        self.accepted_lines.append(re.compile(pattern))
+
+    def check_log(self):
+        """No crash, nothing critical since the last check."""
+        text = self.log()
+        new, self.checked = text[self.checked:], len(text)
+        bad = [line for line in new.split("\n") if SANITIZER.search(line) or CRASH.search(line)
+               or LEVEL.search(line) and not any(accepted.search(line) for accepted in self.accepted_lines)]
+        assert not bad, "in the log:\n" + ("\n".join(bad) if not SANITIZER.search(new) else new)
+
+    def check_log_for_crashes(self):
+        """Of a server whose log is to have critical lines."""
+        bad = [line for line in self.log().split("\n") if SANITIZER.search(line) or CRASH.search(line)]
+        assert not bad, self.log()
+        assert self.process.returncode >= 0, f"ended by signal {-self.process.returncode}:\n{self.log()}"
+
+    def move_to(self, other):
+        """Before the start: the listeners another server had."""
+        for (_, mine), (_, others) in zip(self.ports, other.ports, strict=True):
+            with open(self.config, encoding="utf-8") as config:
+                text = config.read()
+            with open(self.config, "w", encoding="utf-8") as config:
+                config.write(text.replace(f":{mine}\n", f":{others}\n"))
+        self.ports = other.ports
+
+    def running(self):
+        """The main process lives."""
+        return self.process is not None and self.process.poll() is None
+
+    def processes(self):
+        """Ids of all its processes: its session, and children of those wherever they went."""
+        parents, found = {}, set()
+        for entry in os.listdir("/proc"):
+            if entry.isdigit():
+                try:
+                    with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as stat:
+                        state, parent, _, session = stat.read().rpartition(")")[2].split()[:4]
+                except (FileNotFoundError, ProcessLookupError):
+                    continue
+                if state != "Z":
+                    parents[int(entry)] = int(parent)
+                    if int(session) == self.process.pid:
+                        found.add(int(entry))
+        while True:
+            more = {child for child, parent in parents.items() if parent in found} - found
+            if not more:
+                return found
+            found |= more
+
+    def stop(self):
+        """SIGTERM: exit status 0 and no process left, in time."""
+        if not self.running():
+            raise AssertionError(f"ended by itself with {self.process.returncode}:\n{self.log()[-3000:]}")
+        everything = self.processes()
+        self.ended = True
+        # The core's processes say that of each other when they end, whatever the module.
+        self.accept(r"receive_fd\(\): EOF on")
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            code = self.process.wait(STOP_WITHIN)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"lives {STOP_WITHIN} s after SIGTERM:\n{self.log()[-3000:]}") from None
+        assert code == 0, f"ended with {code}:\n{self.log()[-3000:]}"
+        self.settle(lambda: not self.left(everything), f"processes left behind of {everything}", STOP_WITHIN)
+
+    @staticmethod
+    def left(processes):
+        """Those of the processes that still run."""
+        alive = set()
+        for process in processes:
+            try:
+                with open(f"/proc/{process}/stat", encoding="utf-8", errors="replace") as stat:
+                    if stat.read().rpartition(")")[2].split()[0] != "Z":
+                        alive.add(process)
+            except (FileNotFoundError, ProcessLookupError):
+                pass
+        return alive
+
+    def kill(self):
+        """Whatever of it runs, each by its id."""
+        if self.process:
+            for process in self.processes() | ({self.process.pid} if self.running() else set()):
+                try:
+                    os.kill(process, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            self.process.wait(settings.PATIENCE)
+
+    def clean_up(self):
+        """Nothing stays behind."""
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def command(self, name):
+        """What kamcmd answers, the numbers in it by name."""
+        done = subprocess.run([KAMCMD, "-s", f"unix:{self.control}", name], capture_output=True, text=True,
+                              timeout=settings.PATIENCE, check=False)
+        assert done.returncode == 0, f"kamcmd {name}: {done.stdout}{done.stderr}"
+        return {key: int(value) for key, value in re.findall(r"(\w+): (-?\d+)", done.stdout)}
+
+    def shared_memory(self):
+        """Bytes in use."""
+        return self.command("core.shmmem")["used"]
+
+    def tls_connections(self):
+        """Connections over TLS in the core's table."""
+        return self.command("core.tcp_info")["opened_tls_connections"]
+
+    def descriptors(self):
+        """Open ones of all processes."""
+        return {process: len(os.listdir(f"/proc/{process}/fd")) for process in self.processes()}
+
+    def busiest(self, pause=1):
+        """The share of a processor its busiest process takes while nothing happens."""
+        def ticks():
+            found = {}
+            for process in self.processes():
+                with open(f"/proc/{process}/stat", encoding="utf-8", errors="replace") as stat:
+                    user, system = stat.read().rpartition(")")[2].split()[11:13]
+                found[process] = int(user) + int(system)
+            return found
+        before, start = ticks(), time.monotonic()
+        time.sleep(pause)
+        after, passed = ticks(), time.monotonic() - start
+        return max(after[process] - before.get(process, 0) for process in after) / os.sysconf("SC_CLK_TCK") / passed
+
+    @staticmethod
+    def settle(check, what, within=settings.PATIENCE):
+        """Waits until check() is true; what says what was waited for, or makes a text that does."""
+        end = time.monotonic() + within
+        while not check():
+            assert time.monotonic() < end, f"not within {within} s: {what() if callable(what) else what}"
+            time.sleep(0.05)
+
+    def wait_idle(self, within=settings.PATIENCE):
+        """Until it has no TLS connection."""
+        self.settle(lambda: self.tls_connections() == 0, "no TLS connection left", within)
+
+
+class Usage:
+    """Memory and descriptors of an idle server, to compare with later."""
+
+    SLACK = 64 * 1024
+
+    def __init__(self, server):
+        self.server = server
+        server.wait_idle()
+        # The core's count is down a little before its processes have closed everything.
+        last = None
+        while last != (last := (server.shared_memory(), server.descriptors())):
+            time.sleep(0.3)
+        self.memory, self.descriptors = last
+
+    def check(self):
+        """All that was taken since was given back."""
+        self.server.wait_idle()
+        self.server.settle(lambda: self.server.shared_memory() <= self.memory + self.SLACK,
+                           lambda: f"{self.server.shared_memory()} bytes of shared memory in use, not {self.memory}")
+        self.server.settle(lambda: self.server.descriptors() == self.descriptors,
+                           lambda: f"descriptors by process {self.server.descriptors()}, not {self.descriptors}")

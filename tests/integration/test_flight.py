@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A client may send right behind its Finished, in the same TCP segment. Nothing of that may be lost or torn."""
+import pytest
+
+import sip
+
+
+def resumable(ser, version, pair=None):
+    """A client context and a session the server will resume."""
+    client_context = sip.context(pair, version)
+    with sip.TlsClient(ser.address(), client_context) as client:
+        client.ask()
+        return client_context, client.tls.session
+
+
+def check(client, count, piece=None):
+    """Sends that many requests, a record each, with the last flight of the handshake."""
+    client.handshake(hold=True)
+    assert client.outgoing.pending, "nothing of the handshake is left to send"
+    messages = [sip.request() for _ in range(count)]
+    with client:
+        client.ask_all(messages, lambda: client.put(client.outgoing.read() + b"".join(map(client.seal, messages)), piece))
+
+
+# Not with a full handshake of TLS 1.2: there the server's Finished is the last.
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("with_certificate", [False, True], ids=["anonymous", "bob"])
+def test_full_handshake(ser, pki, count, with_certificate):
+    check(sip.TlsClient(ser.address(), sip.context(pki.bob if with_certificate else None, "1.3")), count)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_resumed_handshake(ser, version, count):
+    client_context, session = resumable(ser, version)
+    client = sip.TlsClient(ser.address(), client_context, session)
+    check(client, count)
+    assert client.tls.session_reused
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_in_tiny_segments(ser, version):
+    """Finished and the records behind it, so a segment holds the end of one and the start of the next."""
+    client_context, session = resumable(ser, version)
+    check(sip.TlsClient(ser.address(), client_context, session), 2, piece=7)
+
+
+def test_part_of_a_record_behind(ser):
+    """The other part comes when the handshake is over."""
+    client = sip.TlsClient(ser.address(), sip.context(version="1.3"))
+    client.handshake(hold=True)
+    flight, message = client.outgoing.read(), sip.request()
+    record = client.seal(message)
+
+    def send():
+        client.put(flight + record[:len(record) // 2])
+        with sip.TlsClient(ser.address()) as other:
+            other.ask()  # so much later
+        client.put(record[len(record) // 2:])
+    with client:
+        client.ask_all([message], send)
+
+
+def test_large_message_behind(ser):
+    """More than one read of anybody."""
+    client = sip.TlsClient(ser.address(), sip.context(version="1.3"))
+    client.handshake(hold=True)
+    messages = [sip.request("MESSAGE", size=12000), sip.request("MESSAGE", size=15000), sip.request()]
+    with client:
+        client.ask_all(messages, lambda: client.put(client.outgoing.read() + b"".join(map(client.seal, messages))))

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Several addresses, IPv4 and IPv6, TLS and plain TCP at once."""
+import contextlib
+
+import sip
+
+LISTEN = ("tls:127.0.0.1", "tls:127.0.0.1", "tls:[::1]", "tcp:127.0.0.1", "tls:127.0.0.2", "tcp:[::1]")
+
+
+def test_all_at_once(start, pki):
+    ser = start(listen=LISTEN)
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(sip.TlsClient(ser.address(index), sip.context(pki.bob))
+                                       if where.startswith("tls:") else sip.Wire(ser.address(index)))
+                   for _ in range(3) for index, where in enumerate(LISTEN)]
+        for _ in range(3):
+            for number, client in enumerate(clients):
+                answer = client.ask(headers=[f"X-Conn: {number}"])
+                assert answer.status == 200 and answer.headers["X-Conn"] == str(number)
+                tls = isinstance(client, sip.TlsClient)
+                assert answer.select("tls.peer") == ("Bob" if tls else None)
+        assert ser.tls_connections() == 3 * sum(where.startswith("tls:") for where in LISTEN)

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "serving.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static int admit(void *arg, const struct uring_peer *peer)
+{
+	struct serving *s = arg;
+
+	s->asked++;
+	s->wrong += peer->listener != s;
+	return s->refuse;
+}
+
+static SSL_CTX *context(void *arg, const struct uring_peer *peer)
+{
+	struct serving *s = arg;
+
+	s->wrong += peer->listener != s || s->refuse;
+	return s->ctx;
+}
+
+static void established(void *arg, const struct uring_peer *peer, int fd, struct ktls_handshake *h)
+{
+	struct serving *s = arg;
+	struct accepted *a = &s->accepted[s->established++ % SERVING_MAX];
+	int type = 0;
+	socklen_t len = sizeof(type);
+
+	a->fd = fd;
+	a->peer = *peer;
+	s->wrong += ktls_handshake_keys(h, &a->keys) != 0 || peer->listener != s;
+	s->wrong += getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) || type != SOCK_STREAM;
+	s->wrong += (fcntl(fd, F_GETFL) & O_NONBLOCK) || !(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+}
+
+static void failed(void *arg, const struct uring_peer *peer, const char *reason)
+{
+	struct serving *s = arg;
+
+	s->failures[s->failed++ % SERVING_MAX] = (struct failure){peer->remote.in.sin_port, milliseconds()};
+	s->wrong += peer->listener != s || !*reason;
+	snprintf(s->reason, sizeof(s->reason), "%s", reason);
+}
+
+static void trouble(void *arg, int error, int for_good)
+{
+	struct serving *s = arg;
+
+	s->troubles++;
+	s->error = error;
+	s->for_good = for_good;
+}
+
+/* A server has no end of its own: its memory goes with the process, and is kept in view of the leak checker.
+ */
+static struct uring_server *servers[64];
+
+static void keep(struct uring_server *server)
+{
+	static unsigned count;
+
+	assert_true(count < COUNT(servers));
+	servers[count++] = server;
+}
+
+void serving_open(struct serving *s, SSL_CTX *ctx, unsigned max_handshakes, unsigned timeout)
+{
+	struct uring_server_config config = {
+		.arg = s,
+		.max_handshakes = max_handshakes,
+		.handshake_timeout = timeout,
+		.admit = admit,
+		.context = context,
+		.established = established,
+		.failed = failed,
+		.trouble = trouble,
+	};
+
+	memset(s, 0, sizeof(*s));
+	s->descriptors = count_descriptors();
+	s->ctx = ctx;
+	turns_open(&s->turns);
+	s->listener = listen_on_loopback(&s->at);
+	assert_int_equal(uring_server_new(&s->server, s->turns.loop, &config), 0);
+	keep(s->server);
+	assert_int_equal(uring_server_listen(s->server, s->listener, s), 0);
+	assert_int_equal(uring_server_handshakes(s->server), 0);
+}
+
+void serving_close(struct serving *s)
+{
+	assert_int_equal(uring_server_handshakes(s->server), 0);
+	assert_int_equal(s->wrong, 0);
+	turns_close(&s->turns);
+	close(s->listener);
+	for (unsigned i = 0; i < s->established; i++)
+		close(s->accepted[i].fd);
+	for (unsigned i = 0; i < s->calls; i++) {
+		caller_hang_up(&s->callers[i]);
+		/* Without a proper end OpenSSL would not resume the session. */
+		SSL_set_shutdown(s->callers[i].ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+		SSL_free(s->callers[i].ssl);
+	}
+	ERR_clear_error();
+	assert_int_equal(count_descriptors(), s->descriptors);
+}
+
+static void note_alert(const SSL *ssl, int where, int value)
+{
+	struct caller *c = SSL_get_app_data(ssl);
+
+	if ((where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT)
+		c->alert = value & 0xff;
+}
+
+static void make_ssl(struct caller *c, SSL_CTX *client)
+{
+	BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
+
+	c->ssl = SSL_new(client);
+	assert_true(in && out && c->ssl);
+	BIO_set_mem_eof_return(in, -1);
+	SSL_set_bio(c->ssl, in, out);
+	SSL_set_app_data(c->ssl, (char *)c);
+	SSL_set_info_callback(c->ssl, note_alert);
+	SSL_set_connect_state(c->ssl);
+}
+
+struct caller *serving_call(struct serving *s, SSL_CTX *client)
+{
+	struct caller *c = &s->callers[s->calls];
+	struct sockaddr_in from;
+	socklen_t len = sizeof(from);
+	int on = 1;
+
+	assert_true(s->calls < SERVING_MAX);
+	s->calls++;
+	*c = (struct caller){.alert = -1, .budget = SIZE_MAX};
+	make_ssl(c, client);
+	c->fd = connect_to(&s->at);
+	assert_int_equal(setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)), 0);
+	assert_int_equal(getsockname(c->fd, (struct sockaddr *)&from, &len), 0);
+	c->port = from.sin_port;
+	return c;
+}
+
+static void hear(struct caller *c)
+{
+	uint8_t bytes[4096];
+	ssize_t n;
+
+	while ((n = recv(c->fd, bytes, sizeof(bytes), MSG_DONTWAIT)) > 0)
+		assert_int_equal(BIO_write(SSL_get_rbio(c->ssl), bytes, (int)n), n);
+	if (!n)
+		c->closed = 1;
+	else if (errno != EAGAIN && errno != EINTR)
+		c->error = errno;
+}
+
+static void think(struct caller *c)
+{
+	char byte;
+
+	if (!c->done && SSL_do_handshake(c->ssl) == 1) {
+		c->done = 1;
+		if (c->behind)
+			assert_int_equal(
+				SSL_write(c->ssl, c->behind, (int)strlen(c->behind)), strlen(c->behind));
+	}
+	if (c->done)
+		SSL_peek(c->ssl, &byte, 1); /* takes tickets and alerts */
+	ERR_clear_error();
+}
+
+static void speak(struct caller *c)
+{
+	BIO *out = SSL_get_wbio(c->ssl);
+	char *data;
+	long pending = BIO_get_mem_data(out, &data);
+	size_t n = pending > 0 ? (size_t)pending : 0;
+	uint8_t sink[8192];
+	ssize_t sent;
+
+	n = c->piece && n > c->piece ? c->piece : n;
+	n = n < c->budget ? n : c->budget;
+	n = n < sizeof(sink) ? n : sizeof(sink);
+	if (!n || c->error || milliseconds() < c->next_piece)
+		return;
+	sent = send(c->fd, data, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (sent < 0) {
+		c->error = errno == EAGAIN || errno == EINTR ? 0 : errno;
+		return;
+	}
+	assert_int_equal(BIO_read(out, sink, (int)sent), sent);
+	c->budget -= (size_t)sent;
+	c->next_piece = milliseconds() + c->pause_ms;
+}
+
+static void caller_turn(struct caller *c)
+{
+	if (c->fd < 0)
+		return;
+	hear(c);
+	think(c);
+	if (!c->closed)
+		speak(c);
+}
+
+struct goal {
+	struct serving *s;
+	int (*over)(struct serving *s);
+	unsigned established, failed;
+	const struct caller *c;
+};
+
+static void turn_all(struct serving *s)
+{
+	unsigned now = uring_server_handshakes(s->server);
+
+	s->most = now > s->most ? now : s->most;
+	for (unsigned i = 0; i < s->calls; i++)
+		caller_turn(&s->callers[i]);
+}
+
+static int goal_over(void *arg)
+{
+	struct goal *g = arg;
+
+	turn_all(g->s);
+	return g->over(g->s);
+}
+
+void serving_until(struct serving *s, int (*over)(struct serving *s))
+{
+	struct goal g = {.s = s, .over = over};
+
+	turns_until(&s->turns, goal_over, &g);
+}
+
+void serving_go_on(struct serving *s)
+{
+	for (int i = 0; i < 5; i++) {
+		turn_all(s);
+		assert_int_equal(uring_turn(s->turns.loop), 0);
+	}
+}
+
+static int goal_counts(void *arg)
+{
+	struct goal *g = arg;
+
+	turn_all(g->s);
+	return g->s->established >= g->established && g->s->failed >= g->failed;
+}
+
+void serving_expect(struct serving *s, unsigned wanted, unsigned wanted_failures)
+{
+	struct goal g = {.s = s, .established = wanted, .failed = wanted_failures};
+
+	turns_until(&s->turns, goal_counts, &g);
+	serving_go_on(s);
+	assert_int_equal(s->established, wanted);
+	assert_int_equal(s->failed, wanted_failures);
+}
+
+static int goal_closed(void *arg)
+{
+	struct goal *g = arg;
+
+	turn_all(g->s);
+	return g->c->closed || g->c->error;
+}
+
+void serving_until_closed(struct serving *s, struct caller *c)
+{
+	struct goal g = {.s = s, .c = c};
+
+	turns_until(&s->turns, goal_closed, &g);
+}
+
+int caller_was_reset(const struct caller *c)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+
+	assert_int_equal(getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len), 0);
+	return c->error || info.tcpi_state == TCP_CLOSE;
+}
+
+void caller_hang_up(struct caller *c)
+{
+	if (c->fd >= 0)
+		close(c->fd);
+	c->fd = -1;
+}
+
+void caller_reset(struct caller *c)
+{
+	struct linger at_once = {.l_onoff = 1};
+
+	assert_int_equal(setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
+	caller_hang_up(c);
+}
+
+struct accepted *serving_find(struct serving *s, const struct caller *c)
+{
+	for (unsigned i = 0; i < s->established; i++)
+		if (s->accepted[i].peer.remote.in.sin_port == c->port)
+			return &s->accepted[i];
+	fail_msg("the server has no such connection");
+	return NULL;
+}
+
+/* The bytes are on their way over loopback at most, so blocking reads end. */
+void accepted_hears(struct accepted *a, const char *text)
+{
+	uint8_t record[KTLS_MAX_RECORD];
+	struct ktls_plain plain;
+	ssize_t len;
+
+	assert_int_equal(recv(a->fd, record, KTLS_HEADER_LEN, MSG_WAITALL), KTLS_HEADER_LEN);
+	len = ktls_record_length(record);
+	assert_true(len > KTLS_HEADER_LEN);
+	len -= KTLS_HEADER_LEN;
+	assert_int_equal(recv(a->fd, record + KTLS_HEADER_LEN, (size_t)len, MSG_WAITALL), len);
+	assert_int_equal(ktls_record_open(&a->keys.rx, record, (size_t)len + KTLS_HEADER_LEN, &plain), 0);
+	assert_int_equal(plain.type, KTLS_APPLICATION_DATA);
+	assert_int_equal(plain.len, strlen(text));
+	assert_memory_equal(plain.data, text, plain.len);
+}
+
+static int caller_has_data(void *arg)
+{
+	struct caller *c = arg;
+
+	caller_turn(c);
+	return SSL_pending(c->ssl) > 0;
+}
+
+void serving_talk(struct serving *s, struct caller *c)
+{
+	struct accepted *a = serving_find(s, c);
+	uint8_t record[256];
+	char heard[16];
+	ssize_t n;
+
+	assert_int_equal(SSL_write(c->ssl, "a question", 10), 10);
+	caller_turn(c);
+	accepted_hears(a, "a question");
+	n = ktls_record_seal(&a->keys.tx, KTLS_APPLICATION_DATA, "an answer", 9, record, sizeof(record));
+	assert_true(n > 0);
+	assert_int_equal(send(a->fd, record, (size_t)n, MSG_NOSIGNAL), n);
+	turns_until(&s->turns, caller_has_data, c);
+	assert_int_equal(SSL_read(c->ssl, heard, sizeof(heard)), 9);
+	assert_memory_equal(heard, "an answer", 9);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The server on loopback TCP and its clients, all in the test's one thread: nobody ever waits for another. */
+#ifndef UNIT_SERVING_H
+#define UNIT_SERVING_H
+
+#include "turns.h"
+
+#include "uring/server.h"
+
+enum {
+	SERVING_MAX = 200, /* clients in one test */
+};
+
+/* A client with a socket that does not block. */
+struct caller {
+	int fd; /* -1 after caller_hang_up() and caller_reset() */
+	uint16_t port;
+	SSL *ssl;
+	/* How it behaves; may be set before its first turn. */
+	size_t budget;      /* bytes that it may still send */
+	size_t piece;       /* bytes that it sends at a time, 0 for all */
+	int pause_ms;       /* from one piece to the next */
+	const char *behind; /* said in the same segment as the end of its handshake */
+	/* What became of it. */
+	int done;   /* its handshake is over */
+	int closed; /* the server closed the TCP stream */
+	int error;  /* errno of a recv() or send() that failed, ECONNRESET for a reset */
+	int alert;  /* description of the last alert it got, or -1 */
+	int64_t next_piece;
+};
+
+struct accepted {
+	int fd;
+	struct uring_peer peer;
+	struct ktls_session_keys keys;
+};
+
+struct failure {
+	uint16_t port; /* the client's */
+	int64_t at;    /* milliseconds() */
+};
+
+struct serving {
+	struct turns turns;
+	struct uring_server *server;
+	int listener;
+	struct sockaddr_in at;
+	SSL_CTX *ctx;
+	int refuse; /* admit() lets nobody in */
+	unsigned descriptors;
+	/* What the callbacks were told. */
+	unsigned asked, established, failed, troubles;
+	unsigned most;       /* handshakes at once */
+	char reason[160];    /* of the last failure */
+	int error, for_good; /* of the last trouble */
+	int wrong;           /* things in callbacks that must never be */
+	struct accepted accepted[SERVING_MAX];
+	struct failure failures[SERVING_MAX];
+	struct caller callers[SERVING_MAX];
+	unsigned calls;
+};
+
+/* Starts to serve; ctx stays the caller's. */
+void serving_open(struct serving *s, SSL_CTX *ctx, unsigned max_handshakes, unsigned timeout);
+
+/* Ends all connections; no handshake may be under way and no descriptor left behind. */
+void serving_close(struct serving *s);
+
+/* One more client. */
+struct caller *serving_call(struct serving *s, SSL_CTX *client);
+
+/* Turns, all clients included, until over(s) says so. */
+void serving_until(struct serving *s, int (*over)(struct serving *s));
+
+/* Turns a few times, so that what can go on goes on. */
+void serving_go_on(struct serving *s);
+
+/* Turns until so many connections are established and so many have failed; then a bit longer: never more. */
+void serving_expect(struct serving *s, unsigned established, unsigned failed);
+
+/* Turns until that client sees the end of its connection. */
+void serving_until_closed(struct serving *s, struct caller *c);
+
+/* 1 when a reset came, even one behind the proper end, which would have undone a segment lost before it. */
+int caller_was_reset(const struct caller *c);
+
+void caller_hang_up(struct caller *c);
+void caller_reset(struct caller *c);
+
+/* The connection that this client has at the server's side; the test fails without. */
+struct accepted *serving_find(struct serving *s, const struct caller *c);
+
+/* Proves the connection: what one side says with its keys the other side understands. */
+void serving_talk(struct serving *s, struct caller *c);
+
+/* Takes one record from the socket of an accepted connection. Fails unless it says text. */
+void accepted_hears(struct accepted *a, const char *text);
+
+#endif
