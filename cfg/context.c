@@ -91,7 +91,8 @@ static int load_private_key(SSL_CTX *ctx, const struct cfg_domain *d, struct cfg
 	if (encrypted)
 		return cfg_fail(e, "private_key: '%s' is encrypted; name a PEM file with a plain key",
 			d->private_key);
-	if (rc != 1 && ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH)
+	if (rc != 1 && ERR_GET_LIB(ERR_peek_last_error()) == ERR_LIB_X509 &&
+		ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH)
 		return cfg_fail(e, "private_key: the key in '%s' does not belong to the certificate in '%s'",
 			d->private_key, d->certificate);
 	if (rc != 1)

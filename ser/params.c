@@ -12,7 +12,7 @@ enum {
 
 /* As written; a parameter that may be a number or a word has both. */
 static struct {
-	char *method, *certificate, *private_key, *ca_list, *cipher_list;
+	char *method, *tls_method, *certificate, *private_key, *ca_list, *cipher_list;
 	int verify_certificate, require_certificate, tls_log, handshake_timeout;
 	char *verify_certificate_word, *require_certificate_word;
 } raw = {
@@ -22,7 +22,7 @@ static struct {
 
 struct host_param params_table[] = {
 	{"method", HOST_PARAM_STRING, &raw.method},
-	{"tls_method", HOST_PARAM_STRING, &raw.method},
+	{"tls_method", HOST_PARAM_STRING, &raw.tls_method},
 	{"certificate", HOST_PARAM_STRING, &raw.certificate},
 	{"private_key", HOST_PARAM_STRING, &raw.private_key},
 	{"ca_list", HOST_PARAM_STRING, &raw.ca_list},
@@ -67,7 +67,10 @@ int params_take(struct params *p, struct cfg_error *e)
 	memset(p, 0, sizeof(*p));
 	p->tls_log = raw.tls_log;
 	p->handshake_timeout = raw.handshake_timeout;
-	if (raw.method && cfg_parse_method("tls_method", raw.method, &d->versions, e))
+	/* One parameter under two names: SER's manual has the short one. */
+	if (raw.method && cfg_parse_method("method", raw.method, &d->versions, e))
+		return -1;
+	if (raw.tls_method && cfg_parse_method("tls_method", raw.tls_method, &d->versions, e))
 		return -1;
 	if (take_path(&d->certificate, raw.certificate, e) ||
 		take_path(&d->private_key, raw.private_key, e) || take_path(&d->ca_list, raw.ca_list, e) ||

@@ -3,8 +3,9 @@
  * Accepts connections and shakes hands with them, all on one loop, until their sockets can be handed over.
  *
  * Nothing here waits for a single peer: a connection that does not finish its handshake in time is closed,
- * and at most a fixed number shake hands at once; further ones stay in the kernel's backlog. Threads and
- * processes: as the loop.
+ * and at most a fixed number shake hands at once (plus one for each further listener, whose accept is under
+ * way already); further ones stay in the kernel's backlog.
+ * Threads and processes: as the loop.
  */
 #ifndef URING_SERVER_H
 #define URING_SERVER_H

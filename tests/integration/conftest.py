@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Servers and certificates for the tests; every server's log and the kernel's counters are checked after each test."""
+"""Servers and certificates. After each test every server's log and the kernel's counters are checked."""
+import os
 import shutil
 import tempfile
 
 import pytest
 
-import kernel
-import pki as certificates
-import settings
-from server import Server
+pytest.register_assert_rewrite("kernel", "server", "sip", "tools")  # so that failures there show values, too
+
+import kernel  # noqa: E402
+import pki as certificates  # noqa: E402
+import settings  # noqa: E402
+from server import Server  # noqa: E402
 
 LIVE = []
 
@@ -21,6 +24,11 @@ def pytest_report_header():
     return f"module under test: {settings.MODULE}, record keys expected: {settings.EXPECT}"
 
 
+def pytest_terminal_summary(terminalreporter):
+    if os.geteuid():
+        terminalreporter.write_line("not run as root: the open descriptors of the engine were not counted")
+
+
 @pytest.fixture(scope="session")
 def pki():
     """The demo CA and its certificates."""
@@ -29,15 +37,20 @@ def pki():
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def end(server):
-    """Stops a server with all checks, and forgets it whatever they say."""
-    LIVE.remove(server)
-    try:
-        if not server.ended:
-            server.stop()
-        server.check_log()
-    finally:
-        server.clean_up()
+def end(servers):
+    """Stops servers with all checks; none is left running whatever they say."""
+    failures = []
+    for server in [server for server in servers if server in LIVE]:
+        LIVE.remove(server)
+        try:
+            if not server.ended:
+                server.stop()
+            server.check_log()
+        except AssertionError as failure:
+            failures.append(str(failure))
+        finally:
+            server.clean_up()
+    assert not failures, "\n".join(failures)
 
 
 @pytest.fixture(scope="session")
@@ -45,24 +58,14 @@ def shared():
     """Servers that several tests use, by a name."""
     servers = {}
     yield servers
-    failures = []
-    for server in servers.values():
-        try:
-            if server in LIVE:
-                end(server)
-        except AssertionError as failure:
-            failures.append(str(failure))
-    assert not failures, "\n".join(failures)
+    end(servers.values())
 
 
 @pytest.fixture
 def share(pki, shared):
     """share(name, ...) starts a server unless one of that name runs."""
     def get(name, **options):
-        if name in shared and shared[name] in LIVE and not shared[name].running():
-            LIVE.remove(shared[name])  # the test that lost it has failed
-            shared[name].clean_up()
-        if name not in shared or shared[name] not in LIVE:
+        if shared.get(name) not in LIVE:
             shared[name] = launch(pki, **options)
         return shared[name]
     return get
@@ -95,14 +98,12 @@ def start(pki):
         own.append(launch(pki, **options))
         return own[-1]
     yield begin
-    for server in own:
-        if server in LIVE:
-            end(server)
+    end(own)
 
 
 @pytest.fixture
 def refused(pki):
-    """refused(...) makes a server that is not started by the fixture: for configurations that must not run."""
+    """refused(...) makes a server and does not start it: for configurations that must not run."""
     own = []
 
     def make(**options):
@@ -120,5 +121,9 @@ def checked(start):  # pylint: disable=unused-argument
     yield
     watch.check()
     for server in list(LIVE):
-        assert server.ended or server.running(), f"SER ended during the test:\n{server.log()[-3000:]}"
+        if not server.ended and not server.running():
+            log = server.log()
+            LIVE.remove(server)
+            server.clean_up()
+            raise AssertionError(f"SER ended during the test:\n{log[-3000:]}")
         server.check_log()

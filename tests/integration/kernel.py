@@ -21,7 +21,7 @@ class Tally:
     def __init__(self):
         self.lock = threading.Lock()
         self.made = self.answered = 0
-        # Not caused by the tests' connections: probes of the module when it starts, and the first connection to it.
+        # Not caused by the tests' connections: probes of a module that starts, the first connection to it.
         self.start_tx = self.start_rx = 0
 
     def add(self, made=0, answered=0):
@@ -52,7 +52,8 @@ class Watch:
             return
         now = counters()
         answered, made = TALLY.answered - self.answered, TALLY.made - self.made
-        for name, start in (("TlsTxSw", TALLY.start_tx - self.start_tx), ("TlsRxSw", TALLY.start_rx - self.start_rx)):
+        for name, start in (("TlsTxSw", TALLY.start_tx - self.start_tx),
+                            ("TlsRxSw", TALLY.start_rx - self.start_rx)):
             grown = now[name] - self.stat[name] - start
             assert answered <= grown <= made, (
                 f"{name} grew by {grown}; of {made} TLS connections {answered} were answered")

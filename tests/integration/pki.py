@@ -37,8 +37,9 @@ class Pki:
     def make(self, name, common_name, issuer=None, extensions=(), key=EC):
         """A new pair; without an issuer it signs itself."""
         pair = Pair(self.path(name + ".crt"), self.path(name + ".key"), common_name)
-        command = ["openssl", "req", "-x509", "-config", self.path("openssl.cnf"), *key, "-nodes", "-days", "30",
-                   "-subj", f"/O=Demo/CN={common_name}", "-keyout", pair.key, "-out", pair.cert]
+        command = ["openssl", "req", "-x509", "-config", self.path("openssl.cnf"), *key, "-nodes",
+                   "-days", "30", "-subj", f"/O=Demo/CN={common_name}",
+                   "-keyout", pair.key, "-out", pair.cert]
         if issuer:
             command += ["-CA", issuer.cert, "-CAkey", issuer.key]
         for extension in extensions:

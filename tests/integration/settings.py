@@ -23,4 +23,4 @@ def check():
     if EXPECT not in ("kernel", "user"):
         raise pytest.UsageError(f"EXPECT_OFFLOAD={EXPECT}: kernel or user")
     if EXPECT == "kernel" and not os.path.exists(TLS_STAT):
-        raise pytest.UsageError(f"EXPECT_OFFLOAD=kernel, but there is no {TLS_STAT}: kernel TLS is not loaded")
+        raise pytest.UsageError(f"EXPECT_OFFLOAD=kernel, but no {TLS_STAT}: kernel TLS is not loaded")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A SIP client over TLS. Records are made in memory, so a test decides what goes on the wire in which piece."""
+"""A SIP client over TLS. Records are made in memory: a test decides what goes on the wire in which piece."""
 import itertools
 import os
 import socket
@@ -24,7 +24,8 @@ def request(method="OPTIONS", body=b"", headers=(), size=None):
     lines = [f"{method} sip:test@127.0.0.1 SIP/2.0",
              f"Via: SIP/2.0/TLS 127.0.0.1:9;rport;branch=z9hG4bK{os.getpid()}-{number}",
              "From: <sip:client@example.org>;tag=t", "To: <sip:test@example.org>",
-             f"Call-ID: {number}-{os.getpid()}@example.org", f"CSeq: {number} {method}", "Max-Forwards: 9", *headers]
+             f"Call-ID: {number}-{os.getpid()}@example.org", f"CSeq: {number} {method}", "Max-Forwards: 9",
+             *headers]
     if size:
         lines.append("Content-Type: text/plain")
         body = b"x" * (size - len("\r\n".join(lines)) - len("\r\nContent-Length: 12345\r\n\r\n"))
@@ -61,7 +62,8 @@ class Answer:
     def check(self):
         """It is a good one, and the connection's keys are where they have to be."""
         assert self.status == 200
-        assert self.select("tls.offload") == settings.EXPECT
+        where = self.select("tls.offload")
+        assert where == settings.EXPECT, f"records are in {where} where {settings.EXPECT} was expected"
 
 
 def take_answer(buffer):
@@ -146,7 +148,7 @@ class Wire:
         return answer
 
     def ask_all(self, messages, send):
-        """Has send() put the messages on the wire; each is answered once, in whatever order, and nothing else."""
+        """send() puts the messages on the wire; each is answered once, in any order, and nothing else."""
         send()
         found = self.answers(len(messages))
         assert sorted(a.call_id for a in found) == sorted(map(call_id, messages))

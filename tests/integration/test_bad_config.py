@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A configuration that cannot work: SER does not start, and a line of the log says which parameter and what of it."""
+"""Configurations that cannot work: SER does not start, and a line of the log says which parameter it is."""
 import os
 import re
 import socket
@@ -8,7 +8,7 @@ import pytest
 
 import sip
 
-# Parameters with their values; "file:" stands for a file of the kind named. Then the parameter to be named in the log.
+# Parameters with their values; "file:" stands for a file of that kind. Then the one to be named in the log.
 BAD = {
     "certificate-missing": ({"certificate": "file:missing"}, "certificate"),
     "certificate-empty": ({"certificate": "file:empty"}, "certificate"),
@@ -39,8 +39,9 @@ def files(tmp_path, pki):
     """Files one cannot use, by kind."""
     (tmp_path / "directory.pem").mkdir()
     (tmp_path / "empty.pem").write_text("")
-    (tmp_path / "garbage.pem").write_text("-----BEGIN CERTIFICATE-----\nno, it is not\n-----END CERTIFICATE-----\n"
-                                          "-----BEGIN PRIVATE KEY-----\nnor is it\n-----END PRIVATE KEY-----\n")
+    (tmp_path / "garbage.pem").write_text(
+        "-----BEGIN CERTIFICATE-----\nno, it is not\n-----END CERTIFICATE-----\n"
+        "-----BEGIN PRIVATE KEY-----\nnor is it\n-----END PRIVATE KEY-----\n")
     return {"key": pki.bob.key} | {kind: str(tmp_path / f"{kind}.pem")
                                    for kind in ("missing", "directory", "empty", "garbage")}
 
@@ -55,7 +56,8 @@ def complaint(log, *words):
 @pytest.mark.parametrize("case", BAD)
 def test_refused(refused, files, case, options):
     parameters, name = BAD[case]
-    values = {key: files[value[5:]] if str(value).startswith("file:") else value for key, value in parameters.items()}
+    values = {key: files[value[5:]] if str(value).startswith("file:") else value
+              for key, value in parameters.items()}
     server = refused(tls=values)
     code, log = server.run_to_end(*options)
     assert code != 0, log

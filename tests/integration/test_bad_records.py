@@ -49,7 +49,7 @@ FORGED = {
     "repeated": repeated,
     "left-out": left_out,
     "too-large": lambda _: header(23, 0xffff) + NOISE.randbytes(40000),
-    # Several, because Linux looks at a record of TLS 1.2 only when it has the 13 bytes each of them should have.
+    # Several: Linux does not look at a record of TLS 1.2 before the 13 bytes that each should have are there.
     "too-small": lambda _: (header(23, 5) + NOISE.randbytes(5)) * 5,
     "no-length": lambda _: header(23, 0) * 5,
     "plain-alert": lambda _: (header(21, 2) + b"\x02\x28") * 5,

@@ -46,7 +46,8 @@ def test_paths_relative_to_the_configuration(refused, pki):
     ser = refused(tls={"certificate": "server.pem", "private_key": "keys/server.pem", "ca_list": "ca.pem"})
     folder = os.path.dirname(ser.config)
     os.mkdir(os.path.join(folder, "keys"))
-    for source, name in ((pki.server.cert, "server.pem"), (pki.server.key, "keys/server.pem"), (pki.ca.cert, "ca.pem")):
+    for source, name in ((pki.server.cert, "server.pem"), (pki.server.key, "keys/server.pem"),
+                         (pki.ca.cert, "ca.pem")):
         shutil.copy(source, os.path.join(folder, name))
     ser.start()
     with sip.TlsClient(ser.address(), sip.context(pki.bob)) as client:

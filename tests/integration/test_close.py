@@ -28,7 +28,9 @@ def test_client_ends_it(share, version, way, used):
     ser = share("closing")
 
     def connections(count):
-        clients = [sip.TlsClient(ser.address(), sip.context(version=version)).handshake() for _ in range(count)]
+        clients = [sip.TlsClient(ser.address(), sip.context(version=version)) for _ in range(count)]
+        for client in clients:
+            client.handshake()
         for client in clients:
             if used:
                 client.ask()
@@ -105,7 +107,9 @@ def test_idle(start):
     """The server ends a connection that never sent anything, cleanly."""
     # Those that were used have the module's own time, ten minutes as in the stock module.
     ser = start(core=["tcp_connection_lifetime=3"])
-    clients = [sip.TlsClient(ser.address(), sip.context(version=version)).handshake() for version in ("1.2", "1.3")]
+    clients = [sip.TlsClient(ser.address(), sip.context(version=version)) for version in ("1.2", "1.3")]
+    for client in clients:
+        client.handshake()
     ser.settle(lambda: ser.tls_connections() == len(clients), "all connections")
     # The core looks after its connections every ten seconds or so.
     ends = [client.end(max(30, settings.PATIENCE)) for client in clients]

@@ -12,7 +12,8 @@ def test_interleaved(ser):
     order = random.Random(1)
     ser.wait_idle()
     with contextlib.ExitStack() as stack:
-        clients = [stack.enter_context(sip.TlsClient(ser.address(), sip.context(version=("1.2", "1.3")[number % 2])))
+        contexts = sip.context(version="1.2"), sip.context(version="1.3")
+        clients = [stack.enter_context(sip.TlsClient(ser.address(), contexts[number % 2]))
                    for number in range(COUNT)]
         for _ in range(4):
             messages = [sip.request(headers=[f"X-Conn: {number}"]) for number in range(COUNT)]

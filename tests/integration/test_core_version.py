@@ -19,7 +19,7 @@ def test_other_version(refused, tmp_path):
     server = refused(binary=str(copy), load=())
     code, log = server.run_to_end("-DD")
     assert code != 0, log
-    assert complaint(log, "tls.so", version.decode(), other.decode()), f"no line says which version it wants:\n{log}"
+    assert complaint(log, "tls.so", version.decode(), other.decode()), f"no line says what it wants:\n{log}"
     server.check_log_for_crashes()
 
 

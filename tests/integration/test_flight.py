@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A client may send right behind its Finished, in the same TCP segment. Nothing of that may be lost or torn."""
+"""A client may send right behind its Finished, in the same TCP segment: nothing may be lost or torn."""
 import pytest
 
 import sip
@@ -17,9 +17,14 @@ def check(client, count, piece=None):
     """Sends that many requests, a record each, with the last flight of the handshake."""
     client.handshake(hold=True)
     assert client.outgoing.pending, "nothing of the handshake is left to send"
-    messages = [sip.request() for _ in range(count)]
+    send_behind(client, [sip.request() for _ in range(count)], piece)
+
+
+def send_behind(client, messages, piece=None):
+    """Puts the flight that was held back and a record for each message on the wire as one."""
     with client:
-        client.ask_all(messages, lambda: client.put(client.outgoing.read() + b"".join(map(client.seal, messages)), piece))
+        flight = client.outgoing.read()
+        client.ask_all(messages, lambda: client.put(flight + b"".join(map(client.seal, messages)), piece))
 
 
 # Not with a full handshake of TLS 1.2: there the server's Finished is the last.
@@ -65,6 +70,4 @@ def test_large_message_behind(ser):
     """More than one read of anybody."""
     client = sip.TlsClient(ser.address(), sip.context(version="1.3"))
     client.handshake(hold=True)
-    messages = [sip.request("MESSAGE", size=12000), sip.request("MESSAGE", size=15000), sip.request()]
-    with client:
-        client.ask_all(messages, lambda: client.put(client.outgoing.read() + b"".join(map(client.seal, messages))))
+    send_behind(client, [sip.request("MESSAGE", size=size) for size in (12000, 15000)] + [sip.request()])

@@ -35,7 +35,7 @@ def test_gnutls(ser, pki, version):
 
 @pytest.mark.parametrize("how", ["k", "K"], ids=["update", "update-and-ask-for-one"])
 def test_key_update(ser, how):
-    """TLS 1.3: in user space the new keys are used; a kernel that cannot change keys may end the connection."""
+    """TLS 1.3: user space uses the new keys; a kernel that cannot change keys may end the connection."""
     host, port = ser.address()
     with tools.Command(["openssl", "s_client", "-connect", f"{host}:{port}", "-tls1_3"]) as client:
         assert client.ask()

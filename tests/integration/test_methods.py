@@ -4,8 +4,8 @@ import pytest
 
 import sip
 
-METHODS = [(None, "1.2 1.3"), ("SSLv23", "1.2 1.3"), ("TLSv1.2", "1.2"), ("TLSv1.2+", "1.2 1.3"), ("TLSv1.3", "1.3"),
-           ("TLSv1.3+", "1.3")]
+METHODS = [(None, "1.2 1.3"), ("SSLv23", "1.2 1.3"), ("TLSv1.2", "1.2"), ("TLSv1.2+", "1.2 1.3"),
+           ("TLSv1.3", "1.3"), ("TLSv1.3+", "1.3")]
 
 
 @pytest.mark.parametrize("name", ["method", "tls_method"])

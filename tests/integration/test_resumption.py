@@ -9,7 +9,7 @@ from test_flight import resumable
 @pytest.mark.parametrize("with_certificate", [False, True], ids=["anonymous", "bob"])
 @pytest.mark.parametrize("version", ["1.2", "1.3"])
 def test_ticket(ser, pki, version, with_certificate):
-    """Every time, not only where the same process happens to do it; the client's certificate is remembered."""
+    """Every time, whichever process does it; the client's certificate is remembered."""
     client_context, session = resumable(ser, version, pki.bob if with_certificate else None)
     assert session.has_ticket
     for _ in range(5):

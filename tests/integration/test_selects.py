@@ -13,7 +13,8 @@ def expected(suite, version, cipher, bits, client, ca):
     """Answers of the selects, in the stock module's words."""
     exchange, authentication = ("any", "any") if version == "TLSv1.3" else ("ECDH", "ECDSA")
     text = f"{suite:<30} {version:<7} Kx={exchange:<8} Au={authentication:<5} Enc={cipher:<22} Mac=AEAD\n"
-    return {"tls": text, "tls.desc": text, "tls.version": version, "tls.cipher": suite, "tls.cipher.bits": str(bits),
+    return {"tls": text, "tls.desc": text,
+            "tls.version": version, "tls.cipher": suite, "tls.cipher.bits": str(bits),
             "tls.peer": client and client.name, "tls.peer.subject": client and client.name,
             "tls.peer.issuer": client and ca.name, "tls.peer.verified": "1" if client else "0",
             "tls.me": "sip.example.org"}

@@ -29,7 +29,8 @@ def ser(share):
     return share("waiting")
 
 
-@pytest.mark.parametrize("state", [after_an_answer, after_the_handshake, behind_finished], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("state", [after_an_answer, after_the_handshake, behind_finished],
+                         ids=lambda function: function.__name__)
 @pytest.mark.parametrize("version", ["1.2", "1.3"])
 def test_part_of_a_record(ser, version, state):
     with contextlib.ExitStack() as stack:
@@ -76,7 +77,7 @@ def test_part_of_a_handshake(ser):
 
 
 def test_client_that_does_not_read(ser):
-    """Answers pile up until nothing more fits; then SER waits or ends the connection, the others are served."""
+    """Answers pile up until nothing more fits; SER waits or ends the connection, the others are served."""
     with sip.TlsClient(ser.address()) as deaf, sip.TlsClient(ser.address()) as other:
         deaf.ask()
         deaf.sock.setsockopt(sip.socket.SOL_SOCKET, sip.socket.SO_RCVBUF, 4096)

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The first process of the guest that tests/kernel/uml boots. UML_WORK is a folder of the host with what to do.
+# The first process of the guest that tests/kernel/uml boots. UML_WORK is a folder that says what to do.
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 mount -t proc proc /proc
@@ -9,11 +9,11 @@ mount -t sysfs sysfs /sys
 exec </dev/null >/dev/console 2>&1
 stty -F /dev/console -opost
 
-mapfile -d '' out <"$UML_WORK/out"
+IFS= read -r -d '' out <"$UML_WORK/out"
 mapfile -d '' command <"$UML_WORK/command"
-mapfile -d '' cwd <"$UML_WORK/cwd"
+IFS= read -r -d '' cwd <"$UML_WORK/cwd"
 mapfile -d '' see <"$UML_WORK/see"
-mapfile -d '' modules <"$UML_WORK/modules"
+IFS= read -r -d '' modules <"$UML_WORK/modules"
 
 halt() {
     sync
@@ -22,7 +22,7 @@ halt() {
     sleep 60
 }
 
-# A folder of the host, at the same place in the guest. mount(8) of util-linux 2.39 and later names the option.
+# A folder of the host, at the same place in the guest. mount(8) of util-linux 2.39 names the option.
 host_folder() {
     mkdir -p -- "$1"
     mount -t hostfs -o "$2,$1" none "$1" 2>/dev/null || mount -t hostfs -o "$2,hostfs=$1" none "$1"
@@ -59,11 +59,11 @@ fi
 # Modules are looked up in a tree of our own: /lib/modules need not exist on the host and cannot be made here.
 # The kernel's own requests (a cipher asked for by name, the "tls" upper layer) go the same way.
 mkdir -p /run/uml/lib/modules
-ln -s "${modules[0]}/$(uname -r)" /run/uml/lib/modules/
+ln -s "$modules/$(uname -r)" /run/uml/lib/modules/
 printf '#!/bin/sh\nexec modprobe -d /run/uml "$@"\n' >/run/uml/modprobe
 chmod 755 /run/uml/modprobe
 echo /run/uml/modprobe >/proc/sys/kernel/modprobe
-modprobe -d /run/uml tls || fail "modprobe tls failed: no module for kernel $(uname -r) in ${modules[0]}"
+modprobe -d /run/uml tls || fail "modprobe tls failed: no module for kernel $(uname -r) in $modules"
 [ -r /proc/net/tls_stat ] || fail "kernel $(uname -r) has no /proc/net/tls_stat: built without kernel TLS"
 for module in ipv6 gcm ccm ctr ghash-generic chacha_generic poly1305_generic chacha20poly1305; do
     # Other kernels name the last ones differently; then the kernel asks for them itself.
@@ -74,7 +74,7 @@ echo localhost >/proc/sys/kernel/hostname
 ip link set lo up || fail "ip link set lo up failed"
 ulimit -n 4096
 
-cd -- "${cwd[0]}" || fail "no folder ${cwd[0]} in the guest"
+cd -- "$cwd" || fail "no folder $cwd in the guest"
 echo "tests/kernel/init.sh: Linux $(uname -r), kernel TLS loaded"
 # Its own session: a command that signals its process group must not reach this shell.
 setsid env -i PATH="$PATH" HOME=/tmp LANG=C.UTF-8 TERM=dumb PYTHONDONTWRITEBYTECODE=1 "${command[@]}"
