@@ -22,6 +22,12 @@ static void give_up(int sig)
 	_exit(0);
 }
 
+static void no_log(struct host_log_data *data, const char *format, ...)
+{
+	(void)data;
+	(void)format;
+}
+
 static void on_signal(int sig)
 {
 	struct itimerval patience = {.it_value = {.tv_usec = PATIENCE_MS * 1000}};
@@ -30,8 +36,9 @@ static void on_signal(int sig)
 	if (ending)
 		return;
 	ending = 1;
-	/* Keeps the core's log quiet from here on: it finds the address of an AF_UNIX peer critical. */
-	dprint_crit++;
+	/* Keeps this process's log quiet from here on: the core finds the address of an AF_UNIX peer
+	 * critical. */
+	_ksr_slog_func = no_log;
 	if (listeners_wake_tcp_main() || setitimer(ITIMER_REAL, &patience, NULL))
 		_exit(0);
 }

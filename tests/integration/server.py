@@ -332,10 +332,12 @@ class Usage:
         self.server = server
         server.wait_idle()
         # The core's count is down a little before its processes have closed everything.
-        last = None
-        while last != (last := self.at_rest()):
-            pass
-        self.memory, self.descriptors = last
+        last, now = None, self.at_rest()
+        end = time.monotonic() + settings.PATIENCE
+        while last != now:
+            assert time.monotonic() < end, f"it does not come to rest: {last}, {now}"
+            last, now = now, self.at_rest()
+        self.memory, self.descriptors = now
 
     def at_rest(self):
         """Memory and descriptors, these without the one that asking for the other takes for a moment."""

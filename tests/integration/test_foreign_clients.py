@@ -2,7 +2,6 @@
 """Clients we have not written: openssl s_client, which can choose TLS 1.3 suites, and gnutls-cli."""
 import pytest
 
-import settings
 import sip
 import tools
 from kernel import TALLY
