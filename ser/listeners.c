@@ -89,6 +89,13 @@ void listeners_close(void)
 		close(listeners[--taken].fd);
 }
 
+void listeners_stop(void)
+{
+	for (unsigned i = 0; i < taken; i++)
+		shutdown(listeners[i].fd, SHUT_RDWR);
+	listeners_close();
+}
+
 int listeners_wake_tcp_main(void)
 {
 	int fd;

@@ -27,6 +27,12 @@ const struct listener *listeners_all(unsigned *count);
 void listeners_close(void);
 
 /*
+ * Ends listening in all processes at once. The ring of a process that has ended lives on for a moment, and
+ * with an accept that was under way its listener: the next start would find its port in use.
+ */
+void listeners_stop(void);
+
+/*
  * Makes the core's tcp_main accept something on a replacement socket, which calls the hook on_tcpconn_init
  * there. Async-signal-safe. Returns 0 or -1.
  */

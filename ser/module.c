@@ -161,6 +161,8 @@ static int child_init(int rank)
 		return host_check();
 	case HOST_PROC_MAIN:
 		return engine_start(&params, &caps);
+	case HOST_PROC_POSTCHILDINIT:
+		return 0; /* the main process keeps the listeners, to end them */
 	case HOST_PROC_TCP_MAIN:
 		shutdown_prepare();
 		break;
@@ -169,9 +171,16 @@ static int child_init(int rank)
 	return 0;
 }
 
+/* Runs in the main process when all others have ended, or when the start failed. */
+static void destroy(void)
+{
+	listeners_stop();
+}
+
 EXPORT struct host_module_exports exports = {
 	.name = "tls",
 	.params = params_table,
 	.mod_init = mod_init,
 	.child_init = child_init,
+	.destroy = destroy,
 };
