@@ -10,13 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct secret {
-	uint8_t bytes[KTLS_MAX_SECRET_LEN];
-	size_t len;
-};
-
 struct ktls_handshake {
 	SSL *ssl;
+	enum ktls_role role;
 	enum ktls_handshake_state state;
 	size_t have;   /* bytes of the record that is being read */
 	size_t walked; /* bytes of the unsent output that count_output() has seen */
@@ -25,8 +21,8 @@ struct ktls_handshake {
 	unsigned tx_after_ccs; /* records sent behind our ChangeCipherSpec */
 	unsigned rx_after_ccs; /* records received behind the client's */
 	int ccs_sent, ccs_received;
-	uint64_t tx_explicit_nonce;                 /* of the last record sent behind our ChangeCipherSpec */
-	struct secret client_secret, server_secret; /* TLS 1.3 application traffic */
+	uint64_t tx_explicit_nonce; /* of the last record sent behind our ChangeCipherSpec */
+	struct ktls_secret client_secret, server_secret; /* TLS 1.3 application traffic */
 	char error[192];
 	uint8_t record[KTLS_HEADER_LEN + SSL3_RT_MAX_ENCRYPTED_LENGTH];
 };
@@ -41,7 +37,8 @@ static void fail(struct ktls_handshake *h, const char *phrase)
 static void keep_secret(const SSL *ssl, const char *line)
 {
 	struct ktls_handshake *h = SSL_get_app_data(ssl);
-	struct secret *secret;
+	struct ktls_secret *secret;
+	size_t len;
 	const char *hex = strrchr(line, ' ');
 
 	if (!h || !hex)
@@ -52,8 +49,9 @@ static void keep_secret(const SSL *ssl, const char *line)
 		secret = &h->server_secret;
 	else
 		return;
-	if (OPENSSL_hexstr2buf_ex(secret->bytes, sizeof(secret->bytes), &secret->len, hex + 1, '\0') != 1)
-		secret->len = 0;
+	secret->len = 0;
+	if (OPENSSL_hexstr2buf_ex(secret->bytes, sizeof(secret->bytes), &len, hex + 1, '\0') == 1)
+		secret->len = (uint8_t)len;
 }
 
 static int take_any_certificate(int ok, X509_STORE_CTX *store)
@@ -91,7 +89,7 @@ int ktls_context_prepare(SSL_CTX *ctx, enum ktls_verify verify)
 	return 0;
 }
 
-struct ktls_handshake *ktls_handshake_new(SSL_CTX *ctx)
+struct ktls_handshake *ktls_handshake_new(SSL_CTX *ctx, enum ktls_role role)
 {
 	struct ktls_handshake *h = calloc(1, sizeof(*h));
 	BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
@@ -104,10 +102,14 @@ struct ktls_handshake *ktls_handshake_new(SSL_CTX *ctx)
 		ktls_handshake_free(h);
 		return NULL;
 	}
+	h->role = role;
 	BIO_set_mem_eof_return(in, -1);
 	SSL_set_bio(h->ssl, in, out);
 	SSL_set_app_data(h->ssl, (char *)h);
-	SSL_set_accept_state(h->ssl);
+	if (role == KTLS_SERVER)
+		SSL_set_accept_state(h->ssl);
+	else
+		SSL_set_connect_state(h->ssl);
 	return h;
 }
 
@@ -115,6 +117,9 @@ void ktls_handshake_free(struct ktls_handshake *h)
 {
 	if (!h)
 		return;
+	/* The connection goes on without this object; else OpenSSL would call the session a bad one. */
+	if (h->ssl && h->state == KTLS_HANDSHAKE_DONE)
+		SSL_set_shutdown(h->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	SSL_free(h->ssl);
 	OPENSSL_cleanse(h, sizeof(*h));
 	free(h);
@@ -137,10 +142,10 @@ static void describe_failure(struct ktls_handshake *h)
 
 	h->state = KTLS_HANDSHAKE_FAILED;
 	if (ERR_GET_LIB(e) == ERR_LIB_SSL && ERR_GET_REASON(e) == SSL_R_CERTIFICATE_VERIFY_FAILED)
-		snprintf(h->error, sizeof(h->error), "the client's certificate was refused: %s",
+		snprintf(h->error, sizeof(h->error), "the peer's certificate was refused: %s",
 			X509_verify_cert_error_string(verify));
 	else if (!reason && SSL_get_shutdown(h->ssl) & SSL_RECEIVED_SHUTDOWN)
-		fail(h, "the client closed the connection during the handshake");
+		fail(h, "the peer closed the connection during the handshake");
 	else
 		fail(h, reason ? reason : "OpenSSL gives no reason");
 }
@@ -169,10 +174,28 @@ static void count_output(struct ktls_handshake *h)
 	}
 }
 
-static void step(struct ktls_handshake *h)
+static void run(struct ktls_handshake *h)
 {
 	int rc;
 
+	ERR_clear_error();
+	rc = SSL_do_handshake(h->ssl);
+	count_output(h);
+	if (rc == 1)
+		h->state = KTLS_HANDSHAKE_DONE;
+	else if (SSL_get_error(h->ssl, rc) != SSL_ERROR_WANT_READ)
+		describe_failure(h);
+	ERR_clear_error();
+}
+
+enum ktls_handshake_state ktls_handshake_start(struct ktls_handshake *h)
+{
+	run(h);
+	return h->state;
+}
+
+static void step(struct ktls_handshake *h)
+{
 	if (BIO_write(SSL_get_rbio(h->ssl), h->record, (int)h->have) != (int)h->have) {
 		fail(h, "out of memory");
 		return;
@@ -182,14 +205,7 @@ static void step(struct ktls_handshake *h)
 	else
 		h->rx_after_ccs += h->ccs_received;
 	h->have = 0;
-	ERR_clear_error();
-	rc = SSL_do_handshake(h->ssl);
-	count_output(h);
-	if (rc == 1)
-		h->state = KTLS_HANDSHAKE_DONE;
-	else if (SSL_get_error(h->ssl, rc) != SSL_ERROR_WANT_READ)
-		describe_failure(h);
-	ERR_clear_error();
+	run(h);
 }
 
 static int is_text(const uint8_t *p, size_t len)
@@ -206,13 +222,13 @@ static int check_header(struct ktls_handshake *h)
 	const uint8_t *p = h->record;
 
 	if (p[0] < KTLS_CHANGE_CIPHER_SPEC || p[0] > KTLS_APPLICATION_DATA || p[1] != 3) {
-		fail(h, is_text(p, KTLS_HEADER_LEN) ? "the client speaks plain text, not TLS"
-						    : "the client does not speak TLS");
+		fail(h, is_text(p, KTLS_HEADER_LEN) ? "the peer speaks plain text, not TLS"
+						    : "the peer does not speak TLS");
 		return -1;
 	}
 	if (KTLS_HEADER_LEN + ((size_t)p[3] << 8 | p[4]) > sizeof(h->record)) {
 		step(h); /* the header is enough for OpenSSL to refuse it and to say so in an alert */
-		fail(h, "the client sent a record longer than TLS allows");
+		fail(h, "the peer sent a record longer than TLS allows");
 		return -1;
 	}
 	return 0;
@@ -266,18 +282,33 @@ SSL *ktls_handshake_ssl(const struct ktls_handshake *h)
 	return h->ssl;
 }
 
+SSL *ktls_handshake_take_ssl(struct ktls_handshake *h)
+{
+	SSL *ssl = h->ssl;
+
+	SSL_set_app_data(ssl, NULL);
+	h->ssl = NULL;
+	return ssl;
+}
+
 static int keys_13(
 	const struct ktls_handshake *h, enum ktls_aead aead, const EVP_MD *md, struct ktls_session_keys *k)
 {
+	int is_server = h->role == KTLS_SERVER;
 	int rc;
 
-	if (!h->client_secret.len || !h->server_secret.len)
+	k->rx_secret = is_server ? h->client_secret : h->server_secret;
+	k->tx_secret = is_server ? h->server_secret : h->client_secret;
+	if (!k->rx_secret.len || !k->tx_secret.len)
 		return -EIO;
-	rc = ktls_key_from_secret(&k->rx, aead, md, h->client_secret.bytes, h->client_secret.len);
+	rc = ktls_key_from_secret(&k->rx, aead, md, k->rx_secret.bytes, k->rx_secret.len);
 	if (!rc)
-		rc = ktls_key_from_secret(&k->tx, aead, md, h->server_secret.bytes, h->server_secret.len);
-	/* The step that takes the client's Finished sends nothing but session tickets, under this key. */
-	k->tx.seq = h->tx_last_call;
+		rc = ktls_key_from_secret(&k->tx, aead, md, k->tx_secret.bytes, k->tx_secret.len);
+	/*
+	 * The step that takes the client's Finished sends nothing but session tickets, under this key. A
+	 * client's last step sends its Finished, under another.
+	 */
+	k->tx.seq = is_server ? h->tx_last_call : 0;
 	return rc;
 }
 
@@ -287,12 +318,14 @@ static int keys_12(
 	uint8_t secret[SSL_MAX_MASTER_KEY_LENGTH], client_random[32], server_random[32];
 	struct ktls_master m = {
 		.md = md, .secret = secret, .client_random = client_random, .server_random = server_random};
+	struct ktls_key *client = h->role == KTLS_SERVER ? &k->rx : &k->tx;
+	struct ktls_key *server = h->role == KTLS_SERVER ? &k->tx : &k->rx;
 	int rc = -EIO;
 
 	m.secret_len = SSL_SESSION_get_master_key(SSL_get0_session(h->ssl), secret, sizeof(secret));
 	if (SSL_get_client_random(h->ssl, client_random, 32) == 32 &&
 		SSL_get_server_random(h->ssl, server_random, 32) == 32 && m.secret_len)
-		rc = ktls_keys_from_master(&k->rx, &k->tx, aead, &m);
+		rc = ktls_keys_from_master(client, server, aead, &m);
 	OPENSSL_cleanse(secret, sizeof(secret));
 	if (rc)
 		return rc;
@@ -321,6 +354,7 @@ int ktls_handshake_keys(const struct ktls_handshake *h, struct ktls_session_keys
 	if (!md)
 		return -EOPNOTSUPP;
 	rc = SSL_version(h->ssl) == TLS1_3_VERSION ? keys_13(h, aead, md, keys) : keys_12(h, aead, md, keys);
+	keys->role = h->role;
 	if (rc)
 		OPENSSL_cleanse(keys, sizeof(*keys));
 	return rc;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The server side of a TLS 1.2 or 1.3 handshake as a state machine on bytes.
+ * A TLS 1.2 or 1.3 handshake, as server or as client, as a state machine on bytes.
  *
  * It owns no socket and never waits. The caller reads exactly ktls_handshake_want() bytes and feeds them;
  * that number never reaches over the end of a record, so that whatever the client sent behind its last
@@ -22,9 +22,16 @@ enum ktls_handshake_state {
 	KTLS_HANDSHAKE_FAILED, /* there may be an alert in the output */
 };
 
+enum ktls_role {
+	KTLS_SERVER,
+	KTLS_CLIENT,
+};
+
 struct ktls_session_keys {
-	struct ktls_key rx; /* of what the peer sends */
-	struct ktls_key tx; /* of what we send */
+	enum ktls_role role;
+	struct ktls_key rx;                      /* of what the peer sends */
+	struct ktls_key tx;                      /* of what we send */
+	struct ktls_secret rx_secret, tx_secret; /* TLS 1.3 only */
 };
 
 /* How much of the client's certificate a context asks for. */
@@ -43,7 +50,20 @@ enum ktls_verify {
 int ktls_context_prepare(SSL_CTX *ctx, enum ktls_verify verify);
 
 /* A new handshake that takes a reference on ctx. Returns NULL when memory is short. */
-struct ktls_handshake *ktls_handshake_new(SSL_CTX *ctx);
+struct ktls_handshake *ktls_handshake_new(SSL_CTX *ctx, enum ktls_role role);
+
+/*
+ * KTLS_CLIENT only: makes the ClientHello. What it should say (server name, session to resume) is set on
+ * ktls_handshake_ssl() before. Returns the new state.
+ */
+enum ktls_handshake_state ktls_handshake_start(struct ktls_handshake *h);
+
+/*
+ * For suites whose records only OpenSSL can protect: gives away the connection's SSL object with its two
+ * memory BIOs. The handshake must be done and its output written; only ktls_handshake_free() may follow.
+ * SSL_free() is the caller's.
+ */
+SSL *ktls_handshake_take_ssl(struct ktls_handshake *h);
 
 /* Frees the handshake and everything secret in it. Sends nothing. Takes NULL. */
 void ktls_handshake_free(struct ktls_handshake *h);

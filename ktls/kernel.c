@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/crypto.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -27,10 +28,15 @@ static_assert(
 static_assert(
 	TLS_CIPHER_AES_GCM_128_SALT_SIZE + TLS_CIPHER_AES_GCM_128_IV_SIZE == KTLS_IV_LEN, "salt and IV");
 
+enum {
+	PROBE_PATIENCE_MS = 1000,
+};
+
 union crypto_info {
 	struct tls_crypto_info head;
 	struct tls12_crypto_info_aes_gcm_128 gcm128;
 	struct tls12_crypto_info_aes_gcm_256 gcm256;
+	struct tls12_crypto_info_aes_ccm_128 ccm128;
 	struct tls12_crypto_info_chacha20_poly1305 chacha;
 };
 
@@ -61,6 +67,12 @@ static socklen_t fill_crypto_info(const struct ktls_key *k, union crypto_info *c
 		split_iv(k, ci->gcm256.salt, ci->gcm256.iv);
 		ktls_put_be64(ci->gcm256.rec_seq, k->seq);
 		return sizeof(ci->gcm256);
+	case KTLS_AES_128_CCM:
+		ci->head.cipher_type = TLS_CIPHER_AES_CCM_128;
+		memcpy(ci->ccm128.key, k->key, sizeof(ci->ccm128.key));
+		split_iv(k, ci->ccm128.salt, ci->ccm128.iv);
+		ktls_put_be64(ci->ccm128.rec_seq, k->seq);
+		return sizeof(ci->ccm128);
 	case KTLS_CHACHA20_POLY1305:
 		ci->head.cipher_type = TLS_CIPHER_CHACHA20_POLY1305;
 		memcpy(ci->chacha.key, k->key, sizeof(ci->chacha.key));
@@ -125,9 +137,53 @@ static int loopback_pair(int fds[2])
 	return 0;
 }
 
-static int try_suite(uint16_t version, enum ktls_aead aead)
+int ktls_kernel_rekey_tx(int fd, const struct ktls_key *tx)
 {
-	struct ktls_key k = {.version = version, .aead = aead};
+	return install_direction(fd, TLS_TX, tx);
+}
+
+int ktls_kernel_rekey_rx(int fd, const struct ktls_key *rx)
+{
+	return install_direction(fd, TLS_RX, rx);
+}
+
+/*
+ * A key that a kernel takes is not yet a record as everyone else makes it (TLS 1.3 AES-CCM before 5.10.84 and
+ * 5.15.7): fds[0], whose key it is, sends or reads one.
+ */
+static int try_record(int direction, const int fds[2], const struct ktls_key *key)
+{
+	static const char text[] = "probe";
+	uint8_t ours[sizeof(text) + KTLS_MAX_EXPANSION], theirs[sizeof(ours)];
+	struct ktls_key k = *key;
+	ssize_t len = ktls_record_seal(&k, KTLS_APPLICATION_DATA, text, sizeof(text), ours, sizeof(ours)), n;
+	struct pollfd pfd = {.fd = fds[direction == TLS_TX], .events = POLLIN};
+	enum ktls_content_type type;
+
+	if (len < 0)
+		return (int)len;
+	if (direction == TLS_TX)
+		n = send(fds[0], text, sizeof(text), MSG_DONTWAIT | MSG_NOSIGNAL);
+	else
+		n = send(fds[1], ours, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n < 0)
+		return -errno;
+	if (poll(&pfd, 1, PROBE_PATIENCE_MS) != 1)
+		return -ETIMEDOUT;
+	if (direction == TLS_TX) {
+		n = recv(fds[1], theirs, sizeof(theirs), MSG_DONTWAIT);
+		return n == len && !memcmp(theirs, ours, (size_t)len) ? 0 : -EBADMSG;
+	}
+	n = ktls_kernel_recv(fds[0], theirs, sizeof(theirs), &type);
+	if (n < 0)
+		return (int)n;
+	return n == sizeof(text) && !memcmp(theirs, text, sizeof(text)) ? 0 : -EBADMSG;
+}
+
+/* Directions one after the other, each on a connection of its own: one refusal must not hide the other's
+ * answer. */
+static int try_direction(int direction, const struct ktls_key *k, int again)
+{
 	int fds[2];
 	int rc = loopback_pair(fds);
 
@@ -135,35 +191,57 @@ static int try_suite(uint16_t version, enum ktls_aead aead)
 		return rc;
 	rc = attach_ulp(fds[0]);
 	if (!rc)
-		rc = install_direction(fds[0], TLS_TX, &k);
+		rc = install_direction(fds[0], direction, k);
 	if (!rc)
-		rc = install_direction(fds[0], TLS_RX, &k);
+		rc = again ? install_direction(fds[0], direction, k) : try_record(direction, fds, k);
 	close(fds[0]);
 	close(fds[1]);
 	return rc;
 }
 
+static struct ktls_kernel_suite try_suite(uint16_t version, enum ktls_aead aead)
+{
+	struct ktls_key k = {.version = version, .aead = (uint8_t)aead, .seq = UINT64_C(0x0102030405060708)};
+
+	/* Every byte another: with zeros one in the wrong place would go unseen. */
+	for (unsigned i = 0; i < sizeof(k.key); i++)
+		k.key[i] = (uint8_t)(i + 1);
+	for (unsigned i = 0; i < sizeof(k.iv); i++)
+		k.iv[i] = (uint8_t)(0xa0 + i);
+	return (struct ktls_kernel_suite){
+		.tx = try_direction(TLS_TX, &k, 0),
+		.rx = try_direction(TLS_RX, &k, 0),
+	};
+}
+
 int ktls_kernel_probe(struct ktls_kernel_caps *caps)
 {
+	struct ktls_key gcm = {.version = TLS1_3_VERSION, .aead = KTLS_AES_128_GCM};
 	int fds[2];
 	int rc = loopback_pair(fds);
 
-	caps->ulp_error = rc;
+	caps->ulp = rc;
 	if (!rc) {
-		caps->ulp_error = attach_ulp(fds[0]);
+		caps->ulp = attach_ulp(fds[0]);
 		close(fds[0]);
 		close(fds[1]);
 	}
 	for (int i = 0; i < KTLS_AEADS; i++) {
-		caps->tls12_error[i] = caps->ulp_error ? caps->ulp_error : try_suite(TLS1_2_VERSION, i);
-		caps->tls13_error[i] = caps->ulp_error ? caps->ulp_error : try_suite(TLS1_3_VERSION, i);
+		struct ktls_kernel_suite none = {caps->ulp, caps->ulp};
+
+		caps->tls12[i] = caps->ulp ? none : try_suite(TLS1_2_VERSION, i);
+		caps->tls13[i] = caps->ulp ? none : try_suite(TLS1_3_VERSION, i);
 	}
+	caps->rekey = caps->ulp ? caps->ulp : try_direction(TLS_TX, &gcm, 1);
 	return rc;
 }
 
 int ktls_kernel_supports(const struct ktls_kernel_caps *caps, uint16_t version, enum ktls_aead aead)
 {
-	return version == TLS1_3_VERSION ? caps->tls13_error[aead] : caps->tls12_error[aead];
+	const struct ktls_kernel_suite *s =
+		version == TLS1_3_VERSION ? &caps->tls13[aead] : &caps->tls12[aead];
+
+	return s->tx ? s->tx : s->rx;
 }
 
 /* A record that fails leaves its error on the socket, where it would fail the alert that is owed for it. */

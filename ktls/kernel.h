@@ -12,11 +12,16 @@
 #include "ktls/key.h"
 #include "ktls/record.h"
 
-/* What this kernel takes, found out by trying on a loopback connection. */
+/* What this kernel takes, found out by trying on loopback connections: 0, or the negative errno it answered
+ * with. -EBADMSG: it takes the key, but what it makes of it is not TLS. */
+struct ktls_kernel_suite {
+	int tx, rx;
+};
+
 struct ktls_kernel_caps {
-	int ulp_error;               /* 0, or the negative errno of TCP_ULP "tls" */
-	int tls12_error[KTLS_AEADS]; /* 0 when both directions are taken, else the negative errno */
-	int tls13_error[KTLS_AEADS];
+	int ulp; /* of TCP_ULP "tls" */
+	struct ktls_kernel_suite tls12[KTLS_AEADS], tls13[KTLS_AEADS];
+	int rekey; /* of a new key for a live TLS 1.3 connection (Linux 6.14) */
 };
 
 /*
@@ -26,7 +31,8 @@ struct ktls_kernel_caps {
  */
 int ktls_kernel_probe(struct ktls_kernel_caps *caps);
 
-/* 0 when the kernel takes records of that version and AEAD, else the negative errno it answered with. */
+/* 0 when the kernel takes both directions of that version and AEAD, else the negative errno it answered with.
+ */
 int ktls_kernel_supports(const struct ktls_kernel_caps *caps, uint16_t version, enum ktls_aead aead);
 
 /*
@@ -37,6 +43,14 @@ int ktls_kernel_supports(const struct ktls_kernel_caps *caps, uint16_t version, 
  * kernel, receiving is not): nothing can be done with the socket but close it.
  */
 int ktls_kernel_install(int fd, const struct ktls_key *tx, const struct ktls_key *rx);
+
+/*
+ * Replaces the key of one direction of a TLS 1.3 socket in the kernel's home, after a KeyUpdate was sent or
+ * read. Returns 0, or the negative errno (-EBUSY where the kernel cannot do that): the connection is lost
+ * then.
+ */
+int ktls_kernel_rekey_tx(int fd, const struct ktls_key *tx);
+int ktls_kernel_rekey_rx(int fd, const struct ktls_key *rx);
 
 /*
  * Reads, without waiting, content of one type. Returns the number of bytes and sets *type; 0 at the end of

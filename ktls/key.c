@@ -87,6 +87,27 @@ int ktls_key_from_secret(
 	return rc;
 }
 
+int ktls_key_update(struct ktls_key *k, struct ktls_secret *secret)
+{
+	const EVP_MD *md = secret->len == 48 ? EVP_sha384() : EVP_sha256();
+	struct ktls_secret next = {.len = secret->len};
+	struct ktls_key key;
+	int rc;
+
+	if (!secret->len)
+		return -EINVAL;
+	rc = expand_label(md, secret->bytes, secret->len, "traffic upd", next.bytes, next.len);
+	if (!rc)
+		rc = ktls_key_from_secret(&key, k->aead, md, next.bytes, next.len);
+	if (!rc) {
+		*k = key;
+		*secret = next;
+		ktls_key_wipe(&key);
+	}
+	OPENSSL_cleanse(&next, sizeof(next));
+	return rc;
+}
+
 int ktls_keys_from_master(
 	struct ktls_key *client, struct ktls_key *server, enum ktls_aead aead, const struct ktls_master *m)
 {

@@ -17,11 +17,18 @@ struct ktls_key {
 	uint8_t key[KTLS_MAX_KEY_LEN];
 	/*
 	 * TLS 1.3 and ChaCha20-Poly1305: the static IV that is XORed with the sequence number (RFC 8446 5.3,
-	 * RFC 7905 2). TLS 1.2 AES-GCM: the 4 bytes of salt, then the explicit nonce that sequence number 0
-	 * has; record n is sent with that value plus n (RFC 5288 3 leaves the choice to the sender).
+	 * RFC 7905 2). TLS 1.2 AES-GCM and AES-CCM: the 4 bytes of salt, then the explicit nonce that
+	 * sequence number 0 has; record n is sent with that value plus n (RFC 5288 3 leaves the choice to the
+	 * sender).
 	 */
 	uint8_t iv[KTLS_IV_LEN];
 	uint64_t seq; /* sequence number of the next record */
+};
+
+/* A TLS 1.3 application traffic secret: what the next generation of keys follows from. len 0: none. */
+struct ktls_secret {
+	uint8_t len; /* that of the suite's hash: 32 (SHA-256) or 48 (SHA-384) */
+	uint8_t bytes[KTLS_MAX_SECRET_LEN];
 };
 
 /*
@@ -31,6 +38,12 @@ struct ktls_key {
  */
 int ktls_key_from_secret(
 	struct ktls_key *k, enum ktls_aead aead, const EVP_MD *md, const uint8_t *secret, size_t secret_len);
+
+/*
+ * The next generation of a TLS 1.3 key, as a KeyUpdate asks for (RFC 8446 7.2): replaces secret, key and IV,
+ * the sequence number starts at 0. Returns as ktls_key_from_secret(); on error nothing is changed.
+ */
+int ktls_key_update(struct ktls_key *k, struct ktls_secret *secret);
 
 /* What TLS 1.2 derives its key block from (RFC 5246 6.3). */
 struct ktls_master {
@@ -48,7 +61,7 @@ struct ktls_master {
 int ktls_keys_from_master(
 	struct ktls_key *client, struct ktls_key *server, enum ktls_aead aead, const struct ktls_master *m);
 
-/* True for the one kind of record that carries its nonce: TLS 1.2 AES-GCM. */
+/* True for records that carry their nonce: TLS 1.2 AES-GCM and AES-CCM. */
 int ktls_key_has_explicit_nonce(const struct ktls_key *k);
 
 /* The explicit nonce (KTLS_EXPLICIT_LEN bytes, network order) of the next record. */

@@ -21,7 +21,11 @@ static EVP_CIPHER_CTX *cipher_context(enum ktls_aead aead, int direction)
 		return *slot;
 	cipher = EVP_CIPHER_fetch(NULL, ktls_aead_info(aead)->evp_name, NULL);
 	*slot = cipher ? EVP_CIPHER_CTX_new() : NULL;
-	if (*slot && EVP_CipherInit_ex2(*slot, cipher, NULL, NULL, direction, NULL) != 1) {
+	/* Lengths of nonce and tag: CCM has other defaults than TLS. */
+	if (*slot && (EVP_CipherInit_ex2(*slot, cipher, NULL, NULL, direction, NULL) != 1 ||
+			     EVP_CIPHER_CTX_ctrl(*slot, EVP_CTRL_AEAD_SET_IVLEN, KTLS_IV_LEN, NULL) != 1 ||
+			     (aead == KTLS_AES_128_CCM && EVP_CIPHER_CTX_ctrl(*slot, EVP_CTRL_AEAD_SET_TAG,
+								  KTLS_TAG_LEN, NULL) != 1))) {
 		EVP_CIPHER_CTX_free(*slot);
 		*slot = NULL;
 	}
@@ -69,25 +73,66 @@ ssize_t ktls_record_length(const uint8_t *p)
 	return (ssize_t)(KTLS_HEADER_LEN + len);
 }
 
+/* CCM wants to know how much is coming before it sees the additional data (NIST SP 800-38C). */
+static int announce(EVP_CIPHER_CTX *ctx, const struct ktls_key *k, size_t len)
+{
+	int n;
+
+	return k->aead != KTLS_AES_128_CCM || EVP_CipherUpdate(ctx, NULL, &n, NULL, (int)len) == 1;
+}
+
+/* Encrypts len bytes at text in place; the tag goes behind them. */
+static int encrypt(struct ktls_key *k, const uint8_t *nonce, const uint8_t *aad, size_t aad_len,
+	uint8_t *text, size_t len)
+{
+	EVP_CIPHER_CTX *ctx = cipher_context(k->aead, SEAL);
+	int n = 0, tail = 0;
+
+	if (!ctx)
+		return -ENOMEM;
+	if (EVP_EncryptInit_ex2(ctx, NULL, k->key, nonce, NULL) != 1 || !announce(ctx, k, len) ||
+		EVP_EncryptUpdate(ctx, NULL, &n, aad, (int)aad_len) != 1 ||
+		EVP_EncryptUpdate(ctx, text, &n, text, (int)len) != 1 ||
+		EVP_EncryptFinal_ex(ctx, text + n, &tail) != 1 ||
+		EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, KTLS_TAG_LEN, text + len) != 1)
+		return -EIO;
+	return 0;
+}
+
+/* Decrypts len bytes at text in place, with the tag behind them. */
+static int decrypt(struct ktls_key *k, const uint8_t *nonce, const uint8_t *aad, size_t aad_len,
+	uint8_t *text, size_t len)
+{
+	EVP_CIPHER_CTX *ctx = cipher_context(k->aead, OPEN);
+	int n = 0, tail = 0;
+
+	if (!ctx)
+		return -ENOMEM;
+	if (EVP_DecryptInit_ex2(ctx, NULL, k->key, nonce, NULL) != 1 ||
+		EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, KTLS_TAG_LEN, text + len) != 1 ||
+		!announce(ctx, k, len) || EVP_DecryptUpdate(ctx, NULL, &n, aad, (int)aad_len) != 1)
+		return -EIO;
+	if (EVP_DecryptUpdate(ctx, text, &n, text, (int)len) != 1 ||
+		EVP_DecryptFinal_ex(ctx, text + n, &tail) != 1)
+		return -EBADMSG;
+	return 0;
+}
+
 ssize_t ktls_record_seal(
 	struct ktls_key *k, enum ktls_content_type type, const void *in, size_t len, uint8_t *out, size_t cap)
 {
 	int is_13 = k->version == TLS1_3_VERSION;
 	size_t explicit_len = ktls_key_has_explicit_nonce(k) ? KTLS_EXPLICIT_LEN : 0;
-	size_t body = explicit_len + len + (is_13 ? 1 : 0) + KTLS_TAG_LEN;
+	size_t text_len = len + (is_13 ? 1 : 0);
+	size_t body = explicit_len + text_len + KTLS_TAG_LEN;
 	uint8_t *text = out + KTLS_HEADER_LEN + explicit_len;
-	uint8_t inner = (uint8_t)type;
 	uint8_t nonce[KTLS_IV_LEN], aad[13];
-	EVP_CIPHER_CTX *ctx;
-	int n, rest = 0, tail;
+	int rc;
 
 	if (len > KTLS_MAX_PLAIN || KTLS_HEADER_LEN + body > cap)
 		return -EMSGSIZE;
 	if (k->seq == UINT64_MAX)
 		return -EOVERFLOW;
-	ctx = cipher_context(k->aead, SEAL);
-	if (!ctx)
-		return -ENOMEM;
 	out[0] = is_13 ? KTLS_APPLICATION_DATA : (uint8_t)type;
 	out[1] = 3;
 	out[2] = 3;
@@ -95,14 +140,14 @@ ssize_t ktls_record_seal(
 	out[4] = (uint8_t)body;
 	if (explicit_len)
 		ktls_key_explicit_nonce(k, out + KTLS_HEADER_LEN);
+	if (len)
+		memcpy(text, in, len);
+	if (is_13)
+		text[len] = (uint8_t)type;
 	record_nonce(k, explicit_len ? out + KTLS_HEADER_LEN : NULL, nonce);
-	if (EVP_EncryptInit_ex2(ctx, NULL, k->key, nonce, NULL) != 1 ||
-		EVP_EncryptUpdate(ctx, NULL, &n, aad, (int)additional_data(k, out, len, aad)) != 1 ||
-		EVP_EncryptUpdate(ctx, text, &n, in, (int)len) != 1 ||
-		(is_13 && EVP_EncryptUpdate(ctx, text + n, &rest, &inner, 1) != 1) ||
-		EVP_EncryptFinal_ex(ctx, text + n + rest, &tail) != 1 ||
-		EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, KTLS_TAG_LEN, text + n + rest + tail) != 1)
-		return -EIO;
+	rc = encrypt(k, nonce, aad, additional_data(k, out, len, aad), text, text_len);
+	if (rc)
+		return rc;
 	k->seq++;
 	return (ssize_t)(KTLS_HEADER_LEN + body);
 }
@@ -126,8 +171,7 @@ int ktls_record_open(struct ktls_key *k, uint8_t *record, size_t len, struct ktl
 	uint8_t *text = record + KTLS_HEADER_LEN + explicit_len;
 	uint8_t nonce[KTLS_IV_LEN], aad[13];
 	size_t text_len;
-	EVP_CIPHER_CTX *ctx;
-	int n = 0, tail;
+	int rc;
 
 	/* A TLS 1.3 record is opaque (RFC 8446 5.2); a record too short for its tag can only be a forgery. */
 	if (is_13 && record[0] != KTLS_APPLICATION_DATA)
@@ -139,17 +183,10 @@ int ktls_record_open(struct ktls_key *k, uint8_t *record, size_t len, struct ktl
 		return -EMSGSIZE;
 	if (k->seq == UINT64_MAX)
 		return -EOVERFLOW;
-	ctx = cipher_context(k->aead, OPEN);
-	if (!ctx)
-		return -ENOMEM;
 	record_nonce(k, explicit_len ? record + KTLS_HEADER_LEN : NULL, nonce);
-	if (EVP_DecryptInit_ex2(ctx, NULL, k->key, nonce, NULL) != 1 ||
-		EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, KTLS_TAG_LEN, text + text_len) != 1 ||
-		EVP_DecryptUpdate(ctx, NULL, &n, aad, (int)additional_data(k, record, text_len, aad)) != 1)
-		return -EIO;
-	if (EVP_DecryptUpdate(ctx, text, &n, text, (int)text_len) != 1 ||
-		EVP_DecryptFinal_ex(ctx, text + n, &tail) != 1)
-		return -EBADMSG;
+	rc = decrypt(k, nonce, aad, additional_data(k, record, text_len, aad), text, text_len);
+	if (rc)
+		return rc;
 	k->seq++;
 	*plain = (struct ktls_plain){.type = record[0], .data = text, .len = text_len};
 	if (is_13 && unpad(plain))

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <string.h>
+#include <time.h>
 
 /* Opened content that did not fit the reader's buffer, then bytes of records not yet opened. */
 struct ktls_stash {
@@ -16,14 +17,25 @@ struct ktls_stash {
 	uint8_t bytes[];
 };
 
-void ktls_stream_init(struct ktls_stream *s, enum ktls_home home, const struct ktls_session_keys *keys)
+void ktls_stream_init(
+	struct ktls_stream *s, enum ktls_home home, const struct ktls_session_keys *keys, int can_rekey)
 {
 	memset(s, 0, sizeof(*s));
 	s->home = (uint8_t)home;
-	s->version_13 = keys->tx.version == TLS1_3_VERSION;
-	if (home == KTLS_HOME_USER) {
-		s->rx = keys->rx;
-		s->tx = keys->tx;
+	s->role = (uint8_t)keys->role;
+	s->version = keys->tx.version;
+	s->can_rekey = (uint8_t)(can_rekey != 0);
+	s->rx = keys->rx;
+	s->tx = keys->tx;
+	s->rx_secret = keys->rx_secret;
+	s->tx_secret = keys->tx_secret;
+	if (home == KTLS_HOME_KERNEL) {
+		OPENSSL_cleanse(s->rx.key, sizeof(s->rx.key));
+		OPENSSL_cleanse(s->tx.key, sizeof(s->tx.key));
+		if (!can_rekey) { /* nobody will ask them for another key */
+			OPENSSL_cleanse(&s->rx_secret, sizeof(s->rx_secret));
+			OPENSSL_cleanse(&s->tx_secret, sizeof(s->tx_secret));
+		}
 	}
 }
 
@@ -87,11 +99,16 @@ static void end_with_error(struct ktls_read *r, int error, int owed)
 	r->alert = (uint8_t)ktls_alert_for_error(error);
 }
 
+static void end_with_alert(struct ktls_read *r, int error, uint8_t alert)
+{
+	end_with_error(r, error, 1);
+	r->alert = alert;
+}
+
 static void take_alert(const struct ktls_stream *s, const uint8_t *data, size_t len, struct ktls_read *r)
 {
 	if (len != 2) {
-		end_with_error(r, -EPROTO, 1);
-		r->alert = KTLS_DECODE_ERROR;
+		end_with_alert(r, -EPROTO, KTLS_DECODE_ERROR);
 		return;
 	}
 	if (data[1] == KTLS_CLOSE_NOTIFY) {
@@ -99,20 +116,95 @@ static void take_alert(const struct ktls_stream *s, const uint8_t *data, size_t 
 		return;
 	}
 	/* RFC 8446 6: apart from these two, TLS 1.3 alerts are fatal whatever their level says. */
-	if (data[1] == KTLS_USER_CANCELED || (!s->version_13 && data[0] == KTLS_ALERT_WARNING))
+	if (data[1] == KTLS_USER_CANCELED || (s->version == TLS1_2_VERSION && data[0] == KTLS_ALERT_WARNING))
 		return;
 	r->end = KTLS_END_ALERT;
 	r->alert = data[1];
 }
 
-/* What is not application data. Leaves r->end alone when the connection goes on. */
-static void take_control(const struct ktls_stream *s, enum ktls_content_type type, const uint8_t *data,
-	size_t len, struct ktls_read *r)
+static void owe(struct ktls_stream *s, uint8_t what)
 {
-	if (type == KTLS_ALERT)
-		take_alert(s, data, len, r);
-	else
+	__atomic_fetch_or(&s->owes, what, __ATOMIC_ACQ_REL);
+}
+
+/* Each costs key derivations and, in the kernel's home, system calls: a peer gets only so many. */
+static int too_many_key_updates(struct ktls_stream *s)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+	if (ts.tv_sec - s->update_period >= KTLS_KEY_UPDATE_PERIOD) {
+		s->update_period = ts.tv_sec;
+		s->key_updates = 0;
+	}
+	return s->key_updates++ == KTLS_KEY_UPDATES_MAX;
+}
+
+/* The peer's next record comes under its next key. */
+static void follow_key_update(struct ktls_stream *s, int fd, struct ktls_read *r)
+{
+	int rc;
+
+	if (too_many_key_updates(s)) {
+		end_with_alert(r, -EDQUOT, KTLS_UNEXPECTED_MESSAGE);
+		return;
+	}
+	if (s->home == KTLS_HOME_KERNEL && !s->can_rekey) {
+		r->end = KTLS_END_KEY_UPDATE;
+		r->owed = 1;
+		r->alert = KTLS_CLOSE_NOTIFY;
+		return;
+	}
+	rc = ktls_key_update(&s->rx, &s->rx_secret);
+	if (!rc && s->home == KTLS_HOME_KERNEL) {
+		rc = ktls_kernel_rekey_rx(fd, &s->rx);
+		OPENSSL_cleanse(s->rx.key, sizeof(s->rx.key));
+	}
+	if (rc)
+		end_with_alert(r, rc, KTLS_INTERNAL_ERROR);
+}
+
+static void take_handshake(
+	struct ktls_stream *s, int fd, const uint8_t *data, size_t len, struct ktls_read *r)
+{
+	struct ktls_post_events ev;
+	int alert = ktls_post_take(&s->post, s->role, s->version, data, len, &ev);
+
+	if (alert) {
+		end_with_alert(r, -EPROTO, (uint8_t)alert);
+		return;
+	}
+	if (ev.renegotiation)
+		owe(s, KTLS_OWES_NO_RENEGOTIATION);
+	if (ev.key_update)
+		follow_key_update(s, fd, r);
+	if (ev.update_requested)
+		owe(s, KTLS_OWES_KEY_UPDATE);
+}
+
+/* A record that is not application data, or carries none. Leaves r->end alone when the connection goes on. */
+static void take_control(struct ktls_stream *s, int fd, const struct ktls_plain *plain, struct ktls_read *r)
+{
+	if (++s->idle_records > KTLS_IDLE_RECORDS_MAX)
+		end_with_alert(r, -EDQUOT, KTLS_UNEXPECTED_MESSAGE);
+	else if (plain->type == KTLS_HANDSHAKE)
+		take_handshake(s, fd, plain->data, plain->len, r);
+	else if (ktls_post_pending(&s->post))
 		end_with_error(r, -EPROTO, 1);
+	else if (plain->type == KTLS_ALERT)
+		take_alert(s, plain->data, plain->len, r);
+	else if (plain->type != KTLS_APPLICATION_DATA)
+		end_with_error(r, -EPROTO, 1);
+}
+
+/* True when content may come now; it ends the count of records without. */
+static int content_allowed(struct ktls_stream *s, struct ktls_read *r)
+{
+	s->idle_records = 0;
+	if (!ktls_post_pending(&s->post))
+		return 1;
+	end_with_error(r, -EPROTO, 1);
+	return 0;
 }
 
 /* One record type a call; a peer must not keep the reader here with records that carry nothing. */
@@ -137,6 +229,19 @@ static void wait_for_more(struct ktls_stream *s, int fd)
 		rearm(s, fd);
 }
 
+/* A reader with room for one byte was given half an alert; the next call of the kernel gives the other half.
+ */
+static void complete_alert(int fd, uint8_t alert[2], struct ktls_plain *plain)
+{
+	enum ktls_content_type type;
+
+	alert[0] = plain->data[0];
+	if (ktls_kernel_recv(fd, alert + 1, 1, &type) != 1 || type != KTLS_ALERT)
+		return;
+	plain->data = alert;
+	plain->len = 2;
+}
+
 static ssize_t read_kernel(struct ktls_stream *s, int fd, void *buf, size_t len, struct ktls_read *r)
 {
 	for (int i = 0; i < CONTROL_RECORDS_A_READ && r->end == KTLS_END_NONE; i++) {
@@ -155,13 +260,32 @@ static ssize_t read_kernel(struct ktls_stream *s, int fd, void *buf, size_t len,
 			return 0;
 		}
 		if (n > 0 && type == KTLS_APPLICATION_DATA)
-			return n;
-		if (n == 0 && type == KTLS_APPLICATION_DATA)
+			return content_allowed(s, r) ? n : 0;
+		if (n == 0 && type == KTLS_APPLICATION_DATA) {
 			r->end = KTLS_END_TRUNCATED;
-		else
-			take_control(s, type, buf, (size_t)n, r);
+		} else {
+			struct ktls_plain plain = {.type = type, .data = buf, .len = (size_t)n};
+			uint8_t alert[2];
+
+			if (type == KTLS_ALERT && n == 1 && len == 1)
+				complete_alert(fd, alert, &plain);
+			take_control(s, fd, &plain, r);
+		}
 	}
 	return 0;
+}
+
+static ssize_t read_relayed(int fd, void *buf, size_t len, struct ktls_read *r)
+{
+	ssize_t n = ktls_sys.recv(fd, buf, len, MSG_DONTWAIT);
+
+	if (n < 0 && errno != EAGAIN && errno != EINTR)
+		end_with_error(r, -errno, 0);
+	else if (n == 0)
+		r->end = KTLS_END_CLOSE_NOTIFY; /* how it really ended is the relay's to say */
+	else
+		r->drained = n < (ssize_t)len && (n > 0 || errno == EAGAIN);
+	return n > 0 ? n : 0;
 }
 
 struct cursor { /* where content goes */
@@ -173,7 +297,7 @@ struct cursor { /* where content goes */
  * Opens records from chunk until one is incomplete, content does not fit any more or the stream ends. What is
  * left goes into the stash.
  */
-static void open_records(struct ktls_stream *s, uint8_t *chunk, size_t have, struct cursor *to,
+static void open_records(struct ktls_stream *s, int fd, uint8_t *chunk, size_t have, struct cursor *to,
 	const struct ktls_allocator *mem, struct ktls_read *r)
 {
 	struct ktls_plain plain;
@@ -194,7 +318,7 @@ static void open_records(struct ktls_stream *s, uint8_t *chunk, size_t have, str
 			break;
 		}
 		off += (size_t)len;
-		if (plain.type == KTLS_APPLICATION_DATA) {
+		if (plain.type == KTLS_APPLICATION_DATA && plain.len && content_allowed(s, r)) {
 			size_t fits = plain.len < to->room - to->filled ? plain.len : to->room - to->filled;
 
 			memcpy(to->buf + to->filled, plain.data, fits);
@@ -203,7 +327,8 @@ static void open_records(struct ktls_stream *s, uint8_t *chunk, size_t have, str
 			left_len = plain.len - fits;
 			continue;
 		}
-		take_control(s, plain.type, plain.data, plain.len, r);
+		if (r->end == KTLS_END_NONE)
+			take_control(s, fd, &plain, r);
 		if (r->end != KTLS_END_NONE) {
 			off = have;
 			break;
@@ -256,7 +381,7 @@ static void read_user(struct ktls_stream *s, int fd, struct cursor *to, const st
 		r->drained = n < 0 ? errno == EAGAIN : n > 0 && n < (ssize_t)asked;
 	}
 	have += n > 0 ? (size_t)n : 0;
-	open_records(s, chunk, have, to, mem, r);
+	open_records(s, fd, chunk, have, to, mem, r);
 	if (n == 0 && asked && !to->filled && r->end == KTLS_END_NONE && !r->more)
 		r->end = KTLS_END_TRUNCATED;
 	OPENSSL_cleanse(chunk, have);
@@ -266,51 +391,17 @@ ssize_t ktls_stream_read(struct ktls_stream *s, int fd, void *buf, size_t len,
 	const struct ktls_allocator *mem, struct ktls_read *r)
 {
 	struct cursor to = {.buf = buf, .room = len};
+	ssize_t n;
 
 	memset(r, 0, sizeof(*r));
-	if (s->home == KTLS_HOME_KERNEL)
-		return read_kernel(s, fd, buf, len, r);
-	read_user(s, fd, &to, mem, r);
-	return (ssize_t)to.filled;
-}
-
-ssize_t ktls_stream_seal(
-	struct ktls_stream *s, const void *in, size_t len, uint8_t *out, size_t cap, size_t *taken)
-{
-	const uint8_t *p = in;
-	size_t used = 0;
-
-	*taken = 0;
-	while (*taken < len && cap - used > KTLS_MAX_EXPANSION) {
-		size_t part = len - *taken;
-		ssize_t n;
-
-		if (part > KTLS_MAX_PLAIN)
-			part = KTLS_MAX_PLAIN;
-		if (part > cap - used - KTLS_MAX_EXPANSION)
-			part = cap - used - KTLS_MAX_EXPANSION;
-		n = ktls_record_seal(&s->tx, KTLS_APPLICATION_DATA, p + *taken, part, out + used, cap - used);
-		if (n < 0)
-			return n;
-		*taken += part;
-		used += (size_t)n;
+	if (s->home == KTLS_HOME_KERNEL) {
+		n = read_kernel(s, fd, buf, len, r);
+	} else if (s->home == KTLS_HOME_RELAYED) {
+		n = read_relayed(fd, buf, len, r);
+	} else {
+		read_user(s, fd, &to, mem, r);
+		n = (ssize_t)to.filled;
 	}
-	return (ssize_t)used;
-}
-
-int ktls_stream_send_alert(struct ktls_stream *s, int fd, enum ktls_alert_level level, uint8_t description)
-{
-	uint8_t alert[2] = {(uint8_t)level, description};
-	uint8_t record[sizeof(alert) + KTLS_MAX_EXPANSION];
-	ssize_t len, n;
-
-	if (s->home == KTLS_HOME_KERNEL)
-		return ktls_kernel_send_control(fd, KTLS_ALERT, alert, sizeof(alert));
-	len = ktls_record_seal(&s->tx, KTLS_ALERT, alert, sizeof(alert), record, sizeof(record));
-	if (len < 0)
-		return (int)len;
-	n = ktls_sys.send(fd, record, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (n < 0)
-		return -errno;
-	return n == len ? 0 : -EAGAIN;
+	r->respond = r->end == KTLS_END_NONE && __atomic_load_n(&s->owes, __ATOMIC_ACQUIRE);
+	return n;
 }

@@ -4,7 +4,8 @@
  * homes.
  *
  * KTLS_HOME_KERNEL: the socket protects records itself. KTLS_HOME_USER: this file does, with the keys in the
- * stream. Both behave alike to the caller.
+ * stream. Both behave alike to the caller. KTLS_HOME_RELAYED: another process does, for suites whose keys
+ * cannot leave OpenSSL; what this one reads and writes is plain text, and the end of that is all it learns.
  *
  * A stream is plain data without pointers into a process, apart from one buffer that comes from the caller's
  * allocator: with a shared-memory allocator a stream may be read by one process and written by another, and
@@ -18,11 +19,13 @@
 
 #include "ktls/alert.h"
 #include "ktls/handshake.h"
+#include "ktls/post.h"
 #include "ktls/record.h"
 
 enum ktls_home {
 	KTLS_HOME_USER,
 	KTLS_HOME_KERNEL,
+	KTLS_HOME_RELAYED,
 };
 
 enum {
@@ -37,12 +40,41 @@ struct ktls_allocator {
 
 struct ktls_stash;
 
+/* What a reader found out that someone with a writer's rights must send. */
+enum {
+	KTLS_OWES_KEY_UPDATE = 1,       /* a KeyUpdate of our own, before the next content: RFC 8446 4.6.3 */
+	KTLS_OWES_NO_RENEGOTIATION = 2, /* the warning that refuses a new handshake: RFC 5246 7.2.2 */
+};
+
+/*
+ * Limits on what one key may protect (RFC 8446 5.5, RFC 9147 4.5.3 for CCM) and on what a peer may make us
+ * do. At the first of each pair of limits our sending key is changed, at the second sending ends.
+ */
+#define KTLS_GCM_SOFT_LIMIT (UINT64_C(1) << 23)
+#define KTLS_GCM_HARD_LIMIT (UINT64_C(1) << 24)
+#define KTLS_CCM_SOFT_LIMIT (UINT64_C(1) << 21)
+#define KTLS_CCM_HARD_LIMIT (UINT64_C(1) << 22)
+enum {
+	KTLS_IDLE_RECORDS_MAX = 32,  /* in a row that carry no content */
+	KTLS_KEY_UPDATES_MAX = 32,   /* of the peer within KTLS_KEY_UPDATE_PERIOD */
+	KTLS_KEY_UPDATE_PERIOD = 60, /* seconds */
+};
+
 struct ktls_stream {
-	uint8_t home;             /* enum ktls_home */
-	uint8_t version_13;       /* 1 for TLS 1.3 */
-	uint8_t quiet;            /* the socket's low-water mark is raised: ktls_kernel_quiet() */
-	struct ktls_key rx, tx;   /* wiped in the kernel's home */
-	struct ktls_stash *stash; /* bytes read but not yet taken, or NULL */
+	uint8_t home;      /* enum ktls_home */
+	uint8_t role;      /* enum ktls_role */
+	uint16_t version;  /* TLS1_2_VERSION or TLS1_3_VERSION */
+	uint8_t can_rekey; /* in the kernel's home: this kernel takes new keys for a live connection */
+	uint8_t quiet;     /* the socket's low-water mark is raised: ktls_kernel_quiet() */
+	uint8_t owes;      /* set by the reader, paid by a writer */
+	uint8_t idle_records;
+	uint8_t key_updates;   /* since update_period began */
+	int64_t update_period; /* seconds of CLOCK_MONOTONIC */
+	struct ktls_post post;
+	/* In the kernel's home without the key's bytes; tx.seq counts the records written there, too. */
+	struct ktls_key rx, tx;
+	struct ktls_secret rx_secret, tx_secret; /* TLS 1.3 */
+	struct ktls_stash *stash;                /* bytes read but not yet taken, or NULL */
 };
 
 /* How a read ended. */
@@ -51,13 +83,16 @@ enum ktls_end {
 	KTLS_END_CLOSE_NOTIFY, /* the peer closed it properly */
 	KTLS_END_TRUNCATED,    /* the TCP stream ended without close_notify */
 	KTLS_END_ALERT,        /* the peer sent a fatal alert: .alert names it */
+	KTLS_END_KEY_UPDATE,   /* the peer changed its key and this kernel cannot follow; close_notify is owed
+				*/
 	KTLS_END_ERROR,        /* .error says what is wrong */
 };
 
 struct ktls_read {
 	enum ktls_end end;
-	int error; /* negative errno */
-	int owed;  /* 1: send .alert to the peer before closing */
+	int error;   /* negative errno */
+	int owed;    /* 1: send .alert to the peer before closing: ktls_stream_send_alert() */
+	int respond; /* 1: the stream owes the peer a message and goes on: ktls_stream_respond() */
 	uint8_t alert;
 	int more;    /* 1: there is content that no poll will announce; read again */
 	int drained; /* 1: the socket had no more bytes for now */
@@ -65,9 +100,11 @@ struct ktls_read {
 
 /*
  * Starts a stream with the keys of a finished handshake, which it copies; home says where they are at work.
- * For KTLS_HOME_KERNEL ktls_kernel_install() must have returned 0.
+ * For KTLS_HOME_KERNEL ktls_kernel_install() must have returned 0; can_rekey then says whether the kernel
+ * takes new keys for a live connection (struct ktls_kernel_caps).
  */
-void ktls_stream_init(struct ktls_stream *s, enum ktls_home home, const struct ktls_session_keys *keys);
+void ktls_stream_init(
+	struct ktls_stream *s, enum ktls_home home, const struct ktls_session_keys *keys, int can_rekey);
 
 /* Wipes the stream's keys and bytes. The socket stays the caller's. */
 void ktls_stream_wipe(struct ktls_stream *s, const struct ktls_allocator *mem);
@@ -81,6 +118,20 @@ ssize_t ktls_stream_read(struct ktls_stream *s, int fd, void *buf, size_t len,
 	const struct ktls_allocator *mem, struct ktls_read *r);
 
 /*
+ * Sends what the stream owes, without waiting. Needs the writer's rights, and nothing may wait to be written
+ * in front of it. Returns 0; -EAGAIN when nothing was sent and it is still owed; another negative errno when
+ * the stream is broken and must be closed.
+ */
+int ktls_stream_respond(struct ktls_stream *s, int fd);
+
+/*
+ * KTLS_HOME_KERNEL only: counts the records that writing len bytes makes; call it with the writer's rights
+ * before each write. Returns 0, or -EOVERFLOW when the key has protected all it may and the connection must
+ * be closed.
+ */
+int ktls_stream_count_write(struct ktls_stream *s, size_t len);
+
+/*
  * KTLS_HOME_USER only: protects content as records into out (cap bytes). Takes as much of the len bytes as
  * fits and sets *taken. Returns the number of bytes to write, all of them, in this order and before any
  * other; or a negative errno as ktls_record_seal().
@@ -89,9 +140,10 @@ ssize_t ktls_stream_seal(
 	struct ktls_stream *s, const void *in, size_t len, uint8_t *out, size_t cap, size_t *taken);
 
 /*
- * Sends one alert without waiting. Only whole records are sent: where the socket takes a part only, nothing
- * more can be sent on it and -EAGAIN is returned. Needs the writer's rights. Returns 0 or a negative errno.
+ * Sends one alert without waiting, close_notify and what the RFC calls warnings at that level, others as
+ * fatal. Only whole records are sent: where the socket takes a part only, nothing more can be sent on it and
+ * -EAGAIN is returned. Needs the writer's rights. Returns 0 or a negative errno.
  */
-int ktls_stream_send_alert(struct ktls_stream *s, int fd, enum ktls_alert_level level, uint8_t description);
+int ktls_stream_send_alert(struct ktls_stream *s, int fd, uint8_t description);
 
 #endif

@@ -2,8 +2,9 @@
 /*
  * The AEADs whose records this library protects, and their sizes.
  *
- * Limits: TLS 1.2 (RFC 5246) and TLS 1.3 (RFC 8446) only; AES-GCM as in RFC 5288, ChaCha20-Poly1305 as in
- * RFC 7905. Suites without an AEAD have no entry here.
+ * Limits: TLS 1.2 (RFC 5246) and TLS 1.3 (RFC 8446) only; AES-GCM as in RFC 5288, AES-CCM as in RFC 6655
+ * (with the full tag, not CCM_8), ChaCha20-Poly1305 as in RFC 7905. Suites without an AEAD have no entry
+ * here.
  */
 #ifndef KTLS_SUITE_H
 #define KTLS_SUITE_H
@@ -16,6 +17,7 @@ enum ktls_aead {
 	KTLS_AES_128_GCM,
 	KTLS_AES_256_GCM,
 	KTLS_CHACHA20_POLY1305,
+	KTLS_AES_128_CCM,
 	KTLS_AEADS,
 };
 
@@ -39,7 +41,7 @@ const struct ktls_aead_info *ktls_aead_info(enum ktls_aead aead);
 
 /*
  * The AEAD of a negotiated cipher. Returns 0 and sets *aead, or -EOPNOTSUPP for a suite that has none of the
- * AEADs above (CBC, CCM, NULL).
+ * AEADs above (CBC, CCM_8, NULL).
  */
 int ktls_aead_of_cipher(const SSL_CIPHER *cipher, enum ktls_aead *aead);
 

@@ -20,7 +20,7 @@ int conn_new(struct conn **out, SSL *ssl, enum ktls_home home, const struct ktls
 	conn->refcnt = 1;
 	conn->id = 0;
 	conn->sent_last = 0;
-	ktls_stream_init(&conn->stream, home, keys);
+	ktls_stream_init(&conn->stream, home, keys, 0);
 	rc = snapshot_take(&conn->snapshot, size, ssl, home, own);
 	if (rc) {
 		conn_close(conn);

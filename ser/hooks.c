@@ -55,8 +55,7 @@ static void tcpconn_clean(struct host_tcp_connection *c)
  * Only where nobody is writing and nothing waits to be written: an alert in the middle of a record would
  * damage it, and no process waits for a peer or for a colleague here.
  */
-static void send_last_alert(
-	struct host_tcp_connection *c, int fd, enum ktls_alert_level level, uint8_t description)
+static void send_last_alert(struct host_tcp_connection *c, int fd, uint8_t description)
 {
 	struct conn *conn = c->extra_data;
 
@@ -64,14 +63,14 @@ static void send_last_alert(
 		return;
 	if (!c->wbuf_first && !conn->sent_last) {
 		conn->sent_last = 1;
-		ktls_stream_send_alert(&conn->stream, fd, level, description);
+		ktls_stream_send_alert(&conn->stream, fd, description);
 	}
 	shared_unlock(&c->write_lock);
 }
 
 void hooks_send_close_notify(struct host_tcp_connection *c, int fd)
 {
-	send_last_alert(c, fd, KTLS_ALERT_WARNING, KTLS_CLOSE_NOTIFY);
+	send_last_alert(c, fd, KTLS_CLOSE_NOTIFY);
 }
 
 static void tcpconn_close(struct host_tcp_connection *c, int fd)
@@ -109,7 +108,7 @@ static void end_reading(struct host_tcp_connection *c, const struct ktls_read *r
 			count(tcp_cnts_h.con_reset);
 		}
 		if (r->owed) {
-			send_last_alert(c, c->fd, KTLS_ALERT_FATAL, r->alert);
+			send_last_alert(c, c->fd, r->alert);
 			ser_log_limited(&limit, LOG_LEVEL_WARNING,
 				"connection with %s closed: its record cannot be read (%s)", peer,
 				ktls_alert_name(r->alert));
@@ -119,6 +118,7 @@ static void end_reading(struct host_tcp_connection *c, const struct ktls_read *r
 		}
 		break;
 	case KTLS_END_NONE:
+	case KTLS_END_KEY_UPDATE:
 	case KTLS_END_CLOSE_NOTIFY:
 		break;
 	}

@@ -118,11 +118,11 @@ static void probe_kernel(void)
 	char tls12[128], tls13[128];
 
 	ktls_kernel_probe(&caps);
-	if (caps.ulp_error) {
+	if (caps.ulp) {
 		ser_log(LOG_LEVEL_NOTICE,
 			"records stay in user space: this kernel gives no kernel TLS (TCP_ULP: %s); "
 			"if it has CONFIG_TLS=m, 'modprobe tls' before the start changes that",
-			strerror(-caps.ulp_error));
+			strerror(-caps.ulp));
 		return;
 	}
 	list_kernel_suites(TLS1_2_VERSION, tls12, sizeof(tls12));

@@ -240,7 +240,7 @@ static void start_connection(struct listener *l, int fd)
 		free(c);
 		return;
 	}
-	c->handshake = ktls_handshake_new(s->config.context(s->config.arg, &c->peer));
+	c->handshake = ktls_handshake_new(s->config.context(s->config.arg, &c->peer), KTLS_SERVER);
 	if (!c->handshake) {
 		close(fd);
 		free(c);

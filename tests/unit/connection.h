@@ -32,6 +32,9 @@ void connection_establish(struct connection *c, struct ktls_session_keys *keys);
 /* Proves the keys: records of ours are read by the client and the other way round, several times. */
 void connection_talk(struct connection *c, struct ktls_session_keys *keys);
 
+/* The same with any SSL object that speaks through memory BIOs, which must be empty. */
+void talk_with(SSL *peer, struct ktls_session_keys *keys);
+
 /* Bytes that the client wrote and the server did not take; at most cap of them are moved to out. */
 size_t connection_left_over(struct connection *c, uint8_t *out, size_t cap);
 

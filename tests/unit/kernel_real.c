@@ -47,7 +47,7 @@ static void test_probe(void **state)
 	(void)state;
 	assert_int_equal(ktls_kernel_probe(&again), 0);
 	assert_memory_equal(&again, &caps, sizeof(caps));
-	assert_int_equal(access(stat_file, R_OK) == 0, caps.ulp_error == 0);
+	assert_int_equal(access(stat_file, R_OK) == 0, caps.ulp == 0);
 	if (expect && !strcmp(expect, "1"))
 		for (unsigned v = 0; v < COUNT(versions); v++) {
 			assert_int_equal(ktls_kernel_supports(&caps, versions[v], KTLS_AES_128_GCM), 0);
@@ -58,11 +58,11 @@ static void test_probe(void **state)
 			int rc = ktls_kernel_supports(&caps, versions[v], aead);
 
 			assert_true(rc <= 0 && rc > -4096);
-			if (caps.ulp_error)
-				assert_int_equal(rc, caps.ulp_error);
+			if (caps.ulp)
+				assert_int_equal(rc, caps.ulp);
 		}
-	if (caps.ulp_error)
-		assert_true(caps.ulp_error < 0 && caps.ulp_error > -4096);
+	if (caps.ulp)
+		assert_true(caps.ulp < 0 && caps.ulp > -4096);
 	assert_true(tls_stat("TlsTxSw") + tls_stat("TlsTxDevice") >= tx + count_supported());
 }
 
@@ -87,7 +87,7 @@ static void test_probe_without_sockets(void **state)
 		rc = ktls_kernel_probe(&none);
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 		assert_int_equal(rc, -EMFILE);
-		assert_int_equal(none.ulp_error, -EMFILE);
+		assert_int_equal(none.ulp, -EMFILE);
 		for (int aead = 0; aead < KTLS_AEADS; aead++) {
 			assert_int_equal(ktls_kernel_supports(&none, TLS1_2_VERSION, aead), -EMFILE);
 			assert_int_equal(ktls_kernel_supports(&none, TLS1_3_VERSION, aead), -EMFILE);

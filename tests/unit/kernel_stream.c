@@ -18,7 +18,7 @@ static struct ktls_stream start_stream(struct pair *p)
 	struct ktls_stream s;
 
 	pair_install(p);
-	ktls_stream_init(&s, KTLS_HOME_KERNEL, &keys);
+	ktls_stream_init(&s, KTLS_HOME_KERNEL, &keys, 0);
 	return s;
 }
 
@@ -53,7 +53,7 @@ static void check_stream(struct pair *p)
 	peer_writes(p, KTLS_ALERT, "\1\0", 2);
 	assert_int_equal(stream_read(p, &s, buf, sizeof(buf), &r), 0);
 	assert_int_equal(r.end, KTLS_END_CLOSE_NOTIFY);
-	assert_int_equal(ktls_stream_send_alert(&s, p->b, KTLS_ALERT_WARNING, KTLS_CLOSE_NOTIFY), 0);
+	assert_int_equal(ktls_stream_send_alert(&s, p->b, KTLS_CLOSE_NOTIFY), 0);
 	assert_peer_reads(p, KTLS_ALERT, "\1\0", 2);
 	ktls_stream_wipe(&s, NULL);
 }
@@ -115,19 +115,25 @@ static int low_water(const struct pair *p)
 	return bytes;
 }
 
+enum {
+	ASKS_MAX = 10000 /* until bytes sent on loopback have arrived */
+};
+
 /* a sends bytes as they are; returns when they have arrived and b's reader has found nothing whole in them.
  */
 static void send_part(struct pair *p, struct ktls_stream *s, const uint8_t *bytes, size_t len)
 {
 	struct ktls_read r;
 	char buf[100];
-	int before, queued;
+	int before, queued, queued_all = 0;
 
 	assert_int_equal(ioctl(p->b, FIONREAD, &before), 0);
 	assert_int_equal(send(p->a, bytes, len, 0), len);
-	do
+	/* Before Linux 6.0 the kernel takes parts of a record out of the socket's queue at once. */
+	for (int i = 0; i < ASKS_MAX && !queued_all; i++) {
 		assert_int_equal(ioctl(p->b, FIONREAD, &queued), 0);
-	while ((size_t)queued < (size_t)before + len);
+		queued_all = (size_t)queued >= (size_t)before + len;
+	}
 	assert_int_equal(ktls_stream_read(s, p->b, buf, sizeof(buf), NULL, &r), 0);
 	assert_true(r.end == KTLS_END_NONE && r.drained);
 }

@@ -57,7 +57,13 @@ void line_open(struct line *l, uint16_t version, enum ktls_aead aead)
 	keys.rx.seq = keys.tx.seq = 1;
 	l->peer_tx = keys.rx;
 	l->peer_rx = keys.tx;
-	ktls_stream_init(&l->stream, KTLS_HOME_USER, &keys);
+	if (version == TLS1_3_VERSION) {
+		uint8_t len = aead == KTLS_AES_256_GCM ? 48 : 32; /* of the suite's hash */
+
+		l->peer_tx_secret = keys.rx_secret = make_secret(len, 1);
+		l->peer_rx_secret = keys.tx_secret = make_secret(len, 2);
+	}
+	ktls_stream_init(&l->stream, KTLS_HOME_USER, &keys, 0);
 }
 
 void line_hang_up(struct line *l)
@@ -99,6 +105,56 @@ void line_send_record(struct line *l, enum ktls_content_type type, const void *p
 
 	line_seal(l, type, p, n, wire, &len);
 	line_send(l, wire, len);
+}
+
+void line_update(struct line *l, int request)
+{
+	uint8_t message[5] = {24, 0, 0, 1, (uint8_t)request};
+
+	line_send_record(l, KTLS_HANDSHAKE, message, sizeof(message));
+	assert_int_equal(ktls_key_update(&l->peer_tx, &l->peer_tx_secret), 0);
+}
+
+void line_hear(struct line *l, enum ktls_content_type type, const void *p, size_t n)
+{
+	uint8_t record[KTLS_MAX_RECORD];
+	struct ktls_plain plain;
+	ssize_t len;
+
+	assert_int_equal(recv(l->theirs, record, KTLS_HEADER_LEN, MSG_DONTWAIT), KTLS_HEADER_LEN);
+	len = ktls_record_length(record);
+	assert_true(len > KTLS_HEADER_LEN);
+	assert_int_equal(
+		recv(l->theirs, record + KTLS_HEADER_LEN, (size_t)len - KTLS_HEADER_LEN, MSG_DONTWAIT),
+		len - KTLS_HEADER_LEN);
+	assert_int_equal(ktls_record_open(&l->peer_rx, record, (size_t)len, &plain), 0);
+	assert_int_equal(plain.type, type);
+	assert_int_equal(plain.len, n);
+	assert_memory_equal(plain.data, p, n);
+}
+
+void line_hear_nothing(struct line *l)
+{
+	char byte;
+
+	assert_int_equal(recv(l->theirs, &byte, 1, MSG_DONTWAIT), -1);
+}
+
+void line_hear_key_update(struct line *l)
+{
+	line_hear(l, KTLS_HANDSHAKE, "\30\0\0\1\0", 5); /* update_not_requested: RFC 8446 4.6.3 */
+	assert_int_equal(ktls_key_update(&l->peer_rx, &l->peer_rx_secret), 0);
+}
+
+void line_say(struct line *l, const void *p, size_t n)
+{
+	static uint8_t wire[2 * KTLS_MAX_RECORD];
+	size_t taken;
+	ssize_t len = ktls_stream_seal(&l->stream, p, n, wire, sizeof(wire), &taken);
+
+	assert_true(len > 0);
+	assert_int_equal(taken, n);
+	assert_int_equal(send(l->ours, wire, (size_t)len, MSG_DONTWAIT), len);
 }
 
 ssize_t line_read(struct line *l, void *buf, size_t len, struct ktls_read *r)

@@ -10,7 +10,8 @@
 struct line {
 	int ours, theirs; /* the two ends; theirs is -1 after line_hang_up() */
 	struct ktls_stream stream;
-	struct ktls_key peer_tx, peer_rx; /* the peer's keys */
+	struct ktls_key peer_tx, peer_rx; /* the peer's keys, and in TLS 1.3 what the next ones come from */
+	struct ktls_secret peer_tx_secret, peer_rx_secret;
 };
 
 void line_open(struct line *l, uint16_t version, enum ktls_aead aead);
@@ -28,6 +29,19 @@ void line_seal(
 /* The peer sends bytes as they are, and one sealed record. */
 void line_send(struct line *l, const void *p, size_t n);
 void line_send_record(struct line *l, enum ktls_content_type type, const void *p, size_t n);
+
+/* The peer sends a KeyUpdate and goes on with its next key. */
+void line_update(struct line *l, int request);
+
+/* The peer takes the next record, which must be this; or finds that there is none. */
+void line_hear(struct line *l, enum ktls_content_type type, const void *p, size_t n);
+void line_hear_nothing(struct line *l);
+
+/* The same, where that record is a KeyUpdate: the peer follows it. */
+void line_hear_key_update(struct line *l);
+
+/* The stream seals content, which goes to the peer's socket with whatever the stream put in front of it. */
+void line_say(struct line *l, const void *p, size_t n);
 
 /* One read by the stream, with the allocator below. */
 ssize_t line_read(struct line *l, void *buf, size_t len, struct ktls_read *r);

@@ -50,6 +50,14 @@ struct ktls_key make_key(uint16_t version, enum ktls_aead aead, unsigned seed)
 	return k;
 }
 
+struct ktls_secret make_secret(uint8_t len, unsigned seed)
+{
+	struct ktls_secret s = {.len = len};
+
+	fill(s.bytes, len, seed + 200);
+	return s;
+}
+
 size_t seal_inner(const struct ktls_key *k, const uint8_t *inner, size_t len, uint8_t *record)
 {
 	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
@@ -150,5 +158,25 @@ SSL_CTX *client_context(int version, const char *suite)
 		assert_int_equal(SSL_CTX_set_ciphersuites(ctx, suite), 1);
 	else if (suite)
 		assert_int_equal(SSL_CTX_set_cipher_list(ctx, suite), 1);
+	return ctx;
+}
+
+SSL_CTX *peer_server_context(const struct identity *id)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+
+	assert_non_null(ctx);
+	use_identity(ctx, id);
+	/* CCM is not among what OpenSSL offers by itself. */
+	assert_int_equal(SSL_CTX_set_cipher_list(ctx, "ALL"), 1);
+	assert_int_equal(SSL_CTX_set_ciphersuites(ctx, EVERY_SUITE_13), 1);
+	return ctx;
+}
+
+SSL_CTX *our_client_context(int version, const char *suite, enum ktls_verify verify)
+{
+	SSL_CTX *ctx = client_context(version, suite);
+
+	assert_int_equal(ktls_context_prepare(ctx, verify), 0);
 	return ctx;
 }

@@ -34,6 +34,9 @@ uint32_t next_random(uint64_t *state);
 /* A key of made-up bytes; the same seed gives the same key. */
 struct ktls_key make_key(uint16_t version, enum ktls_aead aead, unsigned seed);
 
+/* A traffic secret of made-up bytes. It has nothing to do with the key of the same seed. */
+struct ktls_secret make_secret(uint8_t len, unsigned seed);
+
 /*
  * Makes a TLS 1.3 AES-128-GCM record of any inner plaintext, len bytes: content, type, padding. None of the
  * code that is tested has a part in it. Leaves k as it was; returns the record's length.
@@ -54,6 +57,16 @@ SSL_CTX *server_context(const struct identity *id, enum ktls_verify verify, cons
 
 /* A client of one version that offers one suite, or OpenSSL's choice for NULL. It takes any server. */
 SSL_CTX *client_context(int version, const char *suite);
+
+/* All TLS 1.3 suites that have an AEAD of ours. */
+#define EVERY_SUITE_13                                                                                       \
+	"TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256:TLS_AES_128_CCM_SHA256"
+
+/* A server that is OpenSSL's alone, as a peer for our client; it speaks every suite. */
+SSL_CTX *peer_server_context(const struct identity *id);
+
+/* client_context() prepared for a handshake of ours. */
+SSL_CTX *our_client_context(int version, const char *suite, enum ktls_verify verify);
 
 /* Makes a client context send this certificate when it is asked. */
 void use_identity(SSL_CTX *ctx, const struct identity *id);

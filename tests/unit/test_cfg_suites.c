@@ -44,7 +44,7 @@ static void test_suites_refused(void **state)
 	refuse_suites("", "no suite that OpenSSL knows");
 	refuse_suites("TLS_AES_128_GCM_SHA256", "no suite that OpenSSL knows");
 	refuse_suites("ECDHE-ECDSA-AES128-SHA256:AES128-SHA", "no suite with AES-GCM");
-	refuse_suites("ECDHE-ECDSA-AES128-CCM", "no suite with AES-GCM");
+	refuse_suites("ECDHE-ECDSA-AES128-CCM8", "no suite with AES-GCM");
 	refuse_suites("%s%n", "no suite that OpenSSL knows");
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What is asked of the kernel and what is made of its answers, seen through the seam. */
-#include "support.h"
+#include "seam.h"
 
 #include "ktls/kernel.h"
 #include "ktls/stream.h"
@@ -16,48 +16,13 @@
 
 static const uint16_t versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
 
-enum {
-	FD = 77, /* never a real one: every call goes to the functions below */
-};
-
-static struct {
-	int level, name;
-	uint8_t value[64];
-	socklen_t len;
-} asked[4];
-static unsigned asks;
-static int refuse_ask, refuse_errno; /* the ask with that index fails */
-
-static int record_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
-{
-	assert_int_equal(fd, FD);
-	assert_true(asks < COUNT(asked) && len <= sizeof(asked[0].value));
-	asked[asks].level = level;
-	asked[asks].name = name;
-	asked[asks].len = len;
-	memcpy(asked[asks].value, value, len);
-	if ((int)asks++ != refuse_ask)
-		return 0;
-	errno = refuse_errno;
-	return -1;
-}
-
-static int restore_sys(void **state)
-{
-	(void)state;
-	ktls_sys = (struct ktls_sys){setsockopt, recv, send, recvmsg, sendmsg};
-	return 0;
-}
-
 /* Installs with the ask of that index refused (-1: none). */
 static int install(const struct ktls_key *tx, const struct ktls_key *rx, int refused, int error)
 {
-	memset(asked, 0, sizeof(asked));
-	asks = 0;
-	refuse_ask = refused;
-	refuse_errno = error;
-	ktls_sys.setsockopt = record_setsockopt;
-	return ktls_kernel_install(FD, tx, rx);
+	seam_open();
+	seam.refused_ask = refused;
+	seam.refused_errno = error;
+	return ktls_kernel_install(SEAM_FD, tx, rx);
 }
 
 static void test_order_of_install(void **state)
@@ -67,11 +32,11 @@ static void test_order_of_install(void **state)
 
 	(void)state;
 	assert_int_equal(install(&tx, &rx, -1, 0), 0);
-	assert_int_equal(asks, 3);
-	assert_true(asked[0].level == IPPROTO_TCP && asked[0].name == TCP_ULP);
-	assert_memory_equal(asked[0].value, "tls", 3);
-	assert_true(asked[1].level == SOL_TLS && asked[1].name == TLS_TX);
-	assert_true(asked[2].level == SOL_TLS && asked[2].name == TLS_RX);
+	assert_int_equal(seam.asks, 3);
+	assert_true(seam.asked[0].level == IPPROTO_TCP && seam.asked[0].name == TCP_ULP);
+	assert_memory_equal(seam.asked[0].value, "tls", 3);
+	assert_true(seam.asked[1].level == SOL_TLS && seam.asked[1].name == TLS_TX);
+	assert_true(seam.asked[2].level == SOL_TLS && seam.asked[2].name == TLS_RX);
 }
 
 /* What comes after a refusal is not asked for any more; TX alone is the point of no return. */
@@ -83,57 +48,21 @@ static void test_refusals(void **state)
 	(void)state;
 	for (unsigned i = 0; i < COUNT(errors); i++) {
 		assert_int_equal(install(&k, &k, 0, errors[i]), -errors[i]);
-		assert_int_equal(asks, 1);
+		assert_int_equal(seam.asks, 1);
 		assert_int_equal(install(&k, &k, 1, errors[i]), -errors[i]);
-		assert_int_equal(asks, 2);
+		assert_int_equal(seam.asks, 2);
 		assert_int_equal(install(&k, &k, 2, errors[i]), 1);
-		assert_int_equal(asks, 3);
+		assert_int_equal(seam.asks, 3);
 	}
-}
-
-/* The kernel's view of a key, written down field by field. Returns its length. */
-static socklen_t expected_info(const struct ktls_key *k, const uint8_t *iv8, uint8_t *out)
-{
-	struct tls_crypto_info head = {
-		.version = k->version == TLS1_3_VERSION ? TLS_1_3_VERSION : TLS_1_2_VERSION};
-	struct tls12_crypto_info_aes_gcm_128 a = {.info = head};
-	struct tls12_crypto_info_aes_gcm_256 b = {.info = head};
-	struct tls12_crypto_info_chacha20_poly1305 c = {.info = head};
-	uint8_t seq[8] = {1, 2, 3, 4, 5, 6, 7, 8};
-
-	a.info.cipher_type = TLS_CIPHER_AES_GCM_128;
-	memcpy(a.key, k->key, 16);
-	memcpy(a.salt, k->iv, 4);
-	memcpy(a.iv, iv8, 8);
-	memcpy(a.rec_seq, seq, 8);
-	b.info.cipher_type = TLS_CIPHER_AES_GCM_256;
-	memcpy(b.key, k->key, 32);
-	memcpy(b.salt, k->iv, 4);
-	memcpy(b.iv, iv8, 8);
-	memcpy(b.rec_seq, seq, 8);
-	c.info.cipher_type = TLS_CIPHER_CHACHA20_POLY1305;
-	memcpy(c.key, k->key, 32);
-	memcpy(c.iv, k->iv, 12);
-	memcpy(c.rec_seq, seq, 8);
-	if (k->aead == KTLS_AES_128_GCM)
-		return memcpy(out, &a, sizeof(a)), sizeof(a);
-	if (k->aead == KTLS_AES_256_GCM)
-		return memcpy(out, &b, sizeof(b)), sizeof(b);
-	return memcpy(out, &c, sizeof(c)), sizeof(c);
 }
 
 static void check_info(const struct ktls_key *k, unsigned ask)
 {
-	uint8_t iv8[8], expected[64];
-	socklen_t len;
+	uint8_t expected[64];
+	socklen_t len = seam_key(k, expected);
 
-	memcpy(iv8, k->iv + 4, 8);
-	/* RFC 5288: what the kernel calls IV is the nonce of the next record, which counts up from there. */
-	if (k->version == TLS1_2_VERSION)
-		ktls_put_be64(iv8, ktls_get_be64(k->iv + 4) + k->seq);
-	len = expected_info(k, iv8, expected);
-	assert_int_equal(asked[ask].len, len);
-	assert_memory_equal(asked[ask].value, expected, len);
+	assert_int_equal(seam.asked[ask].len, len);
+	assert_memory_equal(seam.asked[ask].value, expected, len);
 }
 
 static void test_bytes_of_the_keys(void **state)
@@ -151,58 +80,9 @@ static void test_bytes_of_the_keys(void **state)
 		}
 }
 
-/* What the next calls of recvmsg answer. */
-struct answer {
-	ssize_t n; /* bytes of content, or a negative errno */
-	int type;  /* of the control message, 0 for none */
-	const char *content;
-};
-
-static const struct answer *answers;
-static unsigned answers_left, answers_given;
-
-static ssize_t scripted_recvmsg(int fd, struct msghdr *msg, int flags)
-{
-	const struct answer *a = &answers[answers_given];
-	struct cmsghdr *c;
-
-	assert_int_equal(fd, FD);
-	assert_int_equal(flags, MSG_DONTWAIT);
-	assert_int_equal(msg->msg_iovlen, 1);
-	/* The kernel lowers it, so that it must be set anew each time. */
-	assert_true(msg->msg_control && msg->msg_controllen >= CMSG_SPACE(1));
-	assert_true(answers_left > 0);
-	answers_given++;
-	answers_left--;
-	if (a->n < 0) {
-		errno = (int)-a->n;
-		return -1;
-	}
-	assert_true((size_t)a->n <= msg->msg_iov->iov_len);
-	memcpy(msg->msg_iov->iov_base, a->content, (size_t)a->n);
-	c = CMSG_FIRSTHDR(msg);
-	msg->msg_controllen = 0;
-	if (a->type) {
-		c->cmsg_level = SOL_TLS;
-		c->cmsg_type = TLS_GET_RECORD_TYPE;
-		c->cmsg_len = CMSG_LEN(1);
-		*CMSG_DATA(c) = (unsigned char)a->type;
-		msg->msg_controllen = CMSG_SPACE(1);
-	}
-	return a->n;
-}
-
-static void script(const struct answer *list, unsigned count)
-{
-	answers = list;
-	answers_left = count;
-	answers_given = 0;
-	ktls_sys.recvmsg = scripted_recvmsg;
-}
-
 static void test_recv(void **state)
 {
-	static const struct answer list[] = {{4, 23, "text"}, {2, 21, "\1\0"}, {4, 22, "\30\0\0\0"},
+	static const struct seam_answer list[] = {{4, 23, "text"}, {2, 21, "\1\0"}, {4, 22, "\30\0\0\0"},
 		{4, 0, "text"}, {0, 0, ""}, {0, 23, ""}, {-EBADMSG, 0, ""}, {-EAGAIN, 0, ""},
 		{-EMSGSIZE, 0, ""}, {4, 23, "text"}};
 	static const uint8_t types[COUNT(list)] = {23, 21, 22, 23, 23, 23, 0, 0, 0, 23};
@@ -211,14 +91,14 @@ static void test_recv(void **state)
 	};
 
 	(void)state;
-	script(list, COUNT(list));
+	seam_script(list, COUNT(list));
 	for (unsigned i = 0; i < COUNT(list); i++) {
 		enum ktls_content_type type = 99;
 		char buf[10];
 
 		/* An empty record is not the end of the stream: that has no type. */
 		assert_int_equal(
-			ktls_kernel_recv(FD, buf, sizeof(buf), &type), i == EMPTY ? -EINTR : list[i].n);
+			ktls_kernel_recv(SEAM_FD, buf, sizeof(buf), &type), i == EMPTY ? -EINTR : list[i].n);
 		if (list[i].n >= 0)
 			assert_int_equal(type, types[i]);
 		if (list[i].n > 0)
@@ -232,7 +112,7 @@ static ssize_t check_sendmsg(int fd, const struct msghdr *msg, int flags)
 {
 	const struct cmsghdr *c = CMSG_FIRSTHDR(msg);
 
-	assert_int_equal(fd, FD);
+	assert_int_equal(fd, SEAM_FD);
 	assert_int_equal(flags, MSG_DONTWAIT | MSG_NOSIGNAL);
 	assert_non_null(c);
 	assert_true(c->cmsg_level == SOL_TLS && c->cmsg_type == TLS_SET_RECORD_TYPE);
@@ -261,26 +141,25 @@ static void test_send_control(void **state)
 		struct ktls_stream s = {.home = KTLS_HOME_KERNEL};
 
 		send_answer = cases[i].answer;
-		assert_int_equal(ktls_kernel_send_control(FD, KTLS_ALERT, "\1\0", 2), cases[i].rc);
-		assert_int_equal(
-			ktls_stream_send_alert(&s, FD, KTLS_ALERT_WARNING, KTLS_CLOSE_NOTIFY), cases[i].rc);
+		assert_int_equal(ktls_kernel_send_control(SEAM_FD, KTLS_ALERT, "\1\0", 2), cases[i].rc);
+		assert_int_equal(ktls_stream_send_alert(&s, SEAM_FD, KTLS_CLOSE_NOTIFY), cases[i].rc);
 	}
 }
 
 /* One read of a stream whose records live in the kernel. No memory may be asked for. */
-static ssize_t stream_read(int version_13, const struct answer *list, unsigned count, struct ktls_read *r)
+static ssize_t stream_read(int version, const struct seam_answer *list, unsigned count, struct ktls_read *r)
 {
-	struct ktls_stream s = {.home = KTLS_HOME_KERNEL, .version_13 = (uint8_t)version_13};
+	struct ktls_stream s = {.home = KTLS_HOME_KERNEL, .version = (uint16_t)version};
 	char buf[64];
 
-	script(list, count);
-	return ktls_stream_read(&s, FD, buf, sizeof(buf), NULL, r);
+	seam_script(list, count);
+	return ktls_stream_read(&s, SEAM_FD, buf, sizeof(buf), NULL, r);
 }
 
 static void test_stream_in_the_kernel(void **state)
 {
 	static const struct {
-		struct answer answer;
+		struct seam_answer answer;
 		ssize_t n;
 		enum ktls_end end;
 		int error, owed, drained;
@@ -294,7 +173,7 @@ static void test_stream_in_the_kernel(void **state)
 		{{2, 21, "\1\0"}, 0, KTLS_END_CLOSE_NOTIFY, 0, 0, 0, 0},
 		{{2, 21, "\2\50"}, 0, KTLS_END_ALERT, 0, 0, 0, 40},
 		{{1, 21, "\2"}, 0, KTLS_END_ERROR, -EPROTO, 1, 0, KTLS_DECODE_ERROR},
-		{{4, 22, "\30\0\0\0"}, 0, KTLS_END_ERROR, -EPROTO, 1, 0, KTLS_UNEXPECTED_MESSAGE},
+		{{4, 22, "\24\0\0\0"}, 0, KTLS_END_ERROR, -EPROTO, 1, 0, KTLS_UNEXPECTED_MESSAGE},
 		{{1, 20, "\1"}, 0, KTLS_END_ERROR, -EPROTO, 1, 0, KTLS_UNEXPECTED_MESSAGE},
 		{{-EBADMSG, 0, ""}, 0, KTLS_END_ERROR, -EBADMSG, 1, 0, KTLS_BAD_RECORD_MAC},
 		{{-EMSGSIZE, 0, ""}, 0, KTLS_END_ERROR, -EMSGSIZE, 1, 0, KTLS_RECORD_OVERFLOW},
@@ -303,11 +182,11 @@ static void test_stream_in_the_kernel(void **state)
 	};
 
 	(void)state;
-	for (int version_13 = 0; version_13 < 2; version_13++)
+	for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++)
 		for (unsigned i = 0; i < COUNT(cases); i++) {
 			struct ktls_read r;
 
-			assert_int_equal(stream_read(version_13, &cases[i].answer, 1, &r), cases[i].n);
+			assert_int_equal(stream_read(version, &cases[i].answer, 1, &r), cases[i].n);
 			assert_int_equal(r.end, cases[i].end);
 			assert_int_equal(r.error, cases[i].error);
 			assert_int_equal(r.owed, cases[i].owed);
@@ -320,48 +199,75 @@ static void test_stream_in_the_kernel(void **state)
 /* The kernel hands out one control record a call; a peer with many must not keep the reader for ever. */
 static void test_flood_of_warnings(void **state)
 {
-	struct answer list[1000];
+	struct seam_answer list[1000];
 	struct ktls_read r;
 
 	(void)state;
 	for (unsigned i = 0; i < COUNT(list); i++)
-		list[i] = (struct answer){2, 21, "\1\132"}; /* user_canceled */
-	assert_int_equal(stream_read(1, list, COUNT(list), &r), 0);
+		list[i] = (struct seam_answer){2, 21, "\1\132"}; /* user_canceled */
+	assert_int_equal(stream_read(TLS1_3_VERSION, list, COUNT(list), &r), 0);
 	assert_int_equal(r.end, KTLS_END_NONE);
 	assert_int_equal(r.drained, 0);
-	assert_true(answers_given > 1 && answers_given < 100);
-	list[3] = (struct answer){4, 23, "text"};
-	assert_int_equal(stream_read(1, list, COUNT(list), &r), 4);
-	assert_int_equal(answers_given, 4);
+	assert_true(seam.answers_given > 1 && seam.answers_given < 100);
+	list[3] = (struct seam_answer){4, 23, "text"};
+	assert_int_equal(stream_read(TLS1_3_VERSION, list, COUNT(list), &r), 4);
+	assert_int_equal(seam.answers_given, 4);
 }
 
 /* The kernel hands out a record without content when one of another type stands behind it. */
 static void test_empty_record_is_no_end(void **state)
 {
-	static const struct answer list[] = {{0, 23, ""}};
+	static const struct seam_answer list[] = {{0, 23, ""}};
 	struct ktls_read r;
 
 	(void)state;
-	assert_int_equal(stream_read(1, list, COUNT(list), &r), 0);
+	assert_int_equal(stream_read(TLS1_3_VERSION, list, COUNT(list), &r), 0);
 	assert_int_equal(r.end, KTLS_END_NONE);
 	assert_true(!r.drained); /* so that the caller reads again */
+}
+
+/* A reader with room for one byte gets alerts in halves, of which the second may be missing. */
+static void test_halves_of_alerts(void **state)
+{
+	static const struct {
+		struct seam_answer halves[2];
+		enum ktls_end end;
+		uint8_t alert;
+	} cases[] = {
+		{{{1, 21, "\1"}, {1, 21, "\0"}}, KTLS_END_CLOSE_NOTIFY, 0},
+		{{{1, 21, "\2"}, {1, 21, "\50"}}, KTLS_END_ALERT, 40},
+		{{{1, 21, "\1"}, {-EAGAIN, 0, ""}}, KTLS_END_ERROR, KTLS_DECODE_ERROR},
+		{{{1, 21, "\1"}, {1, 23, "x"}}, KTLS_END_ERROR, KTLS_DECODE_ERROR},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(cases); i++) {
+		struct ktls_stream s = {.home = KTLS_HOME_KERNEL, .version = TLS1_3_VERSION};
+		struct ktls_read r;
+		char byte;
+
+		seam_script(cases[i].halves, 2);
+		assert_int_equal(ktls_stream_read(&s, SEAM_FD, &byte, 1, NULL, &r), 0);
+		assert_int_equal(r.end, cases[i].end);
+		assert_int_equal(r.alert, cases[i].alert);
+	}
 }
 
 static void assert_low_water_asked(int bytes)
 {
 	int value;
 
-	assert_int_equal(asks, 1);
-	assert_true(asked[0].level == SOL_SOCKET && asked[0].name == SO_RCVLOWAT);
-	memcpy(&value, asked[0].value, sizeof(value));
+	assert_int_equal(seam.asks, 1);
+	assert_true(seam.asked[0].level == SOL_SOCKET && seam.asked[0].name == SO_RCVLOWAT);
+	memcpy(&value, seam.asked[0].value, sizeof(value));
 	assert_int_equal(value, bytes);
-	asks = 0;
+	seam.asks = 0;
 }
 
 /* A part of a record polls readable on some kernels; the low-water mark keeps it from waking the reader. */
 static void test_parts_do_not_wake(void **state)
 {
-	static const struct answer list[] = {
+	static const struct seam_answer list[] = {
 		{-EAGAIN, 0, ""}, {-EAGAIN, 0, ""}, {4, 23, "text"}, {4, 23, "text"}, {-EAGAIN, 0, ""}};
 	struct ktls_stream s = {.home = KTLS_HOME_KERNEL};
 	static const int low_water[COUNT(list)] = {6, 6, 1, 0, 0}; /* 0: left alone */
@@ -371,21 +277,19 @@ static void test_parts_do_not_wake(void **state)
 
 	(void)state;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-	assert_int_equal(dup2(fds[0], FD), FD);
+	assert_int_equal(dup2(fds[0], SEAM_FD), SEAM_FD);
 	assert_int_equal(send(fds[1], "parts", 5, 0), 5);
-	asks = 0;
-	refuse_ask = -1;
-	ktls_sys.setsockopt = record_setsockopt;
-	script(list, COUNT(list));
+	seam_open();
+	seam_script(list, COUNT(list));
 	for (unsigned i = 0; i < COUNT(list); i++) {
 		if (i == COUNT(list) - 1)
-			assert_int_equal(recv(FD, buf, sizeof(buf), 0), 5);
-		ktls_stream_read(&s, FD, buf, sizeof(buf), NULL, &r);
+			assert_int_equal(recv(SEAM_FD, buf, sizeof(buf), 0), 5);
+		ktls_stream_read(&s, SEAM_FD, buf, sizeof(buf), NULL, &r);
 		if (low_water[i])
 			assert_low_water_asked(low_water[i]);
-		assert_int_equal(asks, 0);
+		assert_int_equal(seam.asks, 0);
 	}
-	close(FD);
+	close(SEAM_FD);
 	close(fds[0]);
 	close(fds[1]);
 }
@@ -393,18 +297,20 @@ static void test_parts_do_not_wake(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(test_order_of_install, restore_sys),
-		cmocka_unit_test_teardown(test_refusals, restore_sys),
-		cmocka_unit_test_teardown(test_bytes_of_the_keys, restore_sys),
-		cmocka_unit_test_teardown(test_recv, restore_sys),
-		cmocka_unit_test_teardown(test_send_control, restore_sys),
-		cmocka_unit_test_teardown(test_stream_in_the_kernel, restore_sys),
-		cmocka_unit_test_teardown(test_flood_of_warnings, restore_sys),
-		cmocka_unit_test_teardown(test_empty_record_is_no_end, restore_sys),
-		cmocka_unit_test_teardown(test_parts_do_not_wake, restore_sys),
+		cmocka_unit_test_teardown(test_order_of_install, seam_close),
+		cmocka_unit_test_teardown(test_refusals, seam_close),
+		cmocka_unit_test_teardown(test_bytes_of_the_keys, seam_close),
+		cmocka_unit_test_teardown(test_recv, seam_close),
+		cmocka_unit_test_teardown(test_send_control, seam_close),
+		cmocka_unit_test_teardown(test_stream_in_the_kernel, seam_close),
+		cmocka_unit_test_teardown(test_flood_of_warnings, seam_close),
+		cmocka_unit_test_teardown(test_empty_record_is_no_end, seam_close),
+		cmocka_unit_test_teardown(test_halves_of_alerts, seam_close),
+		cmocka_unit_test_teardown(test_parts_do_not_wake, seam_close),
 	};
 	int failed = cmocka_run_group_tests_name("kernel", tests, NULL, NULL);
 
 	failed += run_kernel_real_tests();
-	return failed + run_kernel_stream_tests();
+	failed += run_kernel_stream_tests();
+	return failed + run_kernel_rekey_tests();
 }

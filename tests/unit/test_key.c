@@ -142,6 +142,7 @@ static void test_key_block_of_cavp(void **state)
 		check_key_block(i, KTLS_AES_128_GCM, 16, 4);
 		check_key_block(i, KTLS_AES_256_GCM, 32, 4);
 		check_key_block(i, KTLS_CHACHA20_POLY1305, 32, 12);
+		check_key_block(i, KTLS_AES_128_CCM, 16, 4);
 	}
 }
 
@@ -161,7 +162,7 @@ static void test_bad_master_leaves_no_keys(void **state)
 	assert_zero(&server, sizeof(server));
 }
 
-static void test_only_tls12_gcm_carries_its_nonce(void **state)
+static void test_only_tls12_aes_carries_its_nonce(void **state)
 {
 	(void)state;
 	for (int aead = 0; aead < KTLS_AEADS; aead++) {
@@ -246,9 +247,9 @@ static void test_suites(void **state)
 		{"ECDHE-ECDSA-AES256-GCM-SHA384", 0, KTLS_AES_256_GCM},
 		{"ECDHE-RSA-CHACHA20-POLY1305", 0, KTLS_CHACHA20_POLY1305},
 		{"AES128-SHA", -EOPNOTSUPP, KTLS_AEADS},
-		{"ECDHE-ECDSA-AES128-CCM", -EOPNOTSUPP, KTLS_AEADS},
-		{"ECDHE-ECDSA-AES256-CCM", -EOPNOTSUPP, KTLS_AEADS},
+		{"ECDHE-ECDSA-AES128-CCM", 0, KTLS_AES_128_CCM},
 		{"ECDHE-ECDSA-AES128-CCM8", -EOPNOTSUPP, KTLS_AEADS},
+		{"ECDHE-ECDSA-AES256-CCM", -EOPNOTSUPP, KTLS_AEADS},
 	};
 
 	(void)state;
@@ -274,7 +275,7 @@ int main(void)
 		cmocka_unit_test(test_bad_secrets_leave_no_key),
 		cmocka_unit_test(test_key_block_of_cavp),
 		cmocka_unit_test(test_bad_master_leaves_no_keys),
-		cmocka_unit_test(test_only_tls12_gcm_carries_its_nonce),
+		cmocka_unit_test(test_only_tls12_aes_carries_its_nonce),
 		cmocka_unit_test(test_explicit_nonce_counts),
 		cmocka_unit_test(test_explicit_nonce_wraps),
 		cmocka_unit_test(test_big_endian_numbers),

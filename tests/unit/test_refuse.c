@@ -96,7 +96,7 @@ static void test_strangers(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < COUNT(strangers); i++) {
-		struct ktls_handshake *h = ktls_handshake_new(server);
+		struct ktls_handshake *h = ktls_handshake_new(server, KTLS_SERVER);
 
 		/* The header is enough: what stands behind it is not read. */
 		assert_int_equal(
@@ -126,7 +126,7 @@ static void test_old_versions(void **state)
 	(void)state;
 	for (uint8_t minor = 0; minor < 3; minor++) /* SSL 3.0, TLS 1.0, TLS 1.1 */
 		for (uint8_t record_minor = 0; record_minor <= minor; record_minor++) {
-			struct ktls_handshake *h = ktls_handshake_new(server);
+			struct ktls_handshake *h = ktls_handshake_new(server, KTLS_SERVER);
 			uint8_t hello[64];
 			size_t len = old_hello(record_minor, minor, hello);
 
@@ -145,7 +145,7 @@ static void test_oversized_records(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < COUNT(headers); i++) {
-		struct ktls_handshake *h = ktls_handshake_new(server);
+		struct ktls_handshake *h = ktls_handshake_new(server, KTLS_SERVER);
 		uint8_t bytes[6];
 
 		unhex(headers[i], bytes, sizeof(bytes));
@@ -247,7 +247,7 @@ static void test_damaged_hello(void **state)
 		connection_open(&c, server, client);
 		len = first_flight(&c, flight, sizeof(flight));
 		for (size_t i = 0; i < len; i++) {
-			struct ktls_handshake *h = ktls_handshake_new(server);
+			struct ktls_handshake *h = ktls_handshake_new(server, KTLS_SERVER);
 
 			memcpy(copy, flight, len);
 			copy[i] ^= (uint8_t)(1 << i % 8);
@@ -294,7 +294,7 @@ static void test_damaged_finished(void **state)
 
 static void test_more_than_wanted(void **state)
 {
-	struct ktls_handshake *h = ktls_handshake_new(server);
+	struct ktls_handshake *h = ktls_handshake_new(server, KTLS_SERVER);
 	uint8_t bytes[KTLS_HEADER_LEN + 1] = {22, 3, 1, 0, 100, 1};
 
 	(void)state;
@@ -306,7 +306,7 @@ static void test_more_than_wanted(void **state)
 /* Who is asked for nothing gives nothing: an ended handshake takes no byte and stays as it was. */
 static void test_nothing_after_the_end(void **state)
 {
-	struct ktls_handshake *h = ktls_handshake_new(server);
+	struct ktls_handshake *h = ktls_handshake_new(server, KTLS_SERVER);
 	char error[200];
 
 	(void)state;
@@ -324,7 +324,7 @@ static void test_flood_of_nothing(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < COUNT(records); i++) {
-		struct ktls_handshake *h = ktls_handshake_new(server);
+		struct ktls_handshake *h = ktls_handshake_new(server, KTLS_SERVER);
 		uint8_t bytes[16];
 		size_t len = unhex(records[i], bytes, sizeof(bytes));
 		unsigned count;

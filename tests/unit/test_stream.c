@@ -23,21 +23,38 @@ static void for_each_kind(void (*check)(struct line *l))
 
 static void test_init_keeps_keys_of_its_home_only(void **state)
 {
-	struct ktls_session_keys keys = {.rx = make_key(TLS1_3_VERSION, KTLS_AES_128_GCM, 1),
-		.tx = make_key(TLS1_3_VERSION, KTLS_AES_128_GCM, 2)};
+	struct ktls_session_keys keys = {.role = KTLS_CLIENT,
+		.rx = make_key(TLS1_3_VERSION, KTLS_AES_128_GCM, 1),
+		.tx = make_key(TLS1_3_VERSION, KTLS_AES_128_GCM, 2),
+		.rx_secret = make_secret(32, 1),
+		.tx_secret = make_secret(32, 2)};
 	struct ktls_stream s;
 
 	(void)state;
 	memset(&s, 0xee, sizeof(s));
-	ktls_stream_init(&s, KTLS_HOME_USER, &keys);
-	assert_int_equal(s.version_13, 1);
+	ktls_stream_init(&s, KTLS_HOME_USER, &keys, 0);
+	assert_int_equal(s.version, TLS1_3_VERSION);
+	assert_int_equal(s.role, KTLS_CLIENT);
 	assert_memory_equal(&s.rx, &keys.rx, sizeof(keys.rx));
 	assert_memory_equal(&s.tx, &keys.tx, sizeof(keys.tx));
+	assert_memory_equal(&s.rx_secret, &keys.rx_secret, sizeof(s.rx_secret));
+	assert_memory_equal(&s.tx_secret, &keys.tx_secret, sizeof(s.tx_secret));
 	assert_null(s.stash);
-	ktls_stream_init(&s, KTLS_HOME_KERNEL, &keys);
-	assert_int_equal(s.home, KTLS_HOME_KERNEL);
-	assert_zero(&s.rx, sizeof(s.rx));
-	assert_zero(&s.tx, sizeof(s.tx));
+	for (int can_rekey = 0; can_rekey < 2; can_rekey++) {
+		ktls_stream_init(&s, KTLS_HOME_KERNEL, &keys, can_rekey);
+		assert_int_equal(s.home, KTLS_HOME_KERNEL);
+		assert_int_equal(s.can_rekey, can_rekey);
+		assert_zero(s.rx.key, sizeof(s.rx.key));
+		assert_zero(s.tx.key, sizeof(s.tx.key));
+		assert_true(s.tx.seq == keys.tx.seq && s.tx.aead == keys.tx.aead);
+		/* The secrets are there for the next key: where there can be none, neither are they. */
+		assert_int_equal(s.rx_secret.len, can_rekey ? 32 : 0);
+		assert_int_equal(s.tx_secret.len, can_rekey ? 32 : 0);
+		if (!can_rekey) {
+			assert_zero(&s.rx_secret, sizeof(s.rx_secret));
+			assert_zero(&s.tx_secret, sizeof(s.tx_secret));
+		}
+	}
 }
 
 static void check_nothing_there(struct line *l)
@@ -235,15 +252,18 @@ static void test_greatest_records(void **state)
 /* RFC 8446 5.1 allows records without content; they must neither end nor hold up anything. */
 static void check_empty_records(struct line *l)
 {
-	uint8_t wire[50 * KTLS_MAX_EXPANSION], buf[10];
+	uint8_t wire[KTLS_IDLE_RECORDS_MAX * KTLS_MAX_EXPANSION], buf[10];
 	struct ktls_read r;
 	size_t len = 0;
 
-	for (unsigned i = 0; i < 50; i++)
+	for (unsigned i = 0; i < KTLS_IDLE_RECORDS_MAX; i++)
 		line_seal(l, KTLS_APPLICATION_DATA, "", 0, wire, &len);
 	line_send(l, wire, len);
 	assert_int_equal(line_read_all(l, buf, sizeof(buf), sizeof(buf), &r), 0);
 	assert_int_equal(r.end, KTLS_END_NONE);
+	line_send_record(l, KTLS_APPLICATION_DATA, "text", 4);
+	assert_int_equal(line_read_all(l, buf, sizeof(buf), 2, &r), 4);
+	assert_memory_equal(buf, "text", 4);
 	line_send_record(l, KTLS_APPLICATION_DATA, "", 0);
 	line_send_record(l, KTLS_APPLICATION_DATA, "text", 4);
 	assert_int_equal(line_read_all(l, buf, sizeof(buf), 2, &r), 4);
@@ -260,7 +280,7 @@ static void test_empty_records(void **state)
 static void check_random_sizes(struct line *l)
 {
 	static uint8_t wire[40 * (3000 + KTLS_MAX_EXPANSION)], said[40 * 3000], heard[sizeof(said) + 1];
-	uint64_t random = l->stream.rx.aead + 10u * l->stream.version_13;
+	uint64_t random = l->stream.rx.aead + 10u * (l->stream.version == TLS1_3_VERSION);
 	size_t len = 0, sent = 0, off = 0, have = 0;
 	struct ktls_read r = {.end = KTLS_END_NONE};
 

@@ -100,8 +100,8 @@ static void check_warnings(struct line *l)
 	text_then(l, KTLS_ALERT, "\1\132", 2, &r); /* user_canceled */
 	assert_int_equal(r.end, KTLS_END_NONE);
 	text_then(l, KTLS_ALERT, "\1\144", 2, &r); /* no_renegotiation */
-	assert_int_equal(r.end, l->stream.version_13 ? KTLS_END_ALERT : KTLS_END_NONE);
-	if (l->stream.version_13)
+	assert_int_equal(r.end, l->stream.version == TLS1_3_VERSION ? KTLS_END_ALERT : KTLS_END_NONE);
+	if (l->stream.version == TLS1_3_VERSION)
 		assert_int_equal(r.alert, KTLS_NO_RENEGOTIATION);
 	else
 		text_then(l, KTLS_APPLICATION_DATA, "", 0, &r);
@@ -134,7 +134,7 @@ static void test_malformed_alerts(void **state)
 	for_each_kind(check_malformed_alerts);
 }
 
-/* Renegotiation, key updates and anything else that is neither content nor alert. */
+/* Handshake messages that do not belong here, and anything else that is neither content nor alert. */
 static void check_other_types(struct line *l)
 {
 	static const uint8_t types[] = {KTLS_HANDSHAKE, KTLS_CHANGE_CIPHER_SPEC};
@@ -142,7 +142,8 @@ static void check_other_types(struct line *l)
 	for (unsigned i = 0; i < COUNT(types); i++) {
 		struct ktls_read r;
 
-		text_then(l, types[i], "\30\0\0\1\0", 5, &r);
+		l->stream.post = (struct ktls_post){0};       /* a new stream each time */
+		text_then(l, types[i], "\24\0\0\1\0", 5, &r); /* Finished */
 		assert_int_equal(r.end, KTLS_END_ERROR);
 		assert_int_equal(r.error, -EPROTO);
 		assert_true(r.owed);

@@ -81,7 +81,7 @@ static void check_refused(struct connection *c, const struct attempt *a, int ale
 	assert_int_equal(c->client_alert, alert);
 	assert_non_null(strstr(error, "certificate"));
 	if (a->id) /* says what is wrong with it, not only that something is */
-		assert_non_null(strstr(error, "the client's certificate was refused: self"));
+		assert_non_null(strstr(error, "the peer's certificate was refused: self"));
 	assert_true(ktls_handshake_keys(c->server, &keys) < 0);
 	assert_zero(&keys, sizeof(keys));
 }

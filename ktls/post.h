@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Handshake messages that arrive after the handshake: a parser of hostile bytes that keeps nothing of them.
+ *
+ * TLS 1.3 (RFC 8446 4.6): KeyUpdate from either side, NewSessionTicket from a server. TLS 1.2 (RFC
+ * 5246 7.4.1): a ClientHello or HelloRequest that asks for a renegotiation. Messages may be split over
+ * records, and several may share one, but none may follow a KeyUpdate in its record (RFC 8446 5.1).
+ */
+#ifndef KTLS_POST_H
+#define KTLS_POST_H
+
+#include "ktls/handshake.h"
+
+/* The message that is under way; plain data, zero at the start of a connection. */
+struct ktls_post {
+	uint8_t header[4]; /* type and length */
+	uint8_t have;      /* bytes of the header */
+	uint32_t left;     /* bytes of the body still to come */
+};
+
+/* What the messages of one record asked for. */
+struct ktls_post_events {
+	int key_update;       /* the peer's next record comes under its next key */
+	int update_requested; /* and it wants ours to change, too */
+	int renegotiation;    /* it wants a new handshake */
+	int tickets;
+};
+
+/*
+ * Takes the content of one handshake record. Returns 0 and fills *ev, or the alert that is owed (an enum
+ * ktls_alert, never 0) when the peer may not send that.
+ */
+int ktls_post_take(struct ktls_post *p, enum ktls_role role, uint16_t version, const uint8_t *data,
+	size_t len, struct ktls_post_events *ev);
+
+/* True in the middle of a message, where no other type of record may come (RFC 8446 5.1). */
+int ktls_post_pending(const struct ktls_post *p);
+
+#endif
