@@ -7,6 +7,7 @@
 
 enum {
 	RING_ENTRIES = 1024,
+	RING_ENTRIES_MIN = 64,
 	COMPLETIONS_A_TURN =
 		64, /* one may cost a signature; what was started meanwhile wants to be submitted */
 };
@@ -26,7 +27,7 @@ static const int needed_opcodes[] = {
 	IORING_OP_ASYNC_CANCEL,
 };
 
-static int open_ring(struct uring_loop *loop)
+static int open_ring_of(struct uring_loop *loop, unsigned entries)
 {
 	static const struct {
 		unsigned flags;
@@ -40,9 +41,20 @@ static int open_ring(struct uring_loop *loop)
 	int rc = -EINVAL;
 
 	for (unsigned i = 0; rc == -EINVAL && i < sizeof(variants) / sizeof(variants[0]); i++) {
-		rc = io_uring_queue_init(RING_ENTRIES, &loop->ring, variants[i].flags);
+		rc = io_uring_queue_init(entries, &loop->ring, variants[i].flags);
 		loop->features = variants[i].name;
 	}
+	return rc;
+}
+
+/* Before Linux 5.12 a ring counts as locked memory: where that is short, a smaller one does, with more system
+ * calls. */
+static int open_ring(struct uring_loop *loop)
+{
+	int rc = -ENOMEM;
+
+	for (unsigned entries = RING_ENTRIES; rc == -ENOMEM && entries >= RING_ENTRIES_MIN; entries /= 4)
+		rc = open_ring_of(loop, entries);
 	return rc;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "uring/server.h"
 
+#include "uring/close.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +15,6 @@ enum {
 	READ_CHUNK = 4096,
 	RETRY_MS = 100,       /* how long accepting rests when descriptors or memory are short */
 	TIMER_GRAIN_MS = 100, /* a connection may live so much longer than its time */
-	DRAIN_BYTES = 65536,
 };
 
 struct connection {
@@ -114,22 +115,9 @@ static void free_connection(struct connection *c)
 	}
 }
 
-/* Unread bytes would turn close() into a reset that may overtake the alert on its way. */
-static void close_politely(int fd)
-{
-	char sink[4096];
-	int left = DRAIN_BYTES;
-	ssize_t n;
-
-	shutdown(fd, SHUT_WR);
-	while (left > 0 && (n = recv(fd, sink, sizeof(sink), MSG_DONTWAIT)) > 0)
-		left -= (int)n;
-	close(fd);
-}
-
 static void end_connection(struct connection *c, const char *reason)
 {
-	close_politely(c->fd);
+	uring_close_politely(c->fd);
 	c->server->config.failed(c->server->config.arg, &c->peer, reason);
 	free_connection(c);
 }

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef URING_CLOSE_H
+#define URING_CLOSE_H
+
+/*
+ * Closes a TCP socket so that what was written last reaches the peer: ends the sending side and takes,
+ * without waiting, a bounded number of unread bytes first.
+ */
+void uring_close_politely(int fd);
+
+#endif

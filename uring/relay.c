@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "uring/relay_conn.h"
+
+#include "uring/close.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static void settle(struct relay_conn *c);
+
+static int64_t now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+void relay_orderly(struct relay_conn *c)
+{
+	c->cause = RELAY_ORDERLY;
+}
+
+static void set_reason(struct relay_conn *c, const char *format, va_list args)
+{
+	c->cause = RELAY_TROUBLE;
+	vsnprintf(c->reason, sizeof(c->reason), format, args);
+}
+
+void relay_trouble(struct relay_conn *c, const char *format, ...)
+{
+	va_list args;
+
+	if (c->cause != RELAY_NO_CAUSE)
+		return;
+	va_start(args, format);
+	set_reason(c, format, args);
+	va_end(args);
+}
+
+void relay_lost(struct relay_conn *c, const char *format, ...)
+{
+	va_list args;
+
+	if (c->cause == RELAY_TROUBLE)
+		return;
+	va_start(args, format);
+	set_reason(c, format, args);
+	va_end(args);
+}
+
+/* Every deadline is the same time away when it is set, so the list's first is always the next: one timer is
+ * enough, and it runs only while something is stuck. */
+static void start_timer(struct uring_relay *r)
+{
+	struct relay_flow *first = TAILQ_FIRST(&r->watched);
+	int64_t left;
+
+	if (!first || r->timer_runs)
+		return;
+	left = first->deadline - now();
+	if (left < 1)
+		left = 1;
+	r->timer_span = (struct __kernel_timespec){.tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000};
+	r->timer_runs = !uring_timeout(r->loop, &r->timer, &r->timer_span);
+}
+
+static void unwatch(struct relay_flow *f)
+{
+	if (f->watched)
+		TAILQ_REMOVE(&f->conn->relay->watched, f, link);
+	f->watched = 0;
+}
+
+static void watch(struct relay_flow *f)
+{
+	struct uring_relay *r = f->conn->relay;
+
+	unwatch(f);
+	f->watched = 1;
+	f->deadline = now() + (int64_t)r->config.send_timeout * 1000;
+	TAILQ_INSERT_TAIL(&r->watched, f, link);
+	start_timer(r);
+}
+
+/* Whoever takes something gets new time. What is left when one direction is done gets no more than once. */
+static void update_watch(struct relay_flow *f, const struct relay_flow *other)
+{
+	if (f->state == RELAY_DONE || (other->state != RELAY_DONE && !relay_holds(f)))
+		unwatch(f);
+	else if (!f->watched || (f->progress && other->state != RELAY_DONE))
+		watch(f);
+	f->progress = 0;
+}
+
+static void free_connection(struct relay_conn *c)
+{
+	relay_drop_held(&c->in);
+	relay_drop_held(&c->out);
+	SSL_free(c->ssl);
+	free(c);
+}
+
+static void forget_connection(struct relay_conn *c)
+{
+	unwatch(&c->in);
+	unwatch(&c->out);
+	LIST_REMOVE(c, link);
+	c->relay->connections--;
+}
+
+static void stop_waiting(struct relay_flow *f)
+{
+	if (f->waits_fd >= 0 && !f->cancelled)
+		f->cancelled = !uring_cancel(f->conn->relay->loop, &f->op);
+}
+
+/* Where the ring is full for now, a socket that is shut down ends the poll, too. */
+static void stop_for_good(struct relay_flow *f)
+{
+	stop_waiting(f);
+	if (f->waits_fd >= 0 && !f->cancelled)
+		shutdown(f->waits_fd, SHUT_RDWR);
+}
+
+/* Closing a socket that a poll still holds would not end it, so the polls end first. */
+static void end_connection(struct relay_conn *c)
+{
+	const struct uring_relay_config *config = &c->relay->config;
+
+	unwatch(&c->in);
+	unwatch(&c->out);
+	stop_for_good(&c->in);
+	stop_for_good(&c->out);
+	if (c->in.waits_fd >= 0 || c->out.waits_fd >= 0)
+		return;
+	uring_close_politely(c->out.to);
+	close(c->in.to);
+	forget_connection(c);
+	config->ended(config->arg, &c->peer, c->cause == RELAY_TROUBLE ? c->reason : NULL);
+	free_connection(c);
+}
+
+/* Takes the next step of a flow; where that is to wait for something else than before, the poll ends first.
+ */
+static void start_waiting(struct relay_flow *f)
+{
+	struct relay_conn *c = f->conn;
+	int fd = relay_holds(f) ? f->to : f->state == RELAY_FLOWS ? f->from : -1;
+	short events = relay_holds(f) ? POLLOUT : POLLIN;
+	int rc;
+
+	if (f->waits_fd >= 0 && (f->waits_fd != fd || f->waits_events != events))
+		stop_waiting(f);
+	if (f->waits_fd >= 0 || fd < 0)
+		return;
+	rc = uring_poll(c->relay->loop, &f->op, fd, (unsigned)events);
+	if (rc) {
+		relay_lost(c, "the engine is overloaded: %s", strerror(-rc));
+		c->over = 1;
+		return;
+	}
+	f->waits_fd = fd;
+	f->waits_events = events;
+}
+
+static void ready(struct uring_op *op, int res)
+{
+	struct relay_flow *f = (struct relay_flow *)op;
+	struct relay_conn *c = f->conn;
+
+	f->waits_fd = -1;
+	f->cancelled = 0;
+	if (res < 0 && res != -ECANCELED && res != -EINTR) {
+		relay_lost(c, "waiting failed: %s", strerror(-res));
+		c->over = 1;
+	}
+	if (!c->over)
+		relay_move(f);
+	settle(c);
+}
+
+/* Brings everything in line with what has become of the two flows. The connection may be gone then. */
+static void settle(struct relay_conn *c)
+{
+	relay_finish(&c->in);
+	relay_finish(&c->out);
+	c->over |= c->in.state == RELAY_DONE && c->out.state == RELAY_DONE;
+	if (!c->over) {
+		update_watch(&c->in, &c->out);
+		update_watch(&c->out, &c->in);
+		start_waiting(&c->in);
+		start_waiting(&c->out);
+	}
+	if (c->over)
+		end_connection(c);
+}
+
+/* A poll says that there is room when there is a good deal of it; whoever reads slowly must not pay for that.
+ */
+static void expire(struct relay_flow *f)
+{
+	struct relay_conn *c = f->conn;
+	const struct relay_flow *other = f == &c->in ? &c->out : &c->in;
+
+	relay_flush(f);
+	if (!f->progress || other->state == RELAY_DONE) {
+		if (relay_holds(f))
+			relay_lost(
+				c, "not written within send_timeout (%u s)", c->relay->config.send_timeout);
+		c->over = 1;
+	}
+	settle(c);
+}
+
+static void timer_done(struct uring_op *op, int res)
+{
+	struct uring_relay *r = (struct uring_relay *)((char *)op - offsetof(struct uring_relay, timer));
+	struct relay_flow *f;
+	int64_t t = now();
+
+	(void)res;
+	r->timer_runs = 0;
+	while ((f = TAILQ_FIRST(&r->watched)) && f->deadline <= t)
+		expire(f);
+	start_timer(r);
+}
+
+int uring_relay_new(
+	struct uring_relay **relay, struct uring_loop *loop, const struct uring_relay_config *config)
+{
+	struct uring_relay *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return -ENOMEM;
+	r->bio = relay_bio_new();
+	if (!r->bio) {
+		free(r);
+		return -ENOMEM;
+	}
+	r->loop = loop;
+	r->config = *config;
+	r->timer.done = timer_done;
+	LIST_INIT(&r->conns);
+	TAILQ_INIT(&r->watched);
+	*relay = r;
+	return 0;
+}
+
+static void init_flow(struct relay_flow *f, struct relay_conn *c, int from, int to)
+{
+	f->op.done = ready;
+	f->conn = c;
+	f->from = from;
+	f->to = to;
+	f->waits_fd = -1;
+}
+
+static int is_fit(const SSL *ssl)
+{
+	return SSL_is_init_finished(ssl) && !SSL_has_pending(ssl) && !BIO_pending(SSL_get_rbio(ssl)) &&
+	       !BIO_pending(SSL_get_wbio(ssl));
+}
+
+/* Returns NULL and sets *rc on error; what it was given is as it was then. */
+static struct relay_conn *new_connection(struct uring_relay *r, int fd, int plain, SSL *ssl, int *rc)
+{
+	struct relay_conn *c;
+
+	*rc = is_fit(ssl) ? -ENOMEM : -EINVAL;
+	c = *rc == -ENOMEM ? calloc(1, sizeof(*c)) : NULL;
+	if (!c)
+		return NULL;
+	c->relay = r;
+	c->ssl = ssl;
+	init_flow(&c->in, c, fd, plain);
+	init_flow(&c->out, c, plain, fd);
+	if (!relay_tls_attach(c))
+		return c;
+	free(c);
+	return NULL;
+}
+
+int uring_relay_start(struct uring_relay *r, const struct uring_peer *peer, int fd, int plain, SSL *ssl)
+{
+	int rc;
+	struct relay_conn *c = new_connection(r, fd, plain, ssl, &rc);
+
+	if (!c) {
+		SSL_free(ssl);
+		goto failed;
+	}
+	c->peer = *peer;
+	LIST_INSERT_HEAD(&r->conns, c, link);
+	r->connections++;
+	start_waiting(&c->in);
+	if (c->in.waits_fd < 0) {
+		rc = -EBUSY;
+		forget_connection(c);
+		free_connection(c);
+		goto failed;
+	}
+	/* Its first poll is under way: whatever goes wrong from here on ends it like any other. */
+	settle(c);
+	return 0;
+failed:
+	close(fd);
+	close(plain);
+	return rc;
+}
+
+unsigned uring_relay_connections(const struct uring_relay *r)
+{
+	return r->connections;
+}
+
+void uring_relay_goodbye(struct uring_relay *r)
+{
+	struct relay_conn *c;
+
+	LIST_FOREACH(c, &r->conns, link)
+	{
+		if (c->over || c->out.state != RELAY_FLOWS || relay_holds(&c->out))
+			continue;
+		c->out.state = RELAY_ENDS;
+		relay_tls_goodbye(c);
+	}
+}

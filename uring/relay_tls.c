@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * OpenSSL's part of a relayed connection. Its BIO reads from the socket itself, one record at a time, and
+ * writes there: bytes lie in the kernel until they are wanted, none wait unseen between the socket and
+ * OpenSSL.
+ */
+#include "uring/relay_conn.h"
+
+#include "ktls/alert.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <string.h>
+
+static int bio_read(BIO *b, char *buf, int len)
+{
+	struct relay_conn *c = BIO_get_data(b);
+	ssize_t n = -EAGAIN;
+
+	BIO_clear_retry_flags(b);
+	if (c->reads && !c->eof) {
+		c->reads--;
+		n = relay_recv(c->in.from, buf, (size_t)len);
+	}
+	if (n > 0)
+		return (int)n;
+	if (n && n != -EAGAIN) {
+		c->recv_error = (int)n;
+		return -1;
+	}
+	/* OpenSSL would answer the end of the stream with an alert; whether it comes too early is ours to
+	 * say. */
+	if (!n)
+		c->eof = 1;
+	BIO_set_retry_read(b);
+	return -1;
+}
+
+/* Takes everything: OpenSSL must never have to write a record again. */
+static int bio_write(BIO *b, const char *buf, int len)
+{
+	struct relay_conn *c = BIO_get_data(b);
+
+	BIO_clear_retry_flags(b);
+	if (c->out.state != RELAY_DONE)
+		relay_put(&c->out, buf, (size_t)len);
+	return len;
+}
+
+static long bio_ctrl(BIO *b, int command, long number, void *p)
+{
+	(void)b;
+	(void)number;
+	(void)p;
+	return command == BIO_CTRL_FLUSH;
+}
+
+BIO_METHOD *relay_bio_new(void)
+{
+	BIO_METHOD *m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "relay");
+
+	if (m && BIO_meth_set_read(m, bio_read) == 1 && BIO_meth_set_write(m, bio_write) == 1 &&
+		BIO_meth_set_ctrl(m, bio_ctrl) == 1)
+		return m;
+	BIO_meth_free(m);
+	return NULL;
+}
+
+int relay_tls_attach(struct relay_conn *c)
+{
+	BIO *bio = BIO_new(c->relay->bio);
+
+	if (!bio)
+		return -ENOMEM;
+	BIO_set_data(bio, c);
+	BIO_set_init(bio, 1);
+	SSL_set_bio(c->ssl, bio, bio);
+	/* Reading ahead would hide bytes inside OpenSSL that no poll tells of. */
+	SSL_set_read_ahead(c->ssl, 0);
+	return 0;
+}
+
+static const char *openssl_reason(void)
+{
+	const char *reason = ERR_reason_error_string(ERR_peek_error());
+
+	return reason ? reason : "OpenSSL gives no reason";
+}
+
+static void note_unreadable(struct relay_conn *c)
+{
+	unsigned long e = ERR_peek_error();
+	int alert = ERR_GET_REASON(e) - SSL_AD_REASON_OFFSET;
+
+	if (ERR_GET_LIB(e) == ERR_LIB_SSL && alert >= 0 && alert <= UINT8_MAX)
+		relay_trouble(c, "alert %s received", ktls_alert_name((uint8_t)alert));
+	else
+		relay_trouble(c, "its record cannot be read (%s)", openssl_reason());
+}
+
+/* What it means that SSL_read() gave nothing. */
+static ssize_t nothing_read(struct relay_conn *c, int error)
+{
+	switch (error) {
+	case SSL_ERROR_WANT_READ:
+		if (!c->eof)
+			return -EAGAIN;
+		relay_trouble(c, "ended without close_notify");
+		return 0;
+	case SSL_ERROR_ZERO_RETURN:
+		relay_orderly(c);
+		return 0;
+	default:
+		if (!c->recv_error) {
+			note_unreadable(c);
+			return -EPROTO;
+		}
+		relay_trouble(c, "receiving failed: %s", strerror(-c->recv_error));
+		return c->recv_error;
+	}
+}
+
+ssize_t relay_tls_read(struct relay_conn *c, uint8_t *buf)
+{
+	ssize_t n;
+
+	/* The queue of errors is the thread's: whatever another connection left there is none of ours. */
+	ERR_clear_error();
+	n = SSL_read(c->ssl, buf, RELAY_CHUNK);
+	if (n <= 0)
+		n = nothing_read(c, SSL_get_error(c->ssl, (int)n));
+	ERR_clear_error();
+	return n;
+}
+
+int relay_tls_write(struct relay_conn *c, const uint8_t *buf, size_t len)
+{
+	int rc = 0;
+
+	ERR_clear_error();
+	if (SSL_write(c->ssl, buf, (int)len) != (int)len) {
+		relay_trouble(c, "a record cannot be made (%s)", openssl_reason());
+		rc = -EIO;
+	}
+	ERR_clear_error();
+	return rc;
+}
+
+void relay_tls_goodbye(struct relay_conn *c)
+{
+	ERR_clear_error();
+	SSL_shutdown(c->ssl);
+	ERR_clear_error();
+}
