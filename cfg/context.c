@@ -127,36 +127,6 @@ static int load_ca_list(
 	return 0;
 }
 
-/* Keeps of the TLS 1.2 suites (those of 1.3 have no key exchange of their own) those whose records can be
- * protected without the SSL object. */
-static int keep_aead_suites(SSL_CTX *ctx, const struct cfg_domain *d, struct cfg_error *e)
-{
-	STACK_OF(SSL_CIPHER) *suites = SSL_CTX_get_ciphers(ctx);
-	char list[8192];
-	size_t len = 0;
-	enum ktls_aead aead;
-
-	for (int i = 0; i < sk_SSL_CIPHER_num(suites); i++) {
-		const SSL_CIPHER *c = sk_SSL_CIPHER_value(suites, i);
-		const char *name = SSL_CIPHER_get_name(c);
-
-		if (SSL_CIPHER_get_kx_nid(c) == NID_kx_any || ktls_aead_of_cipher(c, &aead) ||
-			len + strlen(name) + 2 > sizeof(list))
-			continue;
-		if (len)
-			list[len++] = ':';
-		len += strlen(strcpy(list + len, name));
-	}
-	if (!len)
-		return cfg_fail(e,
-			"cipher_list: '%s' has no suite with AES-GCM or ChaCha20-Poly1305; add one, "
-			"for example ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256",
-			d->cipher_list ? d->cipher_list : "DEFAULT");
-	if (SSL_CTX_set_cipher_list(ctx, list) != 1)
-		return cfg_fail(e, "cipher_list: %s", openssl_reason());
-	return 0;
-}
-
 static int set_suites(SSL_CTX *ctx, const struct cfg_domain *d, struct cfg_error *e)
 {
 	if (d->cipher_list && SSL_CTX_set_cipher_list(ctx, d->cipher_list) != 1)
@@ -164,7 +134,7 @@ static int set_suites(SSL_CTX *ctx, const struct cfg_domain *d, struct cfg_error
 			"cipher_list: '%s' names no suite that OpenSSL knows for TLS 1.2 (%s); see "
 			"openssl-ciphers(1)",
 			d->cipher_list, openssl_reason());
-	return keep_aead_suites(ctx, d, e);
+	return 0;
 }
 
 SSL_CTX *cfg_build_context(const struct cfg_domain *d, struct cfg_error *e, struct cfg_error *warning)

@@ -31,9 +31,9 @@ void cfg_domain_clear(struct cfg_domain *d);
 enum ktls_verify cfg_domain_verify(const struct cfg_domain *d);
 
 /*
- * Builds the context that shakes hands for a domain: reads all its files, checks that they fit each other and
- * that a suite is left whose records this library can protect. Returns it (SSL_CTX_free) or NULL with the
- * sentence in *e. *warning gets a sentence, or becomes empty, about what is odd but works.
+ * Builds the context that shakes hands for a domain: reads all its files and checks that they fit each other.
+ * Returns it (SSL_CTX_free) or NULL with the sentence in *e. *warning gets a sentence, or becomes empty,
+ * about what is odd but works.
  */
 SSL_CTX *cfg_build_context(const struct cfg_domain *d, struct cfg_error *e, struct cfg_error *warning);
 

@@ -12,7 +12,7 @@ enum answer_field {
 	ANSWER_VERSION,     /* "TLSv1.3" */
 	ANSWER_CIPHER,      /* OpenSSL's name of the suite */
 	ANSWER_BITS,        /* decimal */
-	ANSWER_OFFLOAD,     /* "kernel" or "user" */
+	ANSWER_OFFLOAD,     /* "kernel" or "user"; relayed connections are the latter */
 	ANSWER_PEER_SUBJECT_CN,
 	ANSWER_PEER_ISSUER_CN,
 	ANSWER_PEER_VERIFIED, /* "1" when the peer showed a certificate that verified, else "0" */

@@ -9,7 +9,7 @@
 static struct conn *current;
 
 int conn_new(struct conn **out, SSL *ssl, enum ktls_home home, const struct ktls_session_keys *keys,
-	const struct snapshot_cert *own)
+	int can_rekey, const struct snapshot_cert *own)
 {
 	size_t size = snapshot_size(ssl);
 	struct conn *conn = shared_memory.alloc(offsetof(struct conn, snapshot) + size);
@@ -20,7 +20,7 @@ int conn_new(struct conn **out, SSL *ssl, enum ktls_home home, const struct ktls
 	conn->refcnt = 1;
 	conn->id = 0;
 	conn->sent_last = 0;
-	ktls_stream_init(&conn->stream, home, keys, 0);
+	ktls_stream_init(&conn->stream, home, keys, can_rekey);
 	rc = snapshot_take(&conn->snapshot, size, ssl, home, own);
 	if (rc) {
 		conn_close(conn);

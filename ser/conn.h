@@ -26,7 +26,7 @@ struct conn {
  * *out; -ENOMEM when shared memory is used up. The keys stay the caller's to wipe.
  */
 int conn_new(struct conn **out, SSL *ssl, enum ktls_home home, const struct ktls_session_keys *keys,
-	const struct snapshot_cert *own);
+	int can_rekey, const struct snapshot_cert *own);
 
 /* Drops a reference. The last one frees the record. */
 void conn_put(struct conn *conn);

@@ -1,154 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/engine.h"
 
-#include "ser/conn.h"
+#include "ser/engine_private.h"
 #include "ser/host.h"
 #include "ser/inject.h"
 #include "ser/listeners.h"
 #include "ser/log.h"
 #include "ser/privileges.h"
 #include "ser/shared.h"
-#include "uring/server.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/crypto.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 enum {
 	HANDSHAKES_MAX = 1024, /* under way at once; each costs some 60 KB */
-	INJECT_QUEUE_MAX = 1024,
-	CONNECTION_LINES = 200, /* of tls_log in a LOG_PERIOD: enough to watch, too few to fill a disk */
 };
-
-struct engine {
-	const struct params *params;
-	const struct ktls_kernel_caps *caps;
-	SSL_CTX *ctx;
-	struct snapshot_cert *own; /* in shared memory: snapshots refer to it */
-	struct uring_loop *loop;
-	struct uring_server *server;
-};
-
-/* The core's own limits, which it checks at an accept() that no longer happens there. */
-static int admit(void *arg, const struct uring_peer *peer)
-{
-	static struct log_limit limit;
-	struct engine *e = arg;
-	struct host_tcp_gen_info info;
-	unsigned coming = uring_server_handshakes(e->server) + inject_queued();
-	char text[64];
-
-	tcp_get_info(&info);
-	if ((long)info.tls_connections_no + coming < tcp_cfg->max_tls_connections &&
-		(long)info.tcp_connections_no + coming < tcp_cfg->max_connections &&
-		inject_queued() < INJECT_QUEUE_MAX)
-		return 0;
-	_cnts_vals[process_no * _cnts_row_len + tcp_cnts_h.local_reject]++;
-	listeners_format_address(&peer->remote, text);
-	ser_log_limited(&limit, LOG_LEVEL_ERROR,
-		"connection from %s refused: tls_max_connections (%d) or tcp_max_connections (%d) is reached",
-		text, tcp_cfg->max_tls_connections, tcp_cfg->max_connections);
-	return -EBUSY;
-}
-
-static SSL_CTX *context(void *arg, const struct uring_peer *peer)
-{
-	(void)peer;
-	return ((struct engine *)arg)->ctx;
-}
-
-static void failed(void *arg, const struct uring_peer *peer, const char *reason)
-{
-	static struct log_limit limit;
-	char remote[64], local[64];
-
-	(void)arg;
-	listeners_format_address(&peer->remote, remote);
-	listeners_format_address(&peer->local, local);
-	ser_log_limited(
-		&limit, LOG_LEVEL_WARNING, "handshake with %s at %s failed: %s", remote, local, reason);
-}
-
-static void trouble(void *arg, int error, int for_good)
-{
-	static struct log_limit limit;
-
-	(void)arg;
-	ser_log_limited(&limit, LOG_LEVEL_ERROR, "connections cannot be accepted%s: %s%s",
-		for_good ? " any more on a listener" : " for the moment", strerror(-error),
-		error == -EMFILE ? "; raise the limit of open files (ulimit -n)" : "");
-}
-
-/* Where the records of a connection live. Returns an enum ktls_home, or -1 when the socket is lost. */
-static int choose_home(struct engine *e, int fd, const struct ktls_session_keys *keys)
-{
-	static struct log_limit limit;
-	int rc;
-
-	if (ktls_kernel_supports(e->caps, keys->tx.version, keys->tx.aead))
-		return KTLS_HOME_USER;
-	rc = ktls_kernel_install(fd, &keys->tx, &keys->rx);
-	if (!rc)
-		return KTLS_HOME_KERNEL;
-	if (rc > 0) {
-		ser_log_limited(&limit, LOG_LEVEL_ERROR,
-			"a connection is closed: the kernel took the keys for sending but not those for "
-			"receiving");
-		return -1;
-	}
-	ser_log_limited(&limit, LOG_LEVEL_WARNING,
-		"records of a connection stay in user space: the kernel refused them: %s", strerror(-rc));
-	return KTLS_HOME_USER;
-}
-
-static void log_established(const struct engine *e, const struct uring_peer *peer, const struct conn *conn)
-{
-	static struct log_limit limit = {.burst = CONNECTION_LINES};
-	const struct snapshot *s = &conn->snapshot;
-	char remote[64], local[64];
-
-	listeners_format_address(&peer->remote, remote);
-	listeners_format_address(&peer->local, local);
-	ser_log_limited(&limit, e->params->tls_log, "%s connected at %s with %s %s, records in %s", remote,
-		local, (const char *)s->data + s->version, (const char *)s->data + s->cipher,
-		s->home == KTLS_HOME_KERNEL ? "the kernel" : "user space");
-}
-
-static void established(void *arg, const struct uring_peer *peer, int fd, struct ktls_handshake *h)
-{
-	struct engine *e = arg;
-	struct ktls_session_keys keys;
-	struct conn *conn = NULL;
-	int home, rc = ktls_handshake_keys(h, &keys);
-
-	if (rc) {
-		failed(arg, peer, "the suite's records cannot be protected without the SSL object");
-		goto lost;
-	}
-	home = choose_home(e, fd, &keys);
-	if (home < 0)
-		goto lost;
-	rc = conn_new(&conn, ktls_handshake_ssl(h), home, &keys, e->own);
-	if (rc || fcntl(fd, F_SETFL, O_NONBLOCK)) {
-		failed(arg, peer,
-			rc == -ENOMEM ? "shared memory is used up" : "the socket cannot be handed over");
-		goto lost;
-	}
-	OPENSSL_cleanse(&keys, sizeof(keys));
-	log_established(e, peer, conn);
-	inject(fd, &peer->remote, &peer->local, peer->listener, conn);
-	return;
-lost:
-	OPENSSL_cleanse(&keys, sizeof(keys));
-	if (conn)
-		conn_close(conn);
-	close(fd);
-}
 
 static int keep_own_certificate(struct engine *e, struct cfg_error *error)
 {
@@ -166,17 +39,48 @@ static int keep_own_certificate(struct engine *e, struct cfg_error *error)
 	return 0;
 }
 
+static int ending;
+
+static void signal_came(struct uring_op *op, int res)
+{
+	(void)op;
+	(void)res;
+	ending = 1;
+}
+
+/* The core's handler would end the process on the spot; here the loop gets to know, and what it is doing is
+ * finished. */
+static int watch_signals(struct engine *e)
+{
+	static struct uring_op op = {.done = signal_came};
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	if (sigprocmask(SIG_BLOCK, &set, NULL))
+		return -errno;
+	fd = signalfd(-1, &set, SFD_CLOEXEC);
+	return fd < 0 ? -errno : uring_poll(e->loop, &op, fd, POLLIN);
+}
+
 static int start_server(struct engine *e, struct cfg_error *error)
 {
 	struct uring_server_config config = {
 		.arg = e,
 		.max_handshakes = HANDSHAKES_MAX,
 		.handshake_timeout = (unsigned)e->params->handshake_timeout,
-		.admit = admit,
-		.context = context,
-		.established = established,
-		.failed = failed,
-		.trouble = trouble,
+		.admit = engine_admit,
+		.context = engine_context,
+		.established = engine_established,
+		.failed = engine_failed,
+		.trouble = engine_trouble,
+	};
+	struct uring_relay_config relay_config = {
+		.arg = e,
+		.send_timeout = (unsigned)e->params->send_timeout,
+		.ended = engine_relay_ended,
 	};
 	const struct listener *l;
 	const char *why;
@@ -185,8 +89,11 @@ static int start_server(struct engine *e, struct cfg_error *error)
 
 	if (rc)
 		return cfg_fail(error, "the TLS engine cannot start: %s (%s)", why, strerror(-rc));
-	if (uring_server_new(&e->server, e->loop, &config))
+	if (uring_relay_new(&e->relay, e->loop, &relay_config) ||
+		uring_server_new(&e->server, e->loop, &config))
 		return cfg_fail(error, "the TLS engine cannot start: out of memory");
+	if (watch_signals(e))
+		return cfg_fail(error, "the TLS engine cannot start: no signalfd");
 	l = listeners_all(&n);
 	for (unsigned i = 0; i < n; i++)
 		if (uring_server_listen(e->server, l[i].fd, l[i].si))
@@ -221,8 +128,11 @@ static void run(struct engine *e, int report)
 	close(report);
 	if (rc || n < 0)
 		exit(1);
-	while (!(rc = uring_turn(e->loop)))
+	while (!ending && !(rc = uring_turn(e->loop)))
 		;
+	uring_relay_goodbye(e->relay);
+	if (ending)
+		_exit(0); /* as the core's processes do */
 	ser_log(LOG_LEVEL_CRITICAL, "the TLS engine ends: its ring is of no use any more: %s", strerror(-rc));
 	exit(1);
 }

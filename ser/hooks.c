@@ -83,45 +83,80 @@ static void count(uint16_t counter)
 	_cnts_vals[process_no * _cnts_row_len + counter]++;
 }
 
+static void log_end(const struct ktls_read *r, const char *peer)
+{
+	static struct log_limit truncated, alert, changed, flood, unreadable, failed; /* one for each kind */
+
+	switch (r->end) {
+	case KTLS_END_TRUNCATED:
+		ser_log_limited(
+			&truncated, LOG_LEVEL_INFO, "connection with %s ended without close_notify", peer);
+		break;
+	case KTLS_END_ALERT:
+		ser_log_limited(&alert, LOG_LEVEL_NOTICE, "%s closed its connection with the alert %s", peer,
+			ktls_alert_name(r->alert));
+		break;
+	case KTLS_END_KEY_UPDATE:
+		ser_log_limited(&changed, LOG_LEVEL_NOTICE,
+			"connection with %s closed: it changed its key, which this kernel cannot follow "
+			"(Linux 6.14 can); "
+			"with ktls_rekey_required=1 such records stay in user space",
+			peer);
+		break;
+	case KTLS_END_ERROR:
+		if (r->error == -EDQUOT)
+			ser_log_limited(&flood, LOG_LEVEL_WARNING,
+				"connection with %s closed: too many key changes or records without content",
+				peer);
+		else if (r->owed)
+			ser_log_limited(&unreadable, LOG_LEVEL_WARNING,
+				"connection with %s closed: its record cannot be read (%s)", peer,
+				ktls_alert_name(r->alert));
+		else
+			ser_log_limited(&failed, LOG_LEVEL_INFO, "connection with %s closed: %s", peer,
+				strerror(-r->error));
+		break;
+	case KTLS_END_NONE:
+	case KTLS_END_CLOSE_NOTIFY:
+		break;
+	}
+}
+
 /* Ends the connection's receiving side the way the core expects it; our own log line replaces the core's. */
 static void end_reading(struct host_tcp_connection *c, const struct ktls_read *r, int *flags)
 {
-	static struct log_limit limit;
 	char peer[64];
 
 	c->state = HOST_CONN_EOF;
 	c->event = HOST_CLOSED_EOF;
 	*flags |= HOST_RD_EOF | HOST_RD_SHORT_READ;
-	listeners_format_address(&c->rcv.src_su, peer);
-	switch (r->end) {
-	case KTLS_END_TRUNCATED:
-		ser_log_limited(
-			&limit, LOG_LEVEL_INFO, "connection with %s ended without close_notify", peer);
-		break;
-	case KTLS_END_ALERT:
-		ser_log_limited(&limit, LOG_LEVEL_NOTICE, "%s closed its connection with the alert %s", peer,
-			ktls_alert_name(r->alert));
-		break;
-	case KTLS_END_ERROR:
-		if (r->error == -ECONNRESET) {
-			c->event = HOST_CLOSED_RESET;
-			count(tcp_cnts_h.con_reset);
-		}
-		if (r->owed) {
-			send_last_alert(c, c->fd, r->alert);
-			ser_log_limited(&limit, LOG_LEVEL_WARNING,
-				"connection with %s closed: its record cannot be read (%s)", peer,
-				ktls_alert_name(r->alert));
-		} else {
-			ser_log_limited(&limit, LOG_LEVEL_INFO, "connection with %s closed: %s", peer,
-				strerror(-r->error));
-		}
-		break;
-	case KTLS_END_NONE:
-	case KTLS_END_KEY_UPDATE:
-	case KTLS_END_CLOSE_NOTIFY:
-		break;
+	if (r->end == KTLS_END_ERROR && r->error == -ECONNRESET) {
+		c->event = HOST_CLOSED_RESET;
+		count(tcp_cnts_h.con_reset);
 	}
+	if (r->owed)
+		send_last_alert(c, c->fd, r->alert);
+	listeners_format_address(&c->rcv.src_su, peer);
+	log_end(r, peer);
+}
+
+/*
+ * Answers a KeyUpdate or a renegotiation. Where a writer is busy or bytes of the core wait, the next writer
+ * of a user space connection, or the next read, does it.
+ */
+static void respond(struct host_tcp_connection *c, struct conn *conn, struct ktls_read *r)
+{
+	int rc = 0;
+
+	if (!shared_trylock(&c->write_lock))
+		return;
+	if (!c->wbuf_first || conn->stream.home == KTLS_HOME_KERNEL)
+		rc = ktls_stream_respond(&conn->stream, c->fd);
+	shared_unlock(&c->write_lock);
+	if (!rc || rc == -EAGAIN)
+		return;
+	r->end = KTLS_END_ERROR;
+	r->error = rc;
 }
 
 static int on_read(struct host_tcp_connection *c, int *flags)
@@ -150,6 +185,8 @@ static int on_read(struct host_tcp_connection *c, int *flags)
 	conn_make_current(conn);
 	n = ktls_stream_read(&conn->stream, c->fd, req->pos, (size_t)room, &shared_memory, &r);
 	req->pos += n;
+	if (r.respond)
+		respond(c, conn, &r);
 	if (r.end != KTLS_END_NONE)
 		end_reading(c, &r, flags);
 	else if (r.more)
@@ -159,12 +196,26 @@ static int on_read(struct host_tcp_connection *c, int *flags)
 	return (int)n;
 }
 
+/*
+ * In the kernel's home: counts what is about to be written, and sends what is owed in front of it. Only the
+ * reader has the descriptor at hand; where another process writes, the reader sends it with its next read.
+ */
+static int prepare_kernel_write(struct host_tcp_connection *c, struct conn *conn, unsigned len)
+{
+	int rc = ktls_stream_count_write(&conn->stream, len);
+
+	if (!rc && conn->stream.owes && c->reader_pid == my_pid())
+		rc = ktls_stream_respond(&conn->stream, c->fd);
+	return rc == -EAGAIN ? 0 : rc;
+}
+
 static int on_encode(struct host_tcp_connection *c, const char **buf, unsigned *len, const char **rest,
 	unsigned *rest_len, unsigned *send_flags)
 {
 	static uint8_t sealed[SEALED_MAX];
 	static struct log_limit limit;
 	struct conn *conn = c->extra_data;
+	char peer[64];
 	size_t taken;
 	ssize_t n;
 
@@ -173,14 +224,21 @@ static int on_encode(struct host_tcp_connection *c, const char **buf, unsigned *
 	*rest_len = 0;
 	if (!conn || conn->sent_last)
 		return -1;
-	if (conn->stream.home == KTLS_HOME_KERNEL)
+	if (conn->stream.home == KTLS_HOME_RELAYED)
 		return (int)*len;
-	n = ktls_stream_seal(&conn->stream, *buf, *len, sealed, sizeof(sealed), &taken);
+	if (conn->stream.home == KTLS_HOME_KERNEL)
+		n = prepare_kernel_write(c, conn, *len);
+	else
+		n = ktls_stream_seal(&conn->stream, *buf, *len, sealed, sizeof(sealed), &taken);
 	if (n < 0) {
-		ser_log_limited(&limit, LOG_LEVEL_ERROR,
-			"a record could not be protected: %s; the connection is closed", strerror((int)-n));
+		listeners_format_address(&c->rcv.src_su, peer);
+		ser_log_limited(&limit, LOG_LEVEL_ERROR, "connection with %s closed: %s", peer,
+			n == -EOVERFLOW ? "its key has protected as many records as is safe"
+					: strerror((int)-n));
 		return -1;
 	}
+	if (conn->stream.home == KTLS_HOME_KERNEL)
+		return (int)*len;
 	if (taken < *len) {
 		*rest = *buf + taken;
 		*rest_len = *len - (unsigned)taken;

@@ -81,6 +81,7 @@ HOST_SIZE(host_socket_info, 400);
 enum { /* enum sip_protos */
 	HOST_PROTO_TCP = 2,
 	HOST_PROTO_TLS = 3,
+	HOST_PROTO_WSS = 6, /* what the websocket module makes of a TLS connection */
 };
 
 /* Connections. */
@@ -244,7 +245,8 @@ struct host_module_exports {
 	unsigned dlflags;
 	void *cmds;
 	struct host_param *params;
-	void *rpc, *pv, *response;
+	struct host_rpc_export *rpc;
+	void *pv, *response;
 	int (*mod_init)(void);
 	int (*child_init)(int rank);
 	void (*destroy)(void);
@@ -258,6 +260,27 @@ enum { /* ranks of child_init() */
 	HOST_PROC_INIT = -127,
 	HOST_PROC_NOCHLDINIT = -128,
 };
+
+/* Remote procedure calls. */
+
+struct host_rpc {
+	void *fault, *send;
+	int (*add)(void *ctx, const char *format, ...);
+	void *scan, *rpl_printf;
+	int (*struct_add)(void *handle, const char *format, ...);
+	void *rest[6];
+};
+HOST_AT(host_rpc, add, 16);
+HOST_AT(host_rpc, struct_add, 40);
+HOST_SIZE(host_rpc, 96);
+
+struct host_rpc_export {
+	const char *name;
+	void (*f)(struct host_rpc *rpc, void *ctx);
+	const char **doc;
+	unsigned flags;
+};
+HOST_SIZE(host_rpc_export, 32);
 
 /* Selects. */
 

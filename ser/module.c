@@ -9,8 +9,11 @@
 #include "ser/hooks.h"
 #include "ser/host.h"
 #include "ser/host_check.h"
+#include "ser/kernel_probe.h"
 #include "ser/listeners.h"
 #include "ser/log.h"
+#include "ser/privileges.h"
+#include "ser/rpc.h"
 #include "ser/selects.h"
 #include "ser/shutdown.h"
 
@@ -99,39 +102,6 @@ int mod_register(char *path, int *dlflags, void *reserved1, void *reserved2)
 	return 0;
 }
 
-static void list_kernel_suites(uint16_t version, char *text, size_t size)
-{
-	size_t len = 0;
-
-	text[0] = '\0';
-	for (int i = 0; i < KTLS_AEADS; i++)
-		if (!ktls_kernel_supports(&caps, version, i) && len < size)
-			len += (size_t)snprintf(
-				text + len, size - len, "%s%s", len ? ", " : "", ktls_aead_info(i)->name);
-	if (!len)
-		snprintf(text, size, "none");
-}
-
-/* One line about where records will live, and why. */
-static void probe_kernel(void)
-{
-	char tls12[128], tls13[128];
-
-	ktls_kernel_probe(&caps);
-	if (caps.ulp) {
-		ser_log(LOG_LEVEL_NOTICE,
-			"records stay in user space: this kernel gives no kernel TLS (TCP_ULP: %s); "
-			"if it has CONFIG_TLS=m, 'modprobe tls' before the start changes that",
-			strerror(-caps.ulp));
-		return;
-	}
-	list_kernel_suites(TLS1_2_VERSION, tls12, sizeof(tls12));
-	list_kernel_suites(TLS1_3_VERSION, tls13, sizeof(tls13));
-	ser_log(LOG_LEVEL_NOTICE,
-		"records go to the kernel for TLS 1.2 (%s) and TLS 1.3 (%s), else stay in user space", tls12,
-		tls13);
-}
-
 static int mod_init(void)
 {
 	struct cfg_error e;
@@ -146,7 +116,9 @@ static int mod_init(void)
 	}
 	if (check_context())
 		return -1;
-	probe_kernel();
+	kernel_probe_and_log(&params, &caps);
+	privileges_prepare();
+	rpc_init(&params, &caps);
 	register_procs(1);
 	register_fds(tls_max_connections + LISTENERS_MAX);
 	return 0;
@@ -180,6 +152,7 @@ static void destroy(void)
 EXPORT struct host_module_exports exports = {
 	.name = "tls",
 	.params = params_table,
+	.rpc = rpc_table,
 	.mod_init = mod_init,
 	.child_init = child_init,
 	.destroy = destroy,

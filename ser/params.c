@@ -7,17 +7,21 @@
 
 enum {
 	HANDSHAKE_TIMEOUT_DEFAULT = 10,
-	HANDSHAKE_TIMEOUT_MAX = 3600,
+	SEND_TIMEOUT_DEFAULT = 10,
+	TIMEOUT_MAX = 3600,
 };
 
 /* As written; a parameter that may be a number or a word has both. */
 static struct {
 	char *method, *tls_method, *certificate, *private_key, *ca_list, *cipher_list;
-	int verify_certificate, require_certificate, tls_log, handshake_timeout;
+	int verify_certificate, require_certificate, tls_log, handshake_timeout, ktls, ktls_rekey_required,
+		send_timeout;
 	char *verify_certificate_word, *require_certificate_word;
 } raw = {
 	.tls_log = LOG_LEVEL_DEBUG,
 	.handshake_timeout = HANDSHAKE_TIMEOUT_DEFAULT,
+	.send_timeout = SEND_TIMEOUT_DEFAULT,
+	.ktls = 1,
 };
 
 struct host_param params_table[] = {
@@ -33,6 +37,9 @@ struct host_param params_table[] = {
 	{"require_certificate", HOST_PARAM_STRING, &raw.require_certificate_word},
 	{"tls_log", HOST_PARAM_INT, &raw.tls_log},
 	{"handshake_timeout", HOST_PARAM_INT, &raw.handshake_timeout},
+	{"send_timeout", HOST_PARAM_INT, &raw.send_timeout},
+	{"ktls", HOST_PARAM_INT, &raw.ktls},
+	{"ktls_rekey_required", HOST_PARAM_INT, &raw.ktls_rekey_required},
 	{NULL, 0, NULL},
 };
 
@@ -67,6 +74,9 @@ int params_take(struct params *p, struct cfg_error *e)
 	memset(p, 0, sizeof(*p));
 	p->tls_log = raw.tls_log;
 	p->handshake_timeout = raw.handshake_timeout;
+	p->send_timeout = raw.send_timeout;
+	p->ktls = raw.ktls;
+	p->ktls_rekey_required = raw.ktls_rekey_required;
 	/* One parameter under two names: SER's manual has the short one. */
 	if (raw.method && cfg_parse_method("method", raw.method, &d->versions, e))
 		return -1;
@@ -81,7 +91,10 @@ int params_take(struct params *p, struct cfg_error *e)
 		take_bool("require_certificate", raw.require_certificate_word, raw.require_certificate,
 			&d->require_certificate, e))
 		return -1;
-	if (cfg_check_int("handshake_timeout", p->handshake_timeout, 1, HANDSHAKE_TIMEOUT_MAX, e))
+	if (cfg_check_int("handshake_timeout", p->handshake_timeout, 1, TIMEOUT_MAX, e) ||
+		cfg_check_int("send_timeout", p->send_timeout, 1, TIMEOUT_MAX, e) ||
+		cfg_check_int("ktls", p->ktls, 0, 1, e) ||
+		cfg_check_int("ktls_rekey_required", p->ktls_rekey_required, 0, 1, e))
 		return -1;
 	if (cfg_domain_defaults(d, cfg_file))
 		return cfg_fail(e, "out of memory while the parameters were read");

@@ -12,6 +12,9 @@ extern struct host_param params_table[];
 struct params {
 	struct cfg_domain server; /* the default server domain */
 	int tls_log;              /* level of the lines about connections */
+	int ktls;                 /* 0: records stay in user space */
+	int ktls_rekey_required;  /* 1: TLS 1.3 goes only to kernels that can change keys */
+	int send_timeout;         /* seconds that a relayed connection may be stuck */
 	int handshake_timeout;    /* seconds */
 };
 

@@ -8,6 +8,22 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+enum {
+	LOCKED_MEMORY = 4 << 20, /* bytes: a ring needs some 100 KB */
+};
+
+void privileges_prepare(void)
+{
+	struct rlimit locked;
+
+	if (getrlimit(RLIMIT_MEMLOCK, &locked) || locked.rlim_cur >= LOCKED_MEMORY)
+		return;
+	locked.rlim_cur = LOCKED_MEMORY;
+	if (locked.rlim_max < LOCKED_MEMORY)
+		locked.rlim_max = LOCKED_MEMORY;
+	setrlimit(RLIMIT_MEMLOCK, &locked);
+}
+
 static int drop_capabilities(void)
 {
 	cap_t none = cap_init();

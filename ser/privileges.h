@@ -5,6 +5,13 @@
 #include "cfg/error.h"
 
 /*
+ * Uses what rights there are at the start for what the engine cannot do later: before Linux 5.12 the memory
+ * of its ring counts as locked memory, of which an ordinary user may have too little. Needs no right and
+ * cannot fail: where the limit stays low, the engine's ring is smaller.
+ */
+void privileges_prepare(void);
+
+/*
  * Leaves the calling process the rights the engine needs and no other, for good: no capability (libcap), no
  * way to gain one by exec, no core dump or debugger that could show a key, as many descriptors as the hard
  * limit allows, an end when its parent ends. Returns 0, or -1 with a sentence in *e.

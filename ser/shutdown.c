@@ -62,7 +62,7 @@ void shutdown_check(void)
 	if (shared_trylock(tcpconn_lock)) {
 		for (unsigned i = 0; i < HOST_ID_HASH_SIZE; i++)
 			for (c = tcpconn_id_hash[i]; c; c = c->id_next)
-				if (c->type == HOST_PROTO_TLS && c->s > 0)
+				if ((c->type == HOST_PROTO_TLS || c->type == HOST_PROTO_WSS) && c->s > 0)
 					hooks_send_close_notify(c, c->s);
 	}
 	_exit(0);

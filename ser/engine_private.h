@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Shared by the engine's own files only. */
+#ifndef SER_ENGINE_PRIVATE_H
+#define SER_ENGINE_PRIVATE_H
+
+#include "select/snapshot.h"
+#include "ser/engine.h"
+#include "uring/relay.h"
+#include "uring/server.h"
+
+struct engine {
+	const struct params *params;
+	const struct ktls_kernel_caps *caps;
+	SSL_CTX *ctx;
+	struct snapshot_cert *own; /* in shared memory: snapshots refer to it */
+	struct uring_loop *loop;
+	struct uring_server *server;
+	struct uring_relay *relay;
+};
+
+/* Callbacks of the server and the relay; arg is the engine. */
+int engine_admit(void *arg, const struct uring_peer *peer);
+SSL_CTX *engine_context(void *arg, const struct uring_peer *peer);
+void engine_established(void *arg, const struct uring_peer *peer, int fd, struct ktls_handshake *h);
+void engine_failed(void *arg, const struct uring_peer *peer, const char *reason);
+void engine_trouble(void *arg, int error, int for_good);
+void engine_relay_ended(void *arg, const struct uring_peer *peer, const char *reason);
+
+#endif

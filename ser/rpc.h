@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The module's remote procedure calls, for kamcmd and the like. */
+#ifndef SER_RPC_H
+#define SER_RPC_H
+
+#include "ktls/kernel.h"
+#include "ser/host.h"
+#include "ser/params.h"
+
+extern struct host_rpc_export rpc_table[];
+
+/* What the answers are about; both must stay. */
+void rpc_init(const struct params *params, const struct ktls_kernel_caps *caps);
+
+#endif
