@@ -59,10 +59,11 @@ def select_lines(names):
 class Server:
     """One Kamailio in a folder of its own. tls = parameters of the module, None takes a default away."""
 
-    def __init__(self, pki, tls=None, listen=("tls:127.0.0.1",), core=(), binary=BINARY, load=None):
+    def __init__(self, pki, tls=None, listen=("tls:127.0.0.1",), core=(), binary=BINARY, load=None,
+                 environment=None):
         # Short, because the path of a socket is; on a tmpfs in a guest, because hostfs has no sockets.
         self.folder = tempfile.mkdtemp(prefix="ser-")
-        self.pki, self.binary = pki, binary
+        self.pki, self.binary, self.environment = pki, binary, environment or {}
         self.ports = [(where, free_port()) for where in listen]
         self.tls = {"certificate": pki.server.cert, "private_key": pki.server.key, "ca_list": pki.ca.cert,
                     "verify_certificate": 1, "tls_log": 2, **(tls or {})}
@@ -115,9 +116,10 @@ class Server:
 
     def spawn(self, *options):
         """Starts the process; its output goes to the log."""
-        environment = dict(os.environ)
+        environment = {**os.environ, **self.environment}
         if settings.PRELOAD:
-            environment.update(LD_PRELOAD=settings.PRELOAD, ASAN_OPTIONS="detect_leaks=0")
+            preload = " ".join(filter(None, (settings.PRELOAD, self.environment.get("LD_PRELOAD"))))
+            environment.update(LD_PRELOAD=preload, ASAN_OPTIONS="detect_leaks=0")
         with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen(
                 [self.binary, "-f", self.config, "-E", "-w", self.folder,
@@ -144,7 +146,11 @@ class Server:
         first = [where.startswith("tls:") for where, _ in self.ports].index(True)
         made, answered = TALLY.made, TALLY.answered
         try:
-            with sip.TlsClient(self.address(first), sip.context(self.pki.bob)) as client:
+            # Without TLS 1.3 where that may have another home than the rest.
+            version = "1.2" if self.tls.get("ktls_rekey_required") else None
+            offload = "user" if self.tls.get("ktls") == 0 else settings.EXPECT
+            with sip.TlsClient(self.address(first), sip.context(self.pki.bob, version),
+                               offload=offload) as client:
                 client.ask()
         except (OSError, sip.Ended) as failure:
             raise NotStarted(f"the first request failed, {failure!r}:\n{self.log()}") from failure
@@ -270,12 +276,20 @@ class Server:
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def command(self, name):
-        """What kamcmd answers, the numbers in it by name."""
+    def text(self, name):
+        """What kamcmd answers."""
         done = subprocess.run([KAMCMD, "-s", f"unix:{self.control}", name], capture_output=True, text=True,
                               timeout=settings.PATIENCE, check=False)
         assert done.returncode == 0, f"kamcmd {name}: {done.stdout}{done.stderr}"
-        return {key: int(value) for key, value in re.findall(r"(\w+): (-?\d+)", done.stdout)}
+        return done.stdout
+
+    def info(self, name="tls.info"):
+        """What kamcmd answers, texts by name."""
+        return dict(re.findall(r"([\w-]+): (.*)", self.text(name)))
+
+    def command(self, name):
+        """The numbers in what kamcmd answers, by name."""
+        return {key: int(value) for key, value in self.info(name).items() if re.fullmatch(r"-?\d+", value)}
 
     def shared_memory(self):
         """Bytes in use."""

@@ -4,10 +4,15 @@ import pytest
 
 import settings
 import sip
+from homes import ALL, HOMES
 from server import Usage
 
-VERSIONS = pytest.mark.parametrize("version", ["1.2", "1.3"])
 GONE_WITHIN = 5
+
+
+@pytest.fixture
+def ser(share, pki, home):
+    return home.shared(share, pki, "closing")
 
 
 def leave(client, way):
@@ -20,15 +25,13 @@ def leave(client, way):
         client.reset()
 
 
-@VERSIONS
+@HOMES
 @pytest.mark.parametrize("used", [True, False], ids=["used", "unused"])
 @pytest.mark.parametrize("way", ["close_notify", "fin", "reset"])
-def test_client_ends_it(share, version, way, used):
+def test_client_ends_it(ser, home, way, used):
     """SER has no connection left, and memory and descriptors as before."""
-    ser = share("closing")
-
     def connections(count):
-        clients = [sip.TlsClient(ser.address(), sip.context(version=version)) for _ in range(count)]
+        clients = [home.client(ser) for _ in range(count)]
         for client in clients:
             client.handshake()
         for client in clients:
@@ -44,10 +47,10 @@ def test_client_ends_it(share, version, way, used):
     before.check()
 
 
-@VERSIONS
-def test_close_notify_is_answered(ser, version):
+@HOMES
+def test_close_notify_is_answered(ser, home):
     """A client that waits for the server's close_notify before it closes gets it."""
-    with sip.TlsClient(ser.address(), sip.context(version=version)) as client:
+    with home.client(ser) as client:
         client.ask()
         with pytest.raises(sip.ssl.SSLWantReadError):
             client.tls.unwrap()
@@ -61,10 +64,10 @@ def test_close_notify_is_answered(ser, version):
                 pass
 
 
-@VERSIONS
-def test_close_notify_behind_a_request(ser, version):
+@HOMES
+def test_close_notify_behind_a_request(ser, home):
     """In one segment. The request may be answered or not, the connection goes."""
-    with sip.TlsClient(ser.address(), sip.context(version=version)) as client:
+    with home.client(ser) as client:
         client.ask()
         data = client.seal(sip.request("MESSAGE"))
         with pytest.raises(sip.ssl.SSLWantReadError):
@@ -74,13 +77,12 @@ def test_close_notify_behind_a_request(ser, version):
     ser.wait_idle(GONE_WITHIN)
 
 
-@VERSIONS
+@HOMES
 @pytest.mark.parametrize("used", [True, False], ids=["used", "unused"])
-def test_sigterm(start, pki, version, used):
+def test_sigterm(start, pki, home, used):
     """Clients see a clean end, whether they ever sent anything or not."""
-    ser = start()
-    with sip.TlsClient(ser.address(), sip.context(pki.bob, version)) as one, \
-            sip.TlsClient(ser.address(), sip.context(None, version)) as two:
+    ser = start(**home.options(pki))
+    with home.client(ser, home.context(pki.bob)) as one, home.client(ser) as two:
         if used:
             one.ask()
             two.ask()
@@ -103,17 +105,19 @@ def test_sigterm_while_handshakes_are_under_way(start):
                 client.end()
 
 
-def test_idle(start):
-    """The server ends a connection that never sent anything, cleanly."""
+def test_idle(start, pki):
+    """The server ends connections that never sent anything, cleanly."""
     # Those that were used have the module's own time, ten minutes as in the stock module.
-    ser = start(core=["tcp_connection_lifetime=3"])
-    clients = [sip.TlsClient(ser.address(), sip.context(version=version)) for version in ("1.2", "1.3")]
-    for client in clients:
-        client.handshake()
-    ser.settle(lambda: ser.tls_connections() == len(clients), "all connections")
+    servers, clients = {}, []
+    for home in ALL:
+        kind = home.ktls, home.rsa
+        if kind not in servers:
+            servers[kind] = start(**home.options(pki, core=["tcp_connection_lifetime=3"]))
+        clients.append((home, home.client(servers[kind]).handshake()))
     # The core looks after its connections every ten seconds or so.
-    ends = [client.end(max(30, settings.PATIENCE)) for client in clients]
-    for client in clients:
+    ends = {str(home): client.end(max(30, settings.PATIENCE)) for home, client in clients}
+    for _, client in clients:
         client.sock.close()
-    assert ends == ["close_notify", "close_notify"]
-    ser.wait_idle()
+    assert set(ends.values()) == {"close_notify"}, ends
+    for server in servers.values():
+        server.wait_idle()

@@ -3,18 +3,24 @@
 import contextlib
 import random
 
+import pytest
+
 import sip
+from homes import ALL
 
 COUNT = 30
 
 
-def test_interleaved(ser):
+@pytest.mark.parametrize("ktls,rsa", [(None, False), (0, False), (None, True)],
+                         ids=["direct-and-relayed", "user", "relayed"])
+def test_interleaved(share, pki, ktls, rsa):
+    """On one server those whose records are relayed are mixed with others."""
     order = random.Random(1)
+    homes = [home for home in ALL if (home.ktls, home.rsa) == (ktls, rsa)]
+    ser = homes[0].shared(share, pki, "connections")
     ser.wait_idle()
     with contextlib.ExitStack() as stack:
-        contexts = sip.context(version="1.2"), sip.context(version="1.3")
-        clients = [stack.enter_context(sip.TlsClient(ser.address(), contexts[number % 2]))
-                   for number in range(COUNT)]
+        clients = [stack.enter_context(homes[number % len(homes)].client(ser)) for number in range(COUNT)]
         for _ in range(4):
             messages = [sip.request(headers=[f"X-Conn: {number}"]) for number in range(COUNT)]
             # Halves of requests, so that all of them are under way together.
@@ -25,7 +31,7 @@ def test_interleaved(ser):
                 answer, = clients[number].answers(1)
                 assert answer.headers["X-Conn"] == str(number)
                 assert answer.call_id == sip.call_id(messages[number])
-                assert answer.select("tls.version") == ("TLSv1.2", "TLSv1.3")[number % 2]
+                assert answer.select("tls.version") == "TLSv" + homes[number % len(homes)].version
         assert ser.tls_connections() == COUNT
     ser.wait_idle()
 

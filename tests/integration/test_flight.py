@@ -3,14 +3,12 @@
 import pytest
 
 import sip
+from homes import HOMES, HOMES_13
 
 
-def resumable(ser, version, pair=None):
-    """A client context and a session the server will resume."""
-    client_context = sip.context(pair, version)
-    with sip.TlsClient(ser.address(), client_context) as client:
-        client.ask()
-        return client_context, client.tls.session
+@pytest.fixture
+def ser(share, pki, home):
+    return home.shared(share, pki, "flight")
 
 
 def check(client, count, piece=None):
@@ -28,46 +26,47 @@ def send_behind(client, messages, piece=None):
 
 
 # Not with a full handshake of TLS 1.2: there the server's Finished is the last.
+@HOMES_13
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("with_certificate", [False, True], ids=["anonymous", "bob"])
-def test_full_handshake(ser, pki, count, with_certificate):
-    check(sip.TlsClient(ser.address(), sip.context(pki.bob if with_certificate else None, "1.3")), count)
+def test_full_handshake(ser, home, pki, count, with_certificate):
+    check(home.client(ser, home.context(pki.bob if with_certificate else None)), count)
 
 
+@HOMES
 @pytest.mark.parametrize("count", [1, 3])
-@pytest.mark.parametrize("version", ["1.2", "1.3"])
-def test_resumed_handshake(ser, version, count):
-    client_context, session = resumable(ser, version)
-    client = sip.TlsClient(ser.address(), client_context, session)
+def test_resumed_handshake(ser, home, count):
+    client = home.client(ser, *home.resumable(ser))
     check(client, count)
     assert client.tls.session_reused
 
 
-@pytest.mark.parametrize("version", ["1.2", "1.3"])
-def test_in_tiny_segments(ser, version):
+@HOMES
+def test_in_tiny_segments(ser, home):
     """Finished and the records behind it, so a segment holds the end of one and the start of the next."""
-    client_context, session = resumable(ser, version)
-    check(sip.TlsClient(ser.address(), client_context, session), 2, piece=7)
+    check(home.client(ser, *home.resumable(ser)), 2, piece=7)
 
 
-def test_part_of_a_record_behind(ser):
+@HOMES
+def test_part_of_a_record_behind(ser, home):
     """The other part comes when the handshake is over."""
-    client = sip.TlsClient(ser.address(), sip.context(version="1.3"))
+    client = home.client(ser, *home.resumable(ser))
     client.handshake(hold=True)
     flight, message = client.outgoing.read(), sip.request()
     record = client.seal(message)
 
     def send():
         client.put(flight + record[:len(record) // 2])
-        with sip.TlsClient(ser.address()) as other:
+        with home.client(ser) as other:
             other.ask()  # so much later
         client.put(record[len(record) // 2:])
     with client:
         client.ask_all([message], send)
 
 
-def test_large_message_behind(ser):
+@HOMES
+def test_large_message_behind(ser, home):
     """More than one read of anybody."""
-    client = sip.TlsClient(ser.address(), sip.context(version="1.3"))
+    client = home.client(ser, *home.resumable(ser))
     client.handshake(hold=True)
     send_behind(client, [sip.request("MESSAGE", size=size) for size in (12000, 15000)] + [sip.request()])

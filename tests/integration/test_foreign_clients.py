@@ -2,9 +2,7 @@
 """Clients we have not written: openssl s_client, which can choose TLS 1.3 suites, and gnutls-cli."""
 import pytest
 
-import sip
 import tools
-from kernel import TALLY
 from test_selects import expected, seen
 
 SUITES_13 = {"TLS_AES_128_GCM_SHA256": ("AESGCM(128)", 128), "TLS_AES_256_GCM_SHA384": ("AESGCM(256)", 256),
@@ -30,36 +28,3 @@ def test_gnutls(ser, pki, version):
                         "--x509keyfile", pki.bob.key, "--port", str(port), host])
     assert answer.select("tls.version") == "TLSv" + version
     assert answer.select("tls.peer") == "Bob" and answer.select("tls.peer.verified") == "1"
-
-
-@pytest.mark.parametrize("how", ["k", "K"], ids=["update", "update-and-ask-for-one"])
-def test_key_update(ser, how):
-    """TLS 1.3: the connection ends or goes on, SER lives."""
-    host, port = ser.address()
-    with tools.Command(["openssl", "s_client", "-connect", f"{host}:{port}", "-tls1_3"]) as client:
-        assert client.ask()
-        TALLY.add(answered=1)
-        for _ in range(3):
-            client.type(how.encode() + b"\n")
-            client.wait_for(b"KEYUPDATE\n")
-            client.output = client.output.replace(b"KEYUPDATE\n", b"")
-            answer = client.ask()
-            if not answer:
-                break  # this version does not follow a KeyUpdate: it ends the connection
-    with sip.TlsClient(ser.address()) as later:
-        later.ask()
-    ser.wait_idle()
-
-
-def test_renegotiation(ser):
-    """TLS 1.2: it is not done; the connection ends or goes on, SER lives."""
-    host, port = ser.address()
-    with tools.Command(["openssl", "s_client", "-connect", f"{host}:{port}", "-tls1_2"]) as client:
-        assert client.ask()
-        TALLY.add(answered=1)
-        client.type(b"R\n")
-        client.wait_for(b"RENEGOTIATING\n")
-        client.ask()
-    with sip.TlsClient(ser.address()) as later:
-        later.ask()
-    ser.wait_idle()

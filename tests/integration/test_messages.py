@@ -3,14 +3,19 @@
 import pytest
 
 import sip
+from homes import HOMES
 
-VERSIONS = pytest.mark.parametrize("version", ["1.2", "1.3"])
 CORE_BUFFER = 16384  # tcp_rd_buf_size, the core's default
 
 
 @pytest.fixture
-def client(ser, version):
-    with sip.TlsClient(ser.address(), sip.context(version=version)) as made:
+def ser(share, pki, home):
+    return home.shared(share, pki, "messages")
+
+
+@pytest.fixture
+def client(ser, home):
+    with home.client(ser) as made:
         yield made
 
 
@@ -19,7 +24,7 @@ def chunks(data, size):
     return [data[start:start + size] for start in range(0, len(data), size)]
 
 
-@VERSIONS
+@HOMES
 @pytest.mark.parametrize("size", [12 * 1024, 16000])
 def test_large(client, size):
     client.ask("MESSAGE", size=size)
@@ -27,32 +32,32 @@ def test_large(client, size):
     client.ask()
 
 
-@VERSIONS
+@HOMES
 @pytest.mark.parametrize("size", [CORE_BUFFER, 3 * CORE_BUFFER])
-def test_too_large_for_the_core(client, ser, size):
+def test_too_large_for_the_core(client, ser, home, size):
     """The core refuses it and closes; nobody else notices."""
-    with sip.TlsClient(ser.address()) as other:
+    with home.client(ser) as other:
         other.ask()
         client.ask()
         client.send(sip.request("MESSAGE", size=size))
         assert client.end() in ("close_notify", "reset")
         other.ask()
-    with sip.TlsClient(ser.address()) as later:
+    with home.client(ser) as later:
         later.ask()
 
 
-@VERSIONS
-def test_too_large_behind_a_part(client, ser):
+@HOMES
+def test_too_large_behind_a_part(client, ser, home):
     """A full record that finds the core's buffer partly taken by the message it belongs to."""
     message = sip.request("MESSAGE", size=2 * CORE_BUFFER)
     client.send(message[:3000])
     client.send(message[3000:3000 + sip.RECORD])
     assert client.end() in ("close_notify", "reset")
-    with sip.TlsClient(ser.address()) as later:
+    with home.client(ser) as later:
         later.ask()
 
 
-@VERSIONS
+@HOMES
 def test_full_records_behind_a_part(client):
     """As before, but of messages that are small: what does not fit at once must wait, not be lost."""
     messages = [sip.request("MESSAGE", body=b"b" * 500) for _ in range(60)]
@@ -64,26 +69,26 @@ def test_full_records_behind_a_part(client):
     client.ask_all(messages, send)
 
 
-@VERSIONS
+@HOMES
 def test_pipelined_in_one_write(client):
     messages = [sip.request() for _ in range(20)]
     client.ask_all(messages, lambda: client.send(b"".join(messages)))
 
 
-@VERSIONS
+@HOMES
 def test_pipelined_in_own_records(client):
     """All records in one TCP write."""
     messages = [sip.request() for _ in range(20)]
     client.ask_all(messages, lambda: client.put(b"".join(map(client.seal, messages))))
 
 
-@VERSIONS
+@HOMES
 def test_pipelined_in_own_writes(client):
     messages = [sip.request() for _ in range(20)]
     client.ask_all(messages, lambda: [client.send(message) for message in messages])
 
 
-@VERSIONS
+@HOMES
 @pytest.mark.parametrize("at_once", [True, False], ids=["one-write", "writes"])
 def test_one_message_in_many_records(client, at_once):
     message = sip.request("MESSAGE", body=b"b" * 300)
@@ -93,29 +98,29 @@ def test_one_message_in_many_records(client, at_once):
     client.ask_all([message], lambda: list(map(client.put, records)))
 
 
-@VERSIONS
+@HOMES
 def test_message_borders_inside_records(client):
     messages = [sip.request("MESSAGE", body=b"b" * (40 * number)) for number in range(20)]
     stream = b"".join(messages)
     client.ask_all(messages, lambda: [client.send(data) for data in chunks(stream, 777)])
 
 
-@VERSIONS
+@HOMES
 def test_tiny_segments(client):
     """The core reads pieces of a record; it is one message all the same."""
     messages = [sip.request("MESSAGE", body=b"b" * 100), sip.request()]
     client.ask_all(messages, lambda: client.put(client.seal(messages[0]) + client.seal(messages[1]), piece=7))
 
 
-@VERSIONS
-def test_handshake_in_tiny_segments(ser, pki, version):
-    client = sip.TlsClient(ser.address(), sip.context(pki.bob, version))
+@HOMES
+def test_handshake_in_tiny_segments(ser, pki, home):
+    client = home.client(ser, home.context(pki.bob))
     client.handshake(piece=7)
     with client:
         assert client.ask().select("tls.peer") == "Bob"
 
 
-@VERSIONS
+@HOMES
 def test_large_answers_in_a_row(client):
     """What the client does not fetch at once is kept for it."""
     padding = "X-Conn: " + "p" * 900

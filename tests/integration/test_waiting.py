@@ -5,6 +5,7 @@ import contextlib
 import pytest
 
 import sip
+from homes import HOMES
 
 CUTS = (1, 3, 5, 8, 12, 13, 20, 60, 200)  # inside the record's header, its nonce, its text
 BUSY = 0.5  # of a processor; who sleeps takes none, who asks in a circle takes all
@@ -76,9 +77,11 @@ def test_part_of_a_handshake(ser):
     ser.wait_idle()
 
 
-def test_client_that_does_not_read(ser):
+@HOMES
+def test_client_that_does_not_read(share, pki, home):
     """Answers pile up until nothing more fits; SER waits or ends the connection, the others are served."""
-    with sip.TlsClient(ser.address()) as deaf, sip.TlsClient(ser.address()) as other:
+    ser = home.shared(share, pki, "deaf")
+    with home.client(ser) as deaf, home.client(ser) as other:
         deaf.ask()
         deaf.sock.setsockopt(sip.socket.SOL_SOCKET, sip.socket.SO_RCVBUF, 4096)
         deaf.sock.settimeout(1)

@@ -10,12 +10,16 @@ import sip
 from kernel import TALLY
 
 
+class CommandEnded(Exception):
+    """A client ended where something was due; the text is its output."""
+
+
 class Command:
     """A client command; what it prints is read as it comes."""
 
-    def __init__(self, command):
-        TALLY.add(made=1)
-        self.name, self.output, self.ended = command[0], b"", False
+    def __init__(self, command, offload=settings.EXPECT):
+        TALLY.add(made=1, offload=offload)
+        self.name, self.output, self.offload, self.answered = command[0], b"", offload, False
         self.end = time.monotonic() + settings.PATIENCE
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT)
@@ -40,10 +44,20 @@ class Command:
         self.output += data
         return bool(data)
 
-    def wait_for(self, text):
-        """Until it has printed that."""
-        while text not in self.output:
-            assert self.read(), f"{self.name} ended: {self.output.decode(errors='replace')}"
+    def text(self):
+        """Its output so far."""
+        return f"{self.name} printed: {self.output.decode(errors='replace')}"
+
+    def wait_for(self, text, count=1):
+        """Until it has printed that, so many times."""
+        while self.output.count(text) < count:
+            if not self.read():
+                raise CommandEnded(self.text())
+
+    def wait_for_end(self):
+        """Until it has ended by itself."""
+        while self.read():
+            pass
 
     def ask(self):
         """The answer to an OPTIONS, None if the command ends instead."""
@@ -61,14 +75,16 @@ class Command:
             if not self.read():
                 return None
         assert answer.call_id == sip.call_id(message)
-        answer.check()
+        answer.check(self.offload)
+        if not self.answered:
+            self.answered = True
+            TALLY.add(answered=1, offload=self.offload)
         return answer
 
 
-def ask(command):
+def ask(command, offload=settings.EXPECT):
     """The answer to one OPTIONS through a command."""
-    with Command(command) as client:
+    with Command(command, offload) as client:
         answer = client.ask()
         assert answer, f"{client.name} ended: {client.output.decode(errors='replace')}"
-        TALLY.add(answered=1)
         return answer

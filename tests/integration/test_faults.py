@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Any step between a handshake and SER's own processes may fail: it costs that connection at the most."""
+import errno
+import os
+from typing import NamedTuple, Optional
+
+import pytest
+
+import faults
+import settings
+import sip
+from faults import Call
+from homes import DIRECT, RELAYED, Home
+from server import Usage
+
+LOST = (sip.Ended, ConnectionError, sip.ssl.SSLError)
+SINGLE_STEPS = 25  # of the allocations: the first ones one by one, then samples
+SAMPLES = 40
+
+
+class Case(NamedTuple):
+    """A call that fails once."""
+    home: Home
+    call: Call
+    error: int
+    log: Optional[str]
+    survives: bool = False
+    offload: Optional[str] = None  # where records are then, if elsewhere
+
+    def __str__(self):
+        return f"{self.home}-{self.call.name.lower()}-{errno.errorcode[self.error]}"
+
+
+def cases():
+    """Those this kernel can have."""
+    for home in DIRECT if settings.EXPECT == "kernel" else ():
+        for call, error in ((Call.ULP, errno.ENOENT), (Call.ULP, errno.ENOMEM), (Call.KEYS_TX, errno.EINVAL),
+                            (Call.KEYS_TX, errno.ENOMEM)):
+            yield Case(home, call, error, "stay in user space: the kernel refused them: " + os.strerror(error),
+                       survives=True, offload="user")
+        for error in errno.EINVAL, errno.ENOMEM:
+            yield Case(home, Call.KEYS_RX, error, "took the keys for sending but not those for receiving")
+    for home in *DIRECT, RELAYED[0]:
+        yield Case(home, Call.NONBLOCK, errno.EBADF, "failed: " + os.strerror(errno.EBADF))
+        yield Case(home, Call.GIVE_AWAY, errno.EAGAIN, None, survives=True)
+        yield Case(home, Call.GIVE_AWAY, errno.EPIPE,
+                   "tcp_main does not take it over: " + os.strerror(errno.EPIPE))
+    for error in errno.EMFILE, errno.ENOBUFS:
+        yield Case(RELAYED[0], Call.PAIR, error, "failed: " + os.strerror(error))
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory):
+    return faults.build(tmp_path_factory.mktemp("faults"))
+
+
+@pytest.fixture(scope="module")
+def control(tmp_path_factory):
+    return faults.Faults(tmp_path_factory.mktemp("control"))
+
+
+@pytest.fixture
+def ser(share, library, control):
+    """With the library in all its processes; only the engine's calls fail."""
+    server = share("faults", environment={"LD_PRELOAD": library, "FAULTS": control.path})
+    control.find_engine(server)
+    return server
+
+
+def problems(ser):
+    """Lines of the log that say what went wrong."""
+    return ser.log_count(r" (WARNING|ERROR): tls: ")
+
+
+@pytest.mark.parametrize("case", cases(), ids=str)
+def test_step(ser, control, case):
+    home = case.home
+    with home.client(ser) as good:
+        good.ask()
+    before = Usage(ser)
+    lines, all_lines = case.log and ser.log_count(case.log), problems(ser)
+    client = sip.TlsClient(ser.address(), home.context(), offload=case.offload or home.offload)
+    with control.armed(case.call, error=case.error):
+        if case.survives:
+            with client:
+                client.ask()
+                client.ask()
+        else:
+            with pytest.raises(LOST):
+                with client:
+                    client.ask()
+        assert control.failed == 1
+    if case.log:
+        ser.settle(lambda: ser.log_count(case.log) == lines + 1, ser.log)
+    assert problems(ser) == all_lines + bool(case.log), ser.log()
+    with home.client(ser) as good:
+        good.ask()
+    before.check()
+
+
+@pytest.mark.parametrize("home", [DIRECT[1], DIRECT[0], RELAYED[0]], ids=str)
+def test_memory(ser, control, home):
+    """Any allocation of a handshake and of the way to the core, on a server that is warm."""
+    def once():
+        with home.client(ser) as client:
+            client.ask()
+    if settings.PRELOAD:
+        pytest.skip("another allocator is loaded in front of faults.c")
+    once()
+    once()
+    before = Usage(ser)
+    with control.armed(Call.ALLOCATE, nth=0):
+        once()
+        count = control.seen
+    assert count > SINGLE_STEPS
+    step = max(1, (count - SINGLE_STEPS) // SAMPLES)
+    lost = failed = 0
+    for nth in [*range(1, SINGLE_STEPS), *range(SINGLE_STEPS, count + 1, step)]:
+        with control.armed(Call.ALLOCATE, nth=nth):
+            try:
+                once()
+            except LOST:
+                lost += 1
+            failed += control.failed
+    assert failed >= SINGLE_STEPS and lost, f"{failed} of {count} allocations failed, {lost} connections were lost"
+    assert ser.log_count(" WARNING: tls: handshake with .* failed: ")
+    engine = control.engine
+    control.find_engine(ser)
+    assert control.engine == engine
+    for _ in range(3):
+        once()
+    before.check()

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the module may do: load the kernel's module at the start, nothing afterwards."""
+import os
+import stat
+
+import server
+import sip
+
+
+def status(process):
+    """Fields of /proc/PID/status."""
+    with open(f"/proc/{process}/status", encoding="utf-8") as file:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+
+
+def engine(ser):
+    """The process that holds the keys: none of the core's is without capabilities when SER runs as root."""
+    found = [process for process in ser.processes() if status(process)["NoNewPrivs"] == "1"]
+    assert len(found) == 1, f"engines: {found}"
+    return found[0]
+
+
+def test_engine_has_no_capability(ser):
+    with sip.TlsClient(ser.address()) as client:
+        client.ask()
+        found = status(engine(ser))
+        for kind in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+            assert int(found[kind], 16) == 0, kind
+
+
+def test_without_the_right_to_load_modules(start, pki):
+    """SER runs; where the kernel's module is not there yet, its log says what to do."""
+    wrapper = os.path.join(pki.folder, "without-net-admin")
+    with open(wrapper, "w", encoding="utf-8") as script:
+        script.write(f'#!/bin/sh\nexec setpriv --bounding-set=-net_admin {server.BINARY} "$@"\n')
+    os.chmod(wrapper, stat.S_IRWXU)
+    ser = start(binary=wrapper)
+    with sip.TlsClient(ser.address()) as client:
+        client.ask()
+    log = ser.log()
+    assert "records go to the kernel" in log or "modprobe tls" in log
