@@ -16,11 +16,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
+#include <sys/eventfd.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 enum {
 	HANDSHAKES_MAX = 1024, /* under way at once; each costs some 60 KB */
+	PATIENCE_MS = 500,     /* how long the loop may take to end */
 };
 
 static int keep_own_certificate(struct engine *e, struct cfg_error *error)
@@ -40,29 +42,44 @@ static int keep_own_certificate(struct engine *e, struct cfg_error *error)
 }
 
 static int ending;
+static int wake_fd = -1;
 
-static void signal_came(struct uring_op *op, int res)
+static void give_up(int sig)
+{
+	(void)sig;
+	_exit(0);
+}
+
+/* The loop gets to know and finishes what it is doing; where it hangs, on a lock that died with its holder,
+ * it does not. */
+static void on_signal(int sig)
+{
+	struct itimerval patience = {.it_value = {.tv_usec = PATIENCE_MS * 1000}};
+	uint64_t one = 1;
+
+	(void)sig;
+	if (write(wake_fd, &one, sizeof(one)) != sizeof(one) || setitimer(ITIMER_REAL, &patience, NULL))
+		_exit(0);
+}
+
+static void woken(struct uring_op *op, int res)
 {
 	(void)op;
 	(void)res;
 	ending = 1;
 }
 
-/* The core's handler would end the process on the spot; here the loop gets to know, and what it is doing is
- * finished. */
+/* The core's handlers would end the process on the spot. */
 static int watch_signals(struct engine *e)
 {
-	static struct uring_op op = {.done = signal_came};
-	sigset_t set;
-	int fd;
+	static struct uring_op op = {.done = woken};
+	struct sigaction quit = {.sa_handler = give_up}, end = {.sa_handler = on_signal};
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	if (sigprocmask(SIG_BLOCK, &set, NULL))
+	wake_fd = eventfd(0, EFD_CLOEXEC);
+	if (wake_fd < 0 || sigaction(SIGALRM, &quit, NULL) || sigaction(SIGTERM, &end, NULL) ||
+		sigaction(SIGINT, &end, NULL))
 		return -errno;
-	fd = signalfd(-1, &set, SFD_CLOEXEC);
-	return fd < 0 ? -errno : uring_poll(e->loop, &op, fd, POLLIN);
+	return uring_poll(e->loop, &op, wake_fd, POLLIN);
 }
 
 static int start_server(struct engine *e, struct cfg_error *error)
@@ -93,7 +110,7 @@ static int start_server(struct engine *e, struct cfg_error *error)
 		uring_server_new(&e->server, e->loop, &config))
 		return cfg_fail(error, "the TLS engine cannot start: out of memory");
 	if (watch_signals(e))
-		return cfg_fail(error, "the TLS engine cannot start: no signalfd");
+		return cfg_fail(error, "the TLS engine cannot start: no eventfd");
 	l = listeners_all(&n);
 	for (unsigned i = 0; i < n; i++)
 		if (uring_server_listen(e->server, l[i].fd, l[i].si))

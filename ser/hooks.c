@@ -51,31 +51,35 @@ static void tcpconn_clean(struct host_tcp_connection *c)
 	conn_close(conn);
 }
 
-/*
- * Only where nobody is writing and nothing waits to be written: an alert in the middle of a record would
- * damage it, and no process waits for a peer or for a colleague here.
- */
+/* Only where nothing waits to be written: an alert in the middle of a record would damage it. */
+static void send_alert_in_order(struct host_tcp_connection *c, struct conn *conn, int fd, uint8_t description)
+{
+	if (c->wbuf_first || conn->sent_last)
+		return;
+	conn->sent_last = 1;
+	ktls_stream_send_alert(&conn->stream, fd, description);
+}
+
+/* Only where nobody is writing: no process waits for a peer or for a colleague here. */
 static void send_last_alert(struct host_tcp_connection *c, int fd, uint8_t description)
 {
 	struct conn *conn = c->extra_data;
 
 	if (!conn || conn->sent_last || !shared_trylock(&c->write_lock))
 		return;
-	if (!c->wbuf_first && !conn->sent_last) {
-		conn->sent_last = 1;
-		ktls_stream_send_alert(&conn->stream, fd, description);
-	}
+	send_alert_in_order(c, conn, fd, description);
 	shared_unlock(&c->write_lock);
 }
 
-void hooks_send_close_notify(struct host_tcp_connection *c, int fd)
+void hooks_say_goodbye(struct host_tcp_connection *c)
 {
-	send_last_alert(c, fd, KTLS_CLOSE_NOTIFY);
+	if (c->extra_data && c->s > 0)
+		send_alert_in_order(c, c->extra_data, c->s, KTLS_CLOSE_NOTIFY);
 }
 
 static void tcpconn_close(struct host_tcp_connection *c, int fd)
 {
-	hooks_send_close_notify(c, fd);
+	send_last_alert(c, fd, KTLS_CLOSE_NOTIFY);
 }
 
 static void count(uint16_t counter)

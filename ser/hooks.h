@@ -17,7 +17,10 @@ int hooks_are_registered(void);
  */
 void hooks_allow_new_connections(int allowed);
 
-/* Sends close_notify over c's descriptor fd when that can be done at once and in order; else does nothing. */
-void hooks_send_close_notify(struct host_tcp_connection *c, int fd);
+/*
+ * For the end of the server, when all other processes have been told to end: sends close_notify on c without
+ * waiting for its write lock, whose holder may be dead, unless a part of a record still waits to be written.
+ */
+void hooks_say_goodbye(struct host_tcp_connection *c);
 
 #endif

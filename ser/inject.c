@@ -7,7 +7,6 @@
 #include "uring/pass_fd.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -22,6 +21,10 @@ enum {
 	LAST_ID = 0x7fffffff,
 };
 
+enum {
+	RETRY_MS = 5, /* how often a queue is offered to a tcp_main that was too busy */
+};
+
 struct waiting {
 	STAILQ_ENTRY(waiting) link;
 	struct host_tcp_connection *c;
@@ -31,7 +34,8 @@ struct waiting {
 static STAILQ_HEAD(, waiting) queue = STAILQ_HEAD_INITIALIZER(queue);
 static unsigned queued;
 static struct uring_loop *loop;
-static struct uring_op writable;
+static struct uring_op retry;
+static int retrying; /* retry is under way */
 
 static int id_is_used(int id)
 {
@@ -87,6 +91,20 @@ static void finish(struct host_tcp_connection *c, int fd, int rc)
 	discard(c);
 }
 
+/*
+ * Not a poll: the channel may be writable and yet take no descriptor, while too many are under way. Where the
+ * ring takes nothing for now, the next connection tries again.
+ */
+static void wait_for_tcp_main(void)
+{
+	static struct __kernel_timespec pause;
+
+	if (retrying)
+		return;
+	pause = (struct __kernel_timespec){.tv_nsec = RETRY_MS * 1000000L};
+	retrying = !uring_timeout(loop, &retry, &pause);
+}
+
 static void flush(struct uring_op *op, int res)
 {
 	struct waiting *w;
@@ -94,6 +112,7 @@ static void flush(struct uring_op *op, int res)
 
 	(void)op;
 	(void)res;
+	retrying = 0;
 	while ((w = STAILQ_FIRST(&queue))) {
 		rc = send_to_tcp_main(w->c, w->fd);
 		if (rc == -EAGAIN)
@@ -104,7 +123,7 @@ static void flush(struct uring_op *op, int res)
 		free(w);
 	}
 	if (w)
-		uring_poll(loop, &writable, unix_tcp_sock, POLLOUT);
+		wait_for_tcp_main();
 }
 
 static int enqueue(struct host_tcp_connection *c, int fd)
@@ -114,17 +133,16 @@ static int enqueue(struct host_tcp_connection *c, int fd)
 	if (!w)
 		return -ENOMEM;
 	*w = (struct waiting){.c = c, .fd = fd};
-	if (STAILQ_EMPTY(&queue))
-		uring_poll(loop, &writable, unix_tcp_sock, POLLOUT);
 	STAILQ_INSERT_TAIL(&queue, w, link);
 	queued++;
+	wait_for_tcp_main();
 	return 0;
 }
 
 void inject_init(struct uring_loop *l)
 {
 	loop = l;
-	writable.done = flush;
+	retry.done = flush;
 	hooks_allow_new_connections(1);
 }
 

@@ -4,14 +4,15 @@
 #include "ser/hooks.h"
 #include "ser/host.h"
 #include "ser/listeners.h"
-#include "ser/shared.h"
 
 #include <signal.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
 	PATIENCE_MS = 500, /* how long tcp_main may take to come to its loop */
+	OTHERS_END_MS = 20,
 };
 
 static volatile sig_atomic_t ending;
@@ -52,18 +53,27 @@ void shutdown_prepare(void)
 	sigaction(SIGINT, &end, NULL);
 }
 
+/*
+ * Every other process has the same signal: within this time who holds a lock lets go of it or is dead, with
+ * the lock held. The core, too, frees its locks by force when it ends.
+ */
+static void let_others_end(void)
+{
+	struct timespec pause = {.tv_nsec = OTHERS_END_MS * 1000000L};
+
+	nanosleep(&pause, NULL);
+}
+
 void shutdown_check(void)
 {
 	struct host_tcp_connection *c;
 
 	if (!ending)
 		return;
-	/* Processes that died with the lock must not keep us: nobody changes the table any more. */
-	if (shared_trylock(tcpconn_lock)) {
-		for (unsigned i = 0; i < HOST_ID_HASH_SIZE; i++)
-			for (c = tcpconn_id_hash[i]; c; c = c->id_next)
-				if ((c->type == HOST_PROTO_TLS || c->type == HOST_PROTO_WSS) && c->s > 0)
-					hooks_send_close_notify(c, c->s);
-	}
+	let_others_end();
+	for (unsigned i = 0; i < HOST_ID_HASH_SIZE; i++)
+		for (c = tcpconn_id_hash[i]; c; c = c->id_next)
+			if (c->type == HOST_PROTO_TLS || c->type == HOST_PROTO_WSS)
+				hooks_say_goodbye(c);
 	_exit(0);
 }

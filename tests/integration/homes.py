@@ -66,7 +66,4 @@ RELAYED = (Home("relayed", "1.2", "ECDHE-ECDSA-AES128-SHA"),
            Home("relayed", "1.2", "AES128-SHA", rsa=True))
 ALL = DIRECT + USER + RELAYED
 HOMES = pytest.mark.parametrize("home", ALL, ids=str)
-HOMES_12 = pytest.mark.parametrize("home", [home for home in ALL if home.version == "1.2"], ids=str)
 HOMES_13 = pytest.mark.parametrize("home", [home for home in ALL if home.version == "1.3"], ids=str)
-# One of each, for what has nothing to do with the suite.
-FEW = pytest.mark.parametrize("home", (*DIRECT, USER[1], RELAYED[0]), ids=str)

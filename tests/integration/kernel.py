@@ -16,7 +16,7 @@ def counters():
 
 
 class Tally:
-    """Counts the TLS connections with keys where they are expected, and of those the ones that were answered."""
+    """Counts the TLS connections with keys where they are expected, and those of them that were answered."""
 
     def __init__(self):
         self.lock = threading.Lock()

@@ -243,10 +243,24 @@ class Server:
         try:
             code = self.process.wait(STOP_WITHIN)
         except subprocess.TimeoutExpired:
+            alive = "\n".join(map(self.doing, self.left(everything)))
             self.kill()
-            raise AssertionError(f"lives {STOP_WITHIN} s after SIGTERM:\n{self.log()[-3000:]}") from None
+            raise AssertionError(f"lives {STOP_WITHIN} s after SIGTERM:\n{alive}\n{self.log()[-3000:]}") from None
         assert code == 0, f"ended with {code}:\n{self.log()[-3000:]}"
         self.settle(lambda: not self.left(everything), f"processes left behind of {everything}", STOP_WITHIN)
+
+    @staticmethod
+    def doing(process):
+        """What a process that should have ended waits for."""
+        facts = []
+        for name in ("wchan", "syscall", "stack", "status"):
+            try:
+                with open(f"/proc/{process}/{name}", encoding="utf-8", errors="replace") as file:
+                    facts += [line for line in file.read().split("\n")
+                              if name != "status" or line.startswith(("State", "Sig", "Shd"))]
+            except OSError as error:
+                facts.append(f"{name}: {error}")
+        return f"process {process}: " + ", ".join(facts)
 
     @staticmethod
     def left(processes):

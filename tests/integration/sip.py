@@ -83,6 +83,7 @@ def context(pair=None, version=None, ciphers=None):
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.check_hostname = False
     made.verify_mode = ssl.CERT_NONE
+    made.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF  # Python's default takes a bare FIN for a close_notify
     if pair:
         made.load_cert_chain(pair.cert, pair.key)
     if version:
@@ -250,8 +251,10 @@ class TlsClient(Wire):
             except ssl.SSLWantReadError:
                 self.flush()
                 self.feed()
-            except ssl.SSLEOFError:
-                raise Ended("fin") from None
+            except ssl.SSLError as error:
+                if error.reason == "UNEXPECTED_EOF_WHILE_READING" or isinstance(error, ssl.SSLEOFError):
+                    raise Ended("fin") from None
+                raise
 
     def answers(self, count):
         found = super().answers(count)
