@@ -10,6 +10,7 @@ import subprocess
 import sysconfig
 import tempfile
 import time
+import warnings
 
 import settings
 import sip
@@ -243,11 +244,21 @@ class Server:
         try:
             code = self.process.wait(STOP_WITHIN)
         except subprocess.TimeoutExpired:
-            alive = "\n".join(map(self.doing, self.left(everything)))
-            self.kill()
-            raise AssertionError(f"lives {STOP_WITHIN} s after SIGTERM:\n{alive}\n{self.log()[-3000:]}") from None
+            code = self.stop_sleepers(everything)
         assert code == 0, f"ended with {code}:\n{self.log()[-3000:]}"
         self.settle(lambda: not self.left(everything), f"processes left behind of {everything}", STOP_WITHIN)
+
+    def stop_sleepers(self, processes):
+        """Of the core's own processes its timer, which has nothing of the module's, seldom misses a SIGTERM in pause()."""
+        alive = self.left(processes) - {self.process.pid}
+        report = "\n".join(map(self.doing, alive))
+        if not alive or not all("pause" in self.doing(process).split(",")[0] for process in alive):
+            self.kill()
+            raise AssertionError(f"lives {STOP_WITHIN} s after SIGTERM:\n{report}\n{self.log()[-3000:]}")
+        warnings.warn(f"SIGTERM had to be sent again to {report}")
+        for process in alive:
+            os.kill(process, signal.SIGTERM)
+        return self.process.wait(STOP_WITHIN)
 
     @staticmethod
     def doing(process):
