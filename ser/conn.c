@@ -3,31 +3,34 @@
 
 #include "ser/shared.h"
 
-#include <errno.h>
+#include <string.h>
 
 /* The connection whose bytes this process read last; a reader process holds one at a time. */
 static struct conn *current;
 
-int conn_new(struct conn **out, SSL *ssl, enum ktls_home home, const struct ktls_session_keys *keys,
-	int can_rekey, const struct snapshot_cert *own)
+size_t conn_size(SSL *ssl)
 {
-	size_t size = snapshot_size(ssl);
-	struct conn *conn = shared_memory.alloc(offsetof(struct conn, snapshot) + size);
-	int rc;
+	return offsetof(struct conn, snapshot) + snapshot_size(ssl);
+}
+
+int conn_fill(struct conn *conn, size_t size, SSL *ssl, enum ktls_home home,
+	const struct ktls_session_keys *keys, int can_rekey, const struct snapshot_cert *own)
+{
+	memset(conn, 0, offsetof(struct conn, snapshot));
+	ktls_stream_init(&conn->stream, home, keys, can_rekey);
+	return snapshot_take(&conn->snapshot, size - offsetof(struct conn, snapshot), ssl, home, own);
+}
+
+struct conn *conn_adopt(const struct conn *filled, size_t size)
+{
+	struct conn *conn = shared_memory.alloc(size);
 
 	if (!conn)
-		return -ENOMEM;
+		return NULL;
+	memcpy(conn, filled, size);
 	conn->refcnt = 1;
-	conn->id = 0;
-	conn->sent_last = 0;
-	ktls_stream_init(&conn->stream, home, keys, can_rekey);
-	rc = snapshot_take(&conn->snapshot, size, ssl, home, own);
-	if (rc) {
-		conn_close(conn);
-		return rc;
-	}
-	*out = conn;
-	return 0;
+	board_source_enter(&conn->source);
+	return conn;
 }
 
 static struct conn *get(struct conn *conn)
@@ -44,6 +47,7 @@ void conn_put(struct conn *conn)
 
 void conn_close(struct conn *conn)
 {
+	board_source_leave(&conn->source);
 	ktls_stream_wipe(&conn->stream, &shared_memory);
 	conn_put(conn);
 }

@@ -11,27 +11,36 @@
 
 #include "ktls/stream.h"
 #include "select/snapshot.h"
+#include "ser/board.h"
 #include "ser/host.h"
 
 struct conn {
 	int refcnt;
 	int id;        /* the core's id of the connection */
 	int sent_last; /* an alert that ends our side was sent */
+	struct board_source source;
 	struct ktls_stream stream;
 	struct snapshot snapshot; /* the last member: it has a tail */
 };
 
 /*
- * A record with one reference, its snapshot and stream filled from a finished handshake. Returns 0 and sets
- * *out; -ENOMEM when shared memory is used up. The keys stay the caller's to wipe.
+ * Fills a record from a finished handshake; conn has room for conn_size() bytes. The keys stay the caller's
+ * to wipe, own must outlive the record. Returns 0 or -ENOSPC.
  */
-int conn_new(struct conn **out, SSL *ssl, enum ktls_home home, const struct ktls_session_keys *keys,
-	int can_rekey, const struct snapshot_cert *own);
+size_t conn_size(SSL *ssl);
+int conn_fill(struct conn *conn, size_t size, SSL *ssl, enum ktls_home home,
+	const struct ktls_session_keys *keys, int can_rekey, const struct snapshot_cert *own);
+
+/*
+ * A copy of a filled record in shared memory, with one reference, counted for its source address. Returns
+ * NULL when shared memory is used up.
+ */
+struct conn *conn_adopt(const struct conn *filled, size_t size);
 
 /* Drops a reference. The last one frees the record. */
 void conn_put(struct conn *conn);
 
-/* Wipes the keys, then drops the core's reference: the connection is over. */
+/* The connection is over: it no longer counts, its keys are wiped and the core's reference is dropped. */
 void conn_close(struct conn *conn);
 
 /* Says that this process now works for conn: selects of its messages are answered without any lock. */

@@ -1,22 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The TLS engine: the one process that owns OpenSSL's contexts, private keys and handshakes. It runs no
- * script.
+ * A TLS engine: a process that shakes hands and relays. It runs no script, takes no lock of SER's and
+ * allocates nothing in SER's shared memory, so that its death costs no one but its own peers.
  */
 #ifndef SER_ENGINE_H
 #define SER_ENGINE_H
 
 #include "ktls/kernel.h"
+#include "select/snapshot.h"
+#include "ser/board.h"
 #include "ser/params.h"
 
-/*
- * Forks the engine from the host's main process and waits until it is ready to accept, at most
- * ENGINE_START_SECONDS. Returns 0 in the main process, or -1 with a log line. The child does not return.
- */
-int engine_start(const struct params *params, const struct ktls_kernel_caps *caps);
+/* What an engine is made of: its supervisor's. */
+struct engine_parts {
+	const struct params *params;
+	const struct ktls_kernel_caps *caps;
+	SSL_CTX *ctx;
+	const struct snapshot_cert *own; /* in shared memory: snapshots refer to it */
+	struct board_engine *board;
+	int channel; /* SOCK_SEQPACKET: takes messages as in handover.h */
+};
 
 enum {
-	ENGINE_START_SECONDS = 20,
+	ENGINE_CANNOT_START = 2, /* exit code */
 };
+
+/*
+ * The life of a freshly forked engine. Writes a struct cfg_error to report when it accepts connections (an
+ * empty text) or cannot start, and closes it; -1: there is nobody to tell, it logs. Does not return.
+ */
+void engine_run(const struct engine_parts *parts, int report) __attribute__((noreturn));
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the engine does with single connections: lets them in, finds their records a home, gives them to the
  * core. */
-#include "ser/conn.h"
+#include "ser/counters.h"
 #include "ser/engine_private.h"
-#include "ser/inject.h"
+#include "ser/handover.h"
+#include "ser/host.h"
 #include "ser/listeners.h"
 #include "ser/log.h"
 
@@ -15,7 +16,7 @@
 #include <unistd.h>
 
 enum {
-	INJECT_QUEUE_MAX = 1024,
+	ON_THE_WAY_MAX = 1024,  /* connections that tcp_main has not taken yet */
 	CONNECTION_LINES = 200, /* of tls_log in a LOG_PERIOD: enough to watch, too few to fill a disk */
 	/*
 	 * A TCP socket's buffer grows with what is written (to 4 MB by default), an AF_UNIX socket's does
@@ -30,13 +31,13 @@ int engine_admit(void *arg, const struct uring_peer *peer)
 	static struct log_limit limit;
 	struct engine *e = arg;
 	struct host_tcp_gen_info info;
-	unsigned coming = uring_server_handshakes(e->server) + inject_queued();
+	unsigned coming = uring_server_handshakes(e->server) + board_on_the_way();
 	char text[64];
 
 	tcp_get_info(&info);
 	if ((long)info.tls_connections_no + coming < tcp_cfg->max_tls_connections &&
 		(long)info.tcp_connections_no + coming < tcp_cfg->max_connections &&
-		inject_queued() < INJECT_QUEUE_MAX)
+		board_on_the_way() < ON_THE_WAY_MAX)
 		return 0;
 	_cnts_vals[process_no * _cnts_row_len + tcp_cnts_h.local_reject]++;
 	listeners_format_address(&peer->remote, text);
@@ -49,7 +50,7 @@ int engine_admit(void *arg, const struct uring_peer *peer)
 SSL_CTX *engine_context(void *arg, const struct uring_peer *peer)
 {
 	(void)peer;
-	return ((struct engine *)arg)->ctx;
+	return ((struct engine *)arg)->parts->ctx;
 }
 
 void engine_failed(void *arg, const struct uring_peer *peer, const char *reason)
@@ -120,19 +121,75 @@ static void lose(struct engine *e, const struct uring_peer *peer, int error)
 	engine_failed(e, peer, error == -ENOMEM ? "memory is used up" : strerror(-error));
 }
 
-/* The descriptor that the core gets is in non-blocking mode, as it expects. */
-static int give_to_core(struct engine *e, const struct uring_peer *peer, int fd, struct conn *conn)
-{
-	if (fcntl(fd, F_SETFL, O_NONBLOCK)) {
-		int rc = -errno;
+struct outgoing {
+	struct uring_passing passing; /* the first member */
+	struct board_engine *board;
+	struct handover handover; /* the last member: it has a tail */
+};
 
-		lose(e, peer, rc);
-		conn_close(conn);
-		close(fd);
-		return rc;
+static void free_outgoing(struct outgoing *o)
+{
+	OPENSSL_clear_free(o, offsetof(struct outgoing, handover) + o->passing.len);
+}
+
+static void handed_over(struct uring_passing *p, int rc)
+{
+	static struct log_limit limit;
+	struct outgoing *o = (struct outgoing *)p;
+
+	if (rc) {
+		ser_log_limited(&limit, LOG_LEVEL_ERROR,
+			"a connection is lost: the engine's supervisor does not take it: %s", strerror(-rc));
+		__atomic_sub_fetch(&o->board->handed, 1, __ATOMIC_RELAXED);
 	}
-	log_established(e, peer, conn);
-	return inject(fd, &peer->remote, &peer->local, peer->listener, conn);
+	close(p->fd);
+	free_outgoing(o);
+}
+
+/* What the core gets to know of a connection. Returns NULL when memory is used up. */
+static struct outgoing *make_outgoing(struct engine *e, const struct uring_peer *peer,
+	struct ktls_handshake *h, enum ktls_home home, const struct ktls_session_keys *keys)
+{
+	SSL *ssl = ktls_handshake_ssl(h);
+	size_t size = conn_size(ssl), len = offsetof(struct handover, conn) + size;
+	struct outgoing *o = len <= HANDOVER_MAX ? OPENSSL_zalloc(sizeof(*o) + len) : NULL;
+
+	if (!o)
+		return NULL;
+	o->passing.len = len;
+	o->passing.data = &o->handover;
+	o->passing.done = handed_over;
+	o->board = e->parts->board;
+	o->handover.peer = *peer;
+	if (conn_fill(&o->handover.conn, size, ssl, home, keys, !e->caps->rekey, e->parts->own)) {
+		free_outgoing(o);
+		return NULL;
+	}
+	o->handover.conn.source = board_source_of(&peer->remote);
+	return o;
+}
+
+/* The descriptor that the core gets is in non-blocking mode, as it expects. */
+static void hand_over(struct engine *e, struct outgoing *o, int fd)
+{
+	const struct uring_peer *peer = &o->handover.peer;
+
+	if (fcntl(fd, F_SETFL, O_NONBLOCK)) {
+		lose(e, peer, -errno);
+		close(fd);
+		free_outgoing(o);
+		return;
+	}
+	log_established(e, peer, &o->handover.conn);
+	__atomic_add_fetch(&o->board->handed, 1, __ATOMIC_RELAXED);
+	o->passing.fd = fd;
+	uring_pass(&e->handovers, &o->passing);
+}
+
+static void close_if_open(int fd)
+{
+	if (fd >= 0)
+		close(fd);
 }
 
 /* A burst of answers must not meet the core's tcp_conn_wq_max before the engine had its turn. */
@@ -151,51 +208,59 @@ static void establish_relayed(
 	struct engine *e, const struct uring_peer *peer, int fd, struct ktls_handshake *h)
 {
 	struct ktls_session_keys none = {.role = KTLS_SERVER};
-	struct conn *conn = NULL;
-	int pair[2];
+	struct outgoing *o = NULL;
+	int pair[2] = {-1, -1};
 	int rc = make_pair(pair);
 
-	if (rc) {
-		lose(e, peer, rc);
-		close(fd);
-		return;
-	}
-	rc = conn_new(&conn, ktls_handshake_ssl(h), KTLS_HOME_RELAYED, &none, 0, e->own);
-	if (rc) {
-		lose(e, peer, rc);
-		close(fd);
-		close(pair[0]);
-		close(pair[1]);
-		return;
-	}
+	if (rc)
+		goto failed;
+	rc = -ENOMEM;
+	o = make_outgoing(e, peer, h, KTLS_HOME_RELAYED, &none);
+	if (!o)
+		goto failed;
 	rc = uring_relay_start(e->relay, peer, fd, pair[0], ktls_handshake_take_ssl(h));
-	if (rc) {
-		lose(e, peer, rc);
-		conn_close(conn);
-		close(pair[1]);
-		return;
-	}
-	give_to_core(e, peer, pair[1], conn);
+	fd = pair[0] = -1; /* the relay's, or closed by it */
+	if (rc)
+		goto failed;
+	counters_add(COUNTER_RECORDS_RELAYED);
+	hand_over(e, o, pair[1]);
+	return;
+failed:
+	lose(e, peer, rc);
+	close_if_open(fd);
+	close_if_open(pair[0]);
+	close_if_open(pair[1]);
+	if (o)
+		free_outgoing(o);
 }
 
 static void establish_direct(struct engine *e, const struct uring_peer *peer, int fd,
 	struct ktls_handshake *h, struct ktls_session_keys *keys)
 {
-	struct conn *conn;
+	struct outgoing *o;
 	int home = choose_home(e, fd, keys);
-	int rc;
 
 	if (home < 0) { /* it said why */
 		close(fd);
 		return;
 	}
-	rc = conn_new(&conn, ktls_handshake_ssl(h), home, keys, !e->caps->rekey, e->own);
-	if (rc) {
-		lose(e, peer, rc);
+	o = make_outgoing(e, peer, h, home, keys);
+	if (!o) {
+		lose(e, peer, -ENOMEM);
 		close(fd);
 		return;
 	}
-	give_to_core(e, peer, fd, conn);
+	counters_add(home == KTLS_HOME_KERNEL ? COUNTER_RECORDS_KERNEL : COUNTER_RECORDS_USER);
+	hand_over(e, o, fd);
+}
+
+/* For those who ask SER how its engines are. */
+void engine_report(struct engine *e)
+{
+	struct board_engine *board = e->parts->board;
+
+	__atomic_store_n(&board->handshakes, uring_server_handshakes(e->server), __ATOMIC_RELAXED);
+	__atomic_store_n(&board->relayed, uring_relay_connections(e->relay), __ATOMIC_RELAXED);
 }
 
 void engine_established(void *arg, const struct uring_peer *peer, int fd, struct ktls_handshake *h)
@@ -204,6 +269,10 @@ void engine_established(void *arg, const struct uring_peer *peer, int fd, struct
 	struct ktls_session_keys keys;
 	int rc = ktls_handshake_keys(h, &keys);
 
+	counters_add(COUNTER_HANDSHAKES_OK);
+	if (SSL_session_reused(ktls_handshake_ssl(h)))
+		counters_add(COUNTER_HANDSHAKES_RESUMED);
+	e->parts->board->established++;
 	if (rc == -EOPNOTSUPP) {
 		establish_relayed(e, peer, fd, h);
 	} else if (rc) {

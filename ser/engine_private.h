@@ -3,19 +3,19 @@
 #ifndef SER_ENGINE_PRIVATE_H
 #define SER_ENGINE_PRIVATE_H
 
-#include "select/snapshot.h"
 #include "ser/engine.h"
+#include "uring/pass_fd.h"
 #include "uring/relay.h"
 #include "uring/server.h"
 
 struct engine {
+	const struct engine_parts *parts;
 	const struct params *params;
 	const struct ktls_kernel_caps *caps;
-	SSL_CTX *ctx;
-	struct snapshot_cert *own; /* in shared memory: snapshots refer to it */
 	struct uring_loop *loop;
 	struct uring_server *server;
 	struct uring_relay *relay;
+	struct uring_pass_queue handovers;
 };
 
 /* Callbacks of the server and the relay; arg is the engine. */
@@ -25,5 +25,8 @@ void engine_established(void *arg, const struct uring_peer *peer, int fd, struct
 void engine_failed(void *arg, const struct uring_peer *peer, const char *reason);
 void engine_trouble(void *arg, int error, int for_good);
 void engine_relay_ended(void *arg, const struct uring_peer *peer, const char *reason);
+
+/* Brings the board up to date. */
+void engine_report(struct engine *e);
 
 #endif

@@ -11,11 +11,16 @@
 #include <string.h>
 
 enum {
-	LIFETIME_SECONDS = 600,           /* connection_timeout of SER's own module */
 	SEALED_MAX = 4 * KTLS_MAX_RECORD, /* a message of the core's largest size fits */
 };
 
 static int new_connections_allowed;
+static unsigned lifetime; /* ticks */
+
+void hooks_set_lifetime(unsigned seconds)
+{
+	lifetime = seconds * HOST_TICKS_PER_SECOND;
+}
 
 void hooks_allow_new_connections(int allowed)
 {
@@ -35,7 +40,7 @@ static int on_tcpconn_init(struct host_tcp_connection *c, int sock)
 	}
 	c->type = HOST_PROTO_TLS;
 	c->rcv.proto = HOST_PROTO_TLS;
-	c->lifetime = LIFETIME_SECONDS * HOST_TICKS_PER_SECOND;
+	c->lifetime = lifetime;
 	c->timeout = get_ticks_raw() + c->lifetime;
 	c->extra_data = NULL;
 	return 0;

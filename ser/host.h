@@ -149,7 +149,9 @@ struct host_tcp_connection {
 	struct host_tcp_connection *id_next, *id_prev;
 	char lists_and_aliases[408];
 	void *wbuf_first; /* bytes the core could not write yet */
-	char wbuf_rest[24];
+	void *wbuf_last;
+	unsigned wbuf_timeout; /* ticks */
+	char wbuf_rest[12];
 };
 HOST_AT(host_tcp_connection, id, 12);
 HOST_AT(host_tcp_connection, rcv, 24);
@@ -162,6 +164,7 @@ HOST_AT(host_tcp_connection, timeout, 456);
 HOST_AT(host_tcp_connection, id_hash, 464);
 HOST_AT(host_tcp_connection, id_next, 472);
 HOST_AT(host_tcp_connection, wbuf_first, 896);
+HOST_AT(host_tcp_connection, wbuf_timeout, 912);
 HOST_SIZE(host_tcp_connection, 928);
 
 enum { /* enum tcp_conn_states */
@@ -176,7 +179,8 @@ enum { /* tcp_closed_reason */
 	HOST_CLOSED_RESET = 2,
 };
 
-enum { /* connection flags */
+enum {                          /* connection flags */
+	HOST_F_CONN_READER = 8, /* a reader process has it */
 	HOST_F_CONN_FD_CLOSED = 32,
 	HOST_F_CONN_PASSIVE = 16384,
 };
@@ -187,8 +191,12 @@ enum { /* rd_conn_flags_t */
 	HOST_RD_REPEAT = 4,
 };
 
+enum {                              /* conn_cmds_t: messages to tcp_main */
+	HOST_CONN_NEW = 3,          /* takes a connection over */
+	HOST_CONN_QUEUED_WRITE = 4, /* watches a connection until it can be written */
+};
+
 enum {
-	HOST_CONN_NEW = 3, /* conn_cmds_t: tcp_main takes a connection over */
 	HOST_ID_HASH_SIZE = 1024,
 	HOST_TICKS_PER_SECOND = 16,
 };
@@ -274,6 +282,10 @@ HOST_AT(host_rpc, add, 16);
 HOST_AT(host_rpc, struct_add, 40);
 HOST_SIZE(host_rpc, 96);
 
+enum {
+	HOST_RPC_RET_ARRAY = 1, /* the answer is a list */
+};
+
 struct host_rpc_export {
 	const char *name;
 	void (*f)(struct host_rpc *rpc, void *ctx);
@@ -338,11 +350,14 @@ struct host_shm_api {
 	void *xmallocxz, *xmalloc_unsafe, *xrealloc, *xreallocxf, *xresize;
 	void (*xfree)(
 		void *block, void *p, const char *file, const char *func, unsigned line, const char *module);
-	char rest[88];
+	void *xfree_unsafe, *xstatus, *xinfo, *xreport;
+	unsigned long (*xavailable)(void *block);
+	char rest[48];
 };
 HOST_AT(host_shm_api, block, 16);
 HOST_AT(host_shm_api, xmalloc, 24);
 HOST_AT(host_shm_api, xfree, 72);
+HOST_AT(host_shm_api, xavailable, 112);
 HOST_SIZE(host_shm_api, 168);
 
 struct host_log_level {
@@ -364,6 +379,11 @@ struct host_tcp_counters { /* indices into a row of counter values */
 };
 HOST_SIZE(host_tcp_counters, 18);
 
+enum {
+	HOST_COUNTER_NO_RESET = 1, /* CNT_F_NO_RESET */
+};
+typedef long (*host_counter_f)(uint16_t handle, void *param);
+
 struct host_cfg_block {
 	int refcnt;
 };
@@ -378,6 +398,7 @@ extern struct host_cfg_block **cfg_global;
 extern struct host_tcp_counters tcp_cnts_h;
 extern long *_cnts_vals;
 extern int _cnts_row_len;
+extern int tcp_accept_unique, ksr_tcp_accept_haproxy;
 extern int tls_disable, process_no, unix_tcp_sock, config_check, tls_max_connections, log_stderr, log_color;
 extern volatile int dprint_crit;
 extern char *cfg_file;
@@ -389,6 +410,8 @@ extern const char ver_flags[], full_version[];
 
 int register_tls_hooks(struct host_tls_hooks *hooks);
 int register_select_table(struct host_select_row *table);
+int counter_register(uint16_t *handle, const char *group, const char *name, int flags, host_counter_f get,
+	void *param, const char *doc, int register_flags);
 int register_procs(int count);
 int register_fds(int count);
 int fork_process(int rank, char *description, int make_sock);
@@ -403,6 +426,7 @@ int get_debug_facility(const char *module, int len);
 void dprint_color(int level);
 void dprint_color_reset(void);
 int my_pid(void);
+int tcpconn_exists(int id, struct host_ip *peer, int peer_port, struct host_ip *local, int local_port);
 int shm_initialized(void);
 int init_shm(void);
 

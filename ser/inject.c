@@ -2,40 +2,35 @@
 #include "ser/inject.h"
 
 #include "ser/hooks.h"
+#include "ser/idle.h"
 #include "ser/log.h"
 #include "ser/shared.h"
 #include "uring/pass_fd.h"
 
-#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <unistd.h>
 
 /*
  * The core numbers its connections without a lock, so that two processes may get one id; ids of ours lie in a
- * range that its counter does not reach.
+ * range that its counter does not reach, with a part for each process that makes some.
  */
 enum {
 	FIRST_ID = 0x40000000,
-	LAST_ID = 0x7fffffff,
+	IDS_EACH = (0x7fffffff - FIRST_ID) / BOARD_ENGINES_MAX,
 };
 
-enum {
-	RETRY_MS = 5, /* how often a queue is offered to a tcp_main that was too busy */
+struct injection {
+	struct uring_passing passing; /* the first member */
+	long message[2];
+	struct host_tcp_connection *c; /* tcp_main's as soon as the message is under way */
+	int id;
+	void (*done)(void);
 };
 
-struct waiting {
-	STAILQ_ENTRY(waiting) link;
-	struct host_tcp_connection *c;
-	int fd;
-};
-
-static STAILQ_HEAD(, waiting) queue = STAILQ_HEAD_INITIALIZER(queue);
-static unsigned queued;
-static struct uring_loop *loop;
-static struct uring_op retry;
-static int retrying; /* retry is under way */
+static struct uring_pass_queue queue;
+static int first_id;
 
 static int id_is_used(int id)
 {
@@ -50,13 +45,13 @@ static int id_is_used(int id)
 
 static int new_id(void)
 {
-	static int next = FIRST_ID, wrapped;
+	static int next, wrapped;
 	int id;
 
 	do {
-		id = next;
-		wrapped |= id == LAST_ID;
-		next = id == LAST_ID ? FIRST_ID : id + 1;
+		id = first_id + next;
+		next = (next + 1) % IDS_EACH;
+		wrapped |= !next;
 	} while (wrapped && id_is_used(id));
 	return id;
 }
@@ -72,109 +67,83 @@ static void discard(struct host_tcp_connection *c)
 	shared_memory.release(c);
 }
 
-static int send_to_tcp_main(struct host_tcp_connection *c, int fd)
-{
-	long message[2] = {(long)c, HOST_CONN_NEW};
-
-	return uring_pass_fd(unix_tcp_sock, message, sizeof(message), fd);
-}
-
-static void finish(struct host_tcp_connection *c, int fd, int rc)
+static void lost(const char *why)
 {
 	static struct log_limit limit;
 
-	close(fd);
-	if (!rc)
-		return;
-	ser_log_limited(&limit, LOG_LEVEL_ERROR, "a connection is lost: tcp_main does not take it over: %s",
-		strerror(-rc));
-	discard(c);
+	ser_log_limited(&limit, LOG_LEVEL_ERROR, "a connection is lost: %s", why);
 }
 
-/*
- * Not a poll: the channel may be writable and yet take no descriptor, while too many are under way. Where the
- * ring takes nothing for now, the next connection tries again.
- */
-static void wait_for_tcp_main(void)
+static void passed(struct uring_passing *p, int rc)
 {
-	static struct __kernel_timespec pause;
+	struct injection *i = (struct injection *)p;
+	char why[128];
 
-	if (retrying)
-		return;
-	pause = (struct __kernel_timespec){.tv_nsec = RETRY_MS * 1000000L};
-	retrying = !uring_timeout(loop, &retry, &pause);
-}
-
-static void flush(struct uring_op *op, int res)
-{
-	struct waiting *w;
-	int rc = 0;
-
-	(void)op;
-	(void)res;
-	retrying = 0;
-	while ((w = STAILQ_FIRST(&queue))) {
-		rc = send_to_tcp_main(w->c, w->fd);
-		if (rc == -EAGAIN)
-			break;
-		STAILQ_REMOVE_HEAD(&queue, link);
-		queued--;
-		finish(w->c, w->fd, rc);
-		free(w);
+	close(p->fd);
+	if (rc) {
+		snprintf(why, sizeof(why), "tcp_main does not take it over: %s", strerror(-rc));
+		lost(why);
+		discard(i->c);
+	} else {
+		idle_watch(i->id);
 	}
-	if (w)
-		wait_for_tcp_main();
+	i->done();
+	free(i);
 }
 
-static int enqueue(struct host_tcp_connection *c, int fd)
+void inject_init(struct uring_loop *loop, unsigned index)
 {
-	struct waiting *w = malloc(sizeof(*w));
-
-	if (!w)
-		return -ENOMEM;
-	*w = (struct waiting){.c = c, .fd = fd};
-	STAILQ_INSERT_TAIL(&queue, w, link);
-	queued++;
-	wait_for_tcp_main();
-	return 0;
-}
-
-void inject_init(struct uring_loop *l)
-{
-	loop = l;
-	retry.done = flush;
+	first_id = FIRST_ID + (int)index * IDS_EACH;
+	uring_pass_queue_init(&queue, loop, unix_tcp_sock);
+	idle_init(loop);
 	hooks_allow_new_connections(1);
 }
 
-unsigned inject_queued(void)
+/* tcp_accept_unique: the core looks for the addresses the wrong way round, and so never finds any. */
+static int is_duplicate(struct host_tcp_connection *c)
 {
-	return queued;
+	return tcp_accept_unique &&
+	       tcpconn_exists(0, &c->rcv.src_ip, c->rcv.src_port, &c->rcv.dst_ip, c->rcv.dst_port);
 }
 
-int inject(int fd, const void *remote, const void *local, struct host_socket_info *si, struct conn *conn)
+static struct host_tcp_connection *new_connection(int fd, const struct uring_peer *peer)
 {
-	union host_sockaddr remote_su = {0}, local_su = {0};
-	struct host_tcp_connection *c;
-	int rc;
+	union host_sockaddr remote = {0}, local = {0};
 
-	memcpy(&remote_su, remote, sizeof(struct sockaddr_in6));
-	memcpy(&local_su, local, sizeof(struct sockaddr_in6));
-	c = tcpconn_new(fd, &remote_su, &local_su, si, HOST_PROTO_TLS, HOST_CONN_OK);
+	memcpy(&remote, &peer->remote, sizeof(peer->remote));
+	memcpy(&local, &peer->local, sizeof(peer->local));
+	return tcpconn_new(fd, &remote, &local, peer->listener, HOST_PROTO_TLS, HOST_CONN_OK);
+}
+
+void inject(int fd, const struct uring_peer *peer, struct conn *conn, void (*done)(void))
+{
+	struct injection *i = malloc(sizeof(*i));
+	struct host_tcp_connection *c = i ? new_connection(fd, peer) : NULL;
+
 	if (!c) {
-		close(fd);
+		lost(i ? "shared memory is used up: raise it with kamailio -m" : "memory is used up");
 		conn_close(conn);
-		return -ENOMEM;
+		goto failed;
+	}
+	c->extra_data = conn;
+	if (is_duplicate(c)) {
+		lost("one with the same addresses exists (tcp_accept_unique)");
+		discard(c);
+		goto failed;
 	}
 	c->id = conn->id = new_id();
 	c->flags |= HOST_F_CONN_FD_CLOSED | HOST_F_CONN_PASSIVE;
 	c->refcnt = 1; /* the core's hash table */
-	c->extra_data = conn;
 	/* The core counts these when a connection it accepted carries its first byte; ours are up already. */
 	_cnts_vals[process_no * _cnts_row_len + tcp_cnts_h.established]++;
 	_cnts_vals[process_no * _cnts_row_len + tcp_cnts_h.passive_open]++;
-	rc = queued ? -EAGAIN : send_to_tcp_main(c, fd);
-	if (rc == -EAGAIN && !enqueue(c, fd))
-		return 0;
-	finish(c, fd, rc);
-	return rc;
+	*i = (struct injection){.message = {(long)c, HOST_CONN_NEW}, .c = c, .id = conn->id, .done = done};
+	i->passing = (struct uring_passing){
+		.data = i->message, .len = sizeof(i->message), .fd = fd, .done = passed};
+	uring_pass(&queue, &i->passing);
+	return;
+failed:
+	close(fd);
+	free(i);
+	done();
 }

@@ -1,23 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Hands connections of the engine over to the core's tcp_main, as a worker does with one it opened. */
+/* Hands connections of an engine over to the core's tcp_main, as a worker does with one it opened. */
 #ifndef SER_INJECT_H
 #define SER_INJECT_H
 
 #include "ser/conn.h"
 #include "uring/loop.h"
 
-/* Call it once in the engine process. */
-void inject_init(struct uring_loop *loop);
+/* Call it once in each process that injects; index tells them apart: below BOARD_ENGINES_MAX. */
+void inject_init(struct uring_loop *loop, unsigned index);
 
 /*
- * Gives the core a TLS connection: fd, its addresses, the listener it came in on, and the record, whose
- * reference the core takes over. fd is closed in this process in any case. Never waits: what tcp_main cannot
- * take at once is queued. Returns 0; -ENOMEM when shared memory is used up, or what sendmsg() gave: then
- * connection and record are gone.
+ * Gives the core a TLS connection: fd, its addresses and listener, and the record, whose reference the core
+ * takes over. fd is closed in this process in any case. Never waits: what tcp_main cannot take at once is
+ * queued. What fails is logged, and the connection is gone; done() is called in any case, maybe from here.
  */
-int inject(int fd, const void *remote, const void *local, struct host_socket_info *si, struct conn *conn);
-
-/* Connections queued for tcp_main. */
-unsigned inject_queued(void);
+void inject(int fd, const struct uring_peer *peer, struct conn *conn, void (*done)(void));
 
 #endif

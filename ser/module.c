@@ -5,7 +5,8 @@
  * listener, child_init() with PROC_INIT before and PROC_MAIN after the first workers are forked, then once in
  * every further process.
  */
-#include "ser/engine.h"
+#include "ser/board.h"
+#include "ser/counters.h"
 #include "ser/hooks.h"
 #include "ser/host.h"
 #include "ser/host_check.h"
@@ -16,6 +17,7 @@
 #include "ser/rpc.h"
 #include "ser/selects.h"
 #include "ser/shutdown.h"
+#include "ser/supervisor.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,9 +121,25 @@ static int mod_init(void)
 	kernel_probe_and_log(&params, &caps);
 	privileges_prepare();
 	rpc_init(&params, &caps);
-	register_procs(1);
+	if (board_init()) {
+		ser_log(LOG_LEVEL_ERROR, "no memory is left for the TLS engine");
+		return -1;
+	}
+	hooks_set_lifetime((unsigned)params.connection_timeout);
+	if (counters_register())
+		return -1;
+	register_procs(params.engines);
 	register_fds(tls_max_connections + LISTENERS_MAX);
 	return 0;
+}
+
+static int start_engines(void)
+{
+	int rc = 0;
+
+	for (int i = 0; !rc && i < params.engines; i++)
+		rc = supervisor_start((unsigned)i, &params, &caps);
+	return rc;
 }
 
 static int child_init(int rank)
@@ -132,7 +150,7 @@ static int child_init(int rank)
 	case HOST_PROC_INIT:
 		return host_check();
 	case HOST_PROC_MAIN:
-		return engine_start(&params, &caps);
+		return start_engines();
 	case HOST_PROC_POSTCHILDINIT:
 		return 0; /* the main process keeps the listeners, to end them */
 	case HOST_PROC_TCP_MAIN:

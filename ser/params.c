@@ -1,27 +1,42 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/params.h"
 
+#include "ser/board.h"
 #include "ser/log.h"
 
 #include <string.h>
+#include <strings.h>
 
 enum {
 	HANDSHAKE_TIMEOUT_DEFAULT = 10,
 	SEND_TIMEOUT_DEFAULT = 10,
 	TIMEOUT_MAX = 3600,
+	CONNECTION_TIMEOUT_DEFAULT = 600, /* of SER's own module */
+	CONNECTION_TIMEOUT_MAX = 1 << 26, /* in the core's ticks it must fit an int, twice */
+	MAX_HANDSHAKES_DEFAULT = 1024,    /* each costs some 60 KB of the engine's memory */
+	MAX_HANDSHAKES_MAX = 1 << 16,
+	MAX_PER_SOURCE = 1 << 20,
+	LOW_MEM_THRESHOLD_DEFAULT = 1024, /* KB; a connection takes some 18 */
+	LOW_MEM_THRESHOLD_MAX = 1 << 30,
 };
 
 /* As written; a parameter that may be a number or a word has both. */
 static struct {
 	char *method, *tls_method, *certificate, *private_key, *ca_list, *cipher_list;
+	char *limit_policy;
 	int verify_certificate, require_certificate, tls_log, handshake_timeout, ktls, ktls_rekey_required,
-		send_timeout;
+		send_timeout, connection_timeout, engines, max_handshakes, max_handshakes_per_source,
+		max_connections_per_source, low_mem_threshold1;
 	char *verify_certificate_word, *require_certificate_word;
 } raw = {
 	.tls_log = LOG_LEVEL_DEBUG,
 	.handshake_timeout = HANDSHAKE_TIMEOUT_DEFAULT,
 	.send_timeout = SEND_TIMEOUT_DEFAULT,
 	.ktls = 1,
+	.connection_timeout = CONNECTION_TIMEOUT_DEFAULT,
+	.engines = 1,
+	.max_handshakes = MAX_HANDSHAKES_DEFAULT,
+	.low_mem_threshold1 = -1,
 };
 
 struct host_param params_table[] = {
@@ -38,6 +53,13 @@ struct host_param params_table[] = {
 	{"tls_log", HOST_PARAM_INT, &raw.tls_log},
 	{"handshake_timeout", HOST_PARAM_INT, &raw.handshake_timeout},
 	{"send_timeout", HOST_PARAM_INT, &raw.send_timeout},
+	{"connection_timeout", HOST_PARAM_INT, &raw.connection_timeout},
+	{"engines", HOST_PARAM_INT, &raw.engines},
+	{"max_handshakes", HOST_PARAM_INT, &raw.max_handshakes},
+	{"max_handshakes_per_source", HOST_PARAM_INT, &raw.max_handshakes_per_source},
+	{"max_connections_per_source", HOST_PARAM_INT, &raw.max_connections_per_source},
+	{"low_mem_threshold1", HOST_PARAM_INT, &raw.low_mem_threshold1},
+	{"limit_policy", HOST_PARAM_STRING, &raw.limit_policy},
 	{"ktls", HOST_PARAM_INT, &raw.ktls},
 	{"ktls_rekey_required", HOST_PARAM_INT, &raw.ktls_rekey_required},
 	{NULL, 0, NULL},
@@ -67,6 +89,29 @@ static int take_path(char **out, const char *value, struct cfg_error *e)
 	return *out ? 0 : cfg_fail(e, "out of memory while the parameters were read");
 }
 
+static int take_limits(struct params *p, struct cfg_error *e)
+{
+	p->engines = raw.engines;
+	p->max_handshakes = raw.max_handshakes;
+	p->max_handshakes_per_source = raw.max_handshakes_per_source;
+	p->max_connections_per_source = raw.max_connections_per_source;
+	p->low_mem_threshold1 =
+		raw.low_mem_threshold1 == -1 ? LOW_MEM_THRESHOLD_DEFAULT : raw.low_mem_threshold1;
+	p->refuse_at_limit = raw.limit_policy && !strcasecmp(raw.limit_policy, "refuse");
+	if (raw.limit_policy && !p->refuse_at_limit && strcasecmp(raw.limit_policy, "wait"))
+		return cfg_fail(
+			e, "limit_policy: '%s' is not a policy; use wait or refuse", raw.limit_policy);
+	if (cfg_check_int("engines", p->engines, 1, BOARD_ENGINES_MAX, e) ||
+		cfg_check_int("max_handshakes", p->max_handshakes, 1, MAX_HANDSHAKES_MAX, e) ||
+		cfg_check_int(
+			"max_handshakes_per_source", p->max_handshakes_per_source, 0, MAX_PER_SOURCE, e) ||
+		cfg_check_int(
+			"max_connections_per_source", p->max_connections_per_source, 0, MAX_PER_SOURCE, e) ||
+		cfg_check_int("low_mem_threshold1", p->low_mem_threshold1, 0, LOW_MEM_THRESHOLD_MAX, e))
+		return -1;
+	return 0;
+}
+
 int params_take(struct params *p, struct cfg_error *e)
 {
 	struct cfg_domain *d = &p->server;
@@ -75,6 +120,7 @@ int params_take(struct params *p, struct cfg_error *e)
 	p->tls_log = raw.tls_log;
 	p->handshake_timeout = raw.handshake_timeout;
 	p->send_timeout = raw.send_timeout;
+	p->connection_timeout = raw.connection_timeout;
 	p->ktls = raw.ktls;
 	p->ktls_rekey_required = raw.ktls_rekey_required;
 	/* One parameter under two names: SER's manual has the short one. */
@@ -93,8 +139,11 @@ int params_take(struct params *p, struct cfg_error *e)
 		return -1;
 	if (cfg_check_int("handshake_timeout", p->handshake_timeout, 1, TIMEOUT_MAX, e) ||
 		cfg_check_int("send_timeout", p->send_timeout, 1, TIMEOUT_MAX, e) ||
+		cfg_check_int("connection_timeout", p->connection_timeout, 1, CONNECTION_TIMEOUT_MAX, e) ||
 		cfg_check_int("ktls", p->ktls, 0, 1, e) ||
 		cfg_check_int("ktls_rekey_required", p->ktls_rekey_required, 0, 1, e))
+		return -1;
+	if (take_limits(p, e))
 		return -1;
 	if (cfg_domain_defaults(d, cfg_file))
 		return cfg_fail(e, "out of memory while the parameters were read");

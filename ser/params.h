@@ -16,6 +16,14 @@ struct params {
 	int ktls_rekey_required;  /* 1: TLS 1.3 goes only to kernels that can change keys */
 	int send_timeout;         /* seconds that a relayed connection may be stuck */
 	int handshake_timeout;    /* seconds */
+	int connection_timeout;   /* seconds that a connection may be silent */
+	int engines;              /* processes */
+	/* Limits; what is under way is counted in each engine by itself. 0: no limit of that kind. */
+	int max_handshakes;
+	int max_handshakes_per_source;
+	int max_connections_per_source;
+	int low_mem_threshold1; /* KB of shared memory that must be free for a new connection */
+	int refuse_at_limit;    /* 0: new connections wait in the kernel's backlog where they can */
 };
 
 /* Checks what was set and fills in the defaults. Returns 0, or -1 with a sentence in *e. */

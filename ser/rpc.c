@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/rpc.h"
 
+#include "ser/board.h"
 #include "ser/kernel_probe.h"
 
 #include <stdio.h>
@@ -54,9 +55,28 @@ static void info(struct host_rpc *rpc, void *ctx)
 	add_suites(rpc, handle, "tls13", caps->tls13);
 }
 
+/* One struct for each engine. */
+static void engines(struct host_rpc *rpc, void *ctx)
+{
+	for (int i = 0; i < params->engines; i++) {
+		const struct board_engine *e = &board_engines[i];
+		void *handle;
+
+		if (rpc->add(ctx, "{", &handle) < 0)
+			return;
+		rpc->struct_add(handle, "dddddd", "engine", i, "pid", (int)e->pid, "starts", (int)e->starts,
+			"handshakes", (int)e->handshakes, "relayed", (int)e->relayed, "established",
+			(int)e->established);
+	}
+}
+
 static const char *info_doc[] = {"Limits, connections, and what the kernel takes of TLS.", NULL};
+
+static const char *engines_doc[] = {
+	"The engine processes: process id (0: dead), starts, what is under way, and what was done.", NULL};
 
 struct host_rpc_export rpc_table[] = {
 	{"tls.info", info, info_doc, 0},
+	{"tls.engines", engines, engines_doc, HOST_RPC_RET_ARRAY},
 	{NULL, NULL, NULL, 0},
 };

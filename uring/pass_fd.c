@@ -5,13 +5,20 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
+
+enum {
+	RETRY_MS = 5, /* how often a queue is offered to a receiver that was too busy */
+};
+
+union control {
+	struct cmsghdr align;
+	char bytes[CMSG_SPACE(sizeof(int))];
+};
 
 int uring_pass_fd(int channel, const void *data, size_t len, int fd)
 {
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control = {.bytes = {0}};
+	union control control = {.bytes = {0}};
 	struct iovec iov = {.iov_base = (void *)data, .iov_len = len};
 	struct msghdr msg = {.msg_iov = &iov,
 		.msg_iovlen = 1,
@@ -30,4 +37,85 @@ int uring_pass_fd(int channel, const void *data, size_t len, int fd)
 	if (n < 0)
 		return errno == ETOOMANYREFS ? -EAGAIN : -errno;
 	return (size_t)n == len ? 0 : -EPIPE;
+}
+
+ssize_t uring_take_fd(int channel, void *data, size_t len, int *fd)
+{
+	union control control;
+	struct iovec iov = {.iov_base = data, .iov_len = len};
+	struct msghdr msg = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes)};
+	struct cmsghdr *c;
+	ssize_t n;
+
+	*fd = -1;
+	do
+		n = ktls_sys.recvmsg(channel, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	c = CMSG_FIRSTHDR(&msg);
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+		c->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(fd, CMSG_DATA(c), sizeof(int));
+	if (!(msg.msg_flags & MSG_TRUNC))
+		return n;
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+	return -EMSGSIZE;
+}
+
+/*
+ * Not a poll: a channel may be writable and yet take no descriptor, while too many are under way. Where the
+ * ring takes nothing for now, the next message tries again.
+ */
+static void wait_for_receiver(struct uring_pass_queue *q)
+{
+	static struct __kernel_timespec pause = {.tv_nsec = RETRY_MS * 1000000L};
+
+	if (!q->retrying)
+		q->retrying = !uring_timeout(q->loop, &q->retry, &pause);
+}
+
+static void flush(struct uring_pass_queue *q)
+{
+	struct uring_passing *p;
+
+	while ((p = STAILQ_FIRST(&q->waiting))) {
+		int rc = uring_pass_fd(q->channel, p->data, p->len, p->fd);
+
+		if (rc == -EAGAIN) {
+			wait_for_receiver(q);
+			return;
+		}
+		STAILQ_REMOVE_HEAD(&q->waiting, link);
+		q->count--;
+		p->done(p, rc);
+	}
+}
+
+static void retry(struct uring_op *op, int res)
+{
+	struct uring_pass_queue *q = (struct uring_pass_queue *)op;
+
+	(void)res;
+	q->retrying = 0;
+	flush(q);
+}
+
+void uring_pass_queue_init(struct uring_pass_queue *q, struct uring_loop *loop, int channel)
+{
+	*q = (struct uring_pass_queue){.retry = {.done = retry}, .loop = loop, .channel = channel};
+	STAILQ_INIT(&q->waiting);
+}
+
+void uring_pass(struct uring_pass_queue *q, struct uring_passing *p)
+{
+	STAILQ_INSERT_TAIL(&q->waiting, p, link);
+	q->count++;
+	if (q->count == 1 || !q->retrying)
+		flush(q);
 }

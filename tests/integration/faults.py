@@ -37,17 +37,18 @@ class Faults:
     """The control file of one server."""
 
     def __init__(self, folder):
-        self.path, self.engine = os.path.join(folder, "faults"), 0
+        self.path = os.path.join(folder, "faults")
+        self.engine = self.supervisor = 0
         with open(self.path, "w+b") as file:
             file.write(bytes(LAYOUT.size))
             file.flush()
             self.memory = mmap.mmap(file.fileno(), LAYOUT.size)
 
     def find_engine(self, server):
-        """Its process id, from the core's list."""
-        listed = server.text("core.ps")
-        self.engine = int(re.search(r"(\d+)\s+tls engine", listed)[1])
-        assert self.engine in server.processes()
+        """Its process id, and its supervisor's."""
+        self.engine = server.engines()[0]["pid"]
+        self.supervisor = int(re.search(r"(\d+)\s+tls engine supervisor", server.text("core.ps"))[1])
+        assert {self.engine, self.supervisor} <= set(server.processes())
 
     def write(self, *numbers):
         """The whole control block."""
@@ -64,10 +65,10 @@ class Faults:
         return LAYOUT.unpack(self.memory[:])[5]
 
     @contextlib.contextmanager
-    def armed(self, call, nth=1, error=errno.ENOMEM):
-        """The nth such call of the engine fails, none with 0."""
+    def armed(self, call, nth=1, error=errno.ENOMEM, supervisor=False):
+        """The nth such call of the engine, or of its supervisor, fails; none with 0."""
         self.write(0, call, nth, error, 0, 0)
-        self.write(self.engine, call, nth, error, 0, 0)
+        self.write(self.supervisor if supervisor else self.engine, call, nth, error, 0, 0)
         try:
             yield
         finally:

@@ -316,6 +316,11 @@ class Server:
         """The numbers in what kamcmd answers, by name."""
         return {key: int(value) for key, value in self.info(name).items() if re.fullmatch(r"-?\d+", value)}
 
+    def engines(self):
+        """What SER says about its engines: a list of numbers by name."""
+        structs = re.findall(r"\{(.*?)\}", self.text("tls.engines"), re.DOTALL)
+        return [{key: int(value) for key, value in re.findall(r"(\w+): (-?\d+)", text)} for text in structs]
+
     def shared_memory(self):
         """Bytes in use."""
         return self.command("core.shmmem")["used"]

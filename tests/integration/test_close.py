@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """How connections end: by the client in three ways, by the server with close_notify."""
+import time
+
 import pytest
 
 import settings
@@ -105,17 +107,23 @@ def test_sigterm_while_handshakes_are_under_way(start):
                 client.end()
 
 
-def test_idle(start, pki):
-    """The server ends connections that never sent anything, cleanly."""
-    # Those that were used have the module's own time, ten minutes as in the stock module.
+@pytest.mark.parametrize("core,own", [(120, 3), (1, 12)], ids=["shorter", "longer"])
+def test_idle(start, pki, core, own):
+    """A connection that never sent anything has the module's time, not the core's, and ends cleanly."""
     servers, clients = {}, []
+    began = time.monotonic()
     for home in ALL:
         kind = home.ktls, home.rsa
         if kind not in servers:
-            servers[kind] = start(**home.options(pki, core=["tcp_connection_lifetime=3"]))
+            options = home.options(pki, core=[f"tcp_connection_lifetime={core}"])
+            options["tls"] = {**options.get("tls", {}), "connection_timeout": own}
+            servers[kind] = start(**options)
         clients.append((home, home.client(servers[kind]).handshake()))
+    if own > core:
+        time.sleep(max(0, began + own - 2 - time.monotonic()))
+        assert all(server.tls_connections() for server in servers.values())
     # The core looks after its connections every ten seconds or so.
-    ends = {str(home): client.end(max(30, settings.PATIENCE)) for home, client in clients}
+    ends = {str(home): client.end(max(40, settings.PATIENCE)) for home, client in clients}
     for _, client in clients:
         client.sock.close()
     assert set(ends.values()) == {"close_notify"}, ends

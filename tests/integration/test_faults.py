@@ -27,9 +27,11 @@ class Case(NamedTuple):
     log: Optional[str]
     survives: bool = False
     offload: Optional[str] = None  # where records are then, if elsewhere
+    supervisor: bool = False
 
     def __str__(self):
-        return f"{self.home}-{self.call.name.lower()}-{errno.errorcode[self.error]}"
+        where = "-supervisor" if self.supervisor else ""
+        return f"{self.home}-{self.call.name.lower()}-{errno.errorcode[self.error]}{where}"
 
 
 def cases():
@@ -43,9 +45,10 @@ def cases():
             yield Case(home, Call.KEYS_RX, error, "took the keys for sending but not those for receiving")
     for home in *DIRECT, RELAYED[0]:
         yield Case(home, Call.NONBLOCK, errno.EBADF, "failed: " + os.strerror(errno.EBADF))
-        yield Case(home, Call.GIVE_AWAY, errno.EAGAIN, None, survives=True)
-        yield Case(home, Call.GIVE_AWAY, errno.EPIPE,
-                   "tcp_main does not take it over: " + os.strerror(errno.EPIPE))
+        for supervisor, who in (False, "the engine's supervisor does not take it: "), \
+                               (True, "tcp_main does not take it over: "):
+            yield Case(home, Call.GIVE_AWAY, errno.EAGAIN, None, survives=True, supervisor=supervisor)
+            yield Case(home, Call.GIVE_AWAY, errno.EPIPE, who + os.strerror(errno.EPIPE), supervisor=supervisor)
     for error in errno.EMFILE, errno.ENOBUFS:
         yield Case(RELAYED[0], Call.PAIR, error, "failed: " + os.strerror(error))
 
@@ -81,7 +84,7 @@ def test_step(ser, control, case):
     before = Usage(ser)
     lines, all_lines = case.log and ser.log_count(case.log), problems(ser)
     client = sip.TlsClient(ser.address(), home.context(), offload=case.offload or home.offload)
-    with control.armed(case.call, error=case.error):
+    with control.armed(case.call, error=case.error, supervisor=case.supervisor):
         if case.survives:
             with client:
                 client.ask()
@@ -104,7 +107,7 @@ def test_nothing_leaks(ser, control, case):
     """What a lost connection had in shared memory is more than Usage overlooks if it happens so often."""
     before = Usage(ser)
     for _ in range(LOSSES):
-        with control.armed(case.call, error=case.error):
+        with control.armed(case.call, error=case.error, supervisor=case.supervisor):
             with pytest.raises(LOST):
                 with case.home.client(ser) as client:
                     client.ask()

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ser/board.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+
+struct board {
+	struct board_engine engines[BOARD_ENGINES_MAX];
+	uint32_t sources[2][BOARD_SOURCE_SLOTS];
+};
+
+static struct board *board;
+static uint64_t keys[2];
+
+struct board_engine *board_engines;
+
+int board_init(void)
+{
+	/* Pages that nobody writes cost nothing. */
+	board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (board == MAP_FAILED)
+		return -ENOMEM;
+	board_engines = board->engines;
+	return getrandom(keys, sizeof(keys), 0) == sizeof(keys) ? 0 : -ENOMEM;
+}
+
+unsigned board_on_the_way(void)
+{
+	unsigned n = 0;
+
+	for (int i = 0; i < BOARD_ENGINES_MAX; i++)
+		n += __atomic_load_n(&board_engines[i].handed, __ATOMIC_RELAXED) -
+		     __atomic_load_n(&board_engines[i].taken, __ATOMIC_RELAXED);
+	return n;
+}
+
+/* The finalizer of splitmix64: enough against collisions on purpose, as long as the key is secret. */
+static uint32_t slot_of(uint64_t address, uint64_t key)
+{
+	uint64_t x = address ^ key;
+
+	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+	x += key;
+	x = (x ^ x >> 31) * UINT64_C(0xbf58476d1ce4e5b9);
+	return (uint32_t)(x >> 40) % BOARD_SOURCE_SLOTS;
+}
+
+struct board_source board_source_of(const union uring_address *remote)
+{
+	uint64_t address = 0;
+
+	if (remote->any.sa_family == AF_INET)
+		address = remote->in.sin_addr.s_addr;
+	else if (IN6_IS_ADDR_V4MAPPED(&remote->in6.sin6_addr))
+		address = remote->in6.sin6_addr.s6_addr32[3];
+	else
+		memcpy(&address, &remote->in6.sin6_addr, sizeof(address));
+	return (struct board_source){{slot_of(address, keys[0]), slot_of(address, keys[1])}};
+}
+
+unsigned board_source_connections(const struct board_source *s)
+{
+	unsigned a = __atomic_load_n(&board->sources[0][s->slot[0]], __ATOMIC_RELAXED);
+	unsigned b = __atomic_load_n(&board->sources[1][s->slot[1]], __ATOMIC_RELAXED);
+
+	return a < b ? a : b;
+}
+
+void board_source_enter(const struct board_source *s)
+{
+	for (int i = 0; i < 2; i++)
+		__atomic_add_fetch(&board->sources[i][s->slot[i]], 1, __ATOMIC_RELAXED);
+}
+
+void board_source_leave(const struct board_source *s)
+{
+	for (int i = 0; i < 2; i++)
+		__atomic_sub_fetch(&board->sources[i][s->slot[i]], 1, __ATOMIC_RELAXED);
+}

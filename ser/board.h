@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What engines, supervisors and SER's processes tell each other: memory of our own that all of them share.
+ *
+ * Everything in it is a number that is read and written atomically. No locks: an engine may be killed at any
+ * moment, and must not take with it what the others need. For the same reason engines keep out of SER's
+ * shared memory, whose allocator has one.
+ */
+#ifndef SER_BOARD_H
+#define SER_BOARD_H
+
+#include "uring/server.h"
+
+#include <stdint.h>
+#include <sys/types.h>
+
+enum {
+	BOARD_ENGINES_MAX = 16,
+	BOARD_SOURCE_SLOTS = 1 << 16,
+};
+
+struct board_engine {
+	pid_t pid;            /* 0 while it is dead */
+	uint32_t starts;      /* 1 for the first */
+	uint32_t handed;      /* connections that it gave to its supervisor */
+	uint32_t taken;       /* of these: those that the supervisor gave to the core, or lost */
+	uint32_t handshakes;  /* under way */
+	uint32_t relayed;     /* connections */
+	uint32_t established; /* handshakes that it finished since SER started */
+};
+
+/* Where a source address is counted: two counters, of which the smaller is believed. */
+struct board_source {
+	uint32_t slot[2];
+};
+
+extern struct board_engine *board_engines; /* BOARD_ENGINES_MAX of them */
+
+/* Makes the board; call it before the first fork. Returns 0 or -ENOMEM. */
+int board_init(void);
+
+/* Connections between their engine and the core, of all engines. */
+unsigned board_on_the_way(void);
+
+/*
+ * Connections by source address. The table has a fixed size and is addressed by a keyed hash: an address may
+ * be taken to have more connections than it has, when it shares both counters with busy ones, never fewer.
+ * An IPv6 address counts as its /64, since who has one address has all of these.
+ */
+struct board_source board_source_of(const union uring_address *remote);
+unsigned board_source_connections(const struct board_source *source);
+void board_source_enter(const struct board_source *source);
+void board_source_leave(const struct board_source *source);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ser/counters.h"
+
+#include "ser/board.h"
+#include "ser/host.h"
+#include "ser/log.h"
+
+static const struct {
+	const char *name, *doc;
+} counters[COUNTERS] = {
+	[COUNTER_HANDSHAKES_OK] = {"handshakes_ok", "handshakes that led to a connection"},
+	[COUNTER_HANDSHAKES_FAILED] = {"handshakes_failed", "handshakes that failed, for any reason"},
+	[COUNTER_HANDSHAKES_TIMED_OUT] = {"handshakes_timed_out",
+		"handshakes not finished within handshake_timeout; they are counted as failed, too"},
+	[COUNTER_HANDSHAKES_RESUMED] = {"handshakes_resumed", "of handshakes_ok: resumed sessions"},
+	[COUNTER_RECORDS_KERNEL] = {"records_kernel", "connections whose records the kernel protects"},
+	[COUNTER_RECORDS_USER] = {"records_user", "connections whose records SER's processes protect"},
+	[COUNTER_RECORDS_RELAYED] = {"records_relayed", "connections that an engine relays"},
+	[COUNTER_LIMIT_CONNECTIONS] = {"limit_connections",
+		"times that tls_max_connections or tcp_max_connections held up a connection"},
+	[COUNTER_LIMIT_HANDSHAKES] = {"limit_handshakes", "connections refused because of max_handshakes"},
+	[COUNTER_LIMIT_SOURCE_HANDSHAKES] = {"limit_source_handshakes",
+		"connections refused because of max_handshakes_per_source"},
+	[COUNTER_LIMIT_SOURCE_CONNECTIONS] = {"limit_source_connections",
+		"connections refused because of max_connections_per_source"},
+	[COUNTER_LIMIT_MEMORY] = {"limit_memory", "times that low_mem_threshold1 held up a connection"},
+	[COUNTER_LIMIT_QUEUE] = {"limit_queue", "times that tcp_main was too slow to take connections"},
+	[COUNTER_ACCEPT_PAUSES] = {"accept_pauses",
+		"times that no descriptor or memory was left for accept(), and it paused"},
+	[COUNTER_RELAYS_LOST] = {"relays_lost", "relayed connections that ended without order"},
+	[COUNTER_ENGINE_DEATHS] = {"engine_deaths", "engine processes that died and were replaced"},
+	[COUNTER_CONNECTIONS_LOST] = {"connections_lost", "connections that the core did not take over"},
+};
+
+static uint16_t handles[COUNTERS];
+
+enum gauge {
+	GAUGE_OPENED,
+	GAUGE_HANDSHAKES,
+	GAUGE_RELAYED,
+	GAUGES
+};
+
+static const struct {
+	const char *name, *doc;
+} gauges[GAUGES] = {
+	[GAUGE_OPENED] = {"opened_connections", "TLS connections that are open now"},
+	[GAUGE_HANDSHAKES] = {"handshakes_under_way", "handshakes under way now"},
+	[GAUGE_RELAYED] = {"relayed_connections", "connections that are relayed now"},
+};
+
+static long read_gauge(uint16_t handle, void *which)
+{
+	struct host_tcp_gen_info tcp;
+	long n = 0;
+
+	(void)handle;
+	if ((intptr_t)which == GAUGE_OPENED) {
+		tcp_get_info(&tcp);
+		return tcp.tls_connections_no;
+	}
+	for (int i = 0; i < BOARD_ENGINES_MAX; i++)
+		n += (intptr_t)which == GAUGE_RELAYED ? board_engines[i].relayed
+						      : board_engines[i].handshakes;
+	return n;
+}
+
+int counters_register(void)
+{
+	int rc = 0;
+
+	for (int i = 0; i < COUNTERS; i++)
+		rc |= counter_register(
+			&handles[i], "tls", counters[i].name, 0, NULL, NULL, counters[i].doc, 0);
+	for (intptr_t i = 0; i < GAUGES; i++)
+		rc |= counter_register(NULL, "tls", gauges[i].name, HOST_COUNTER_NO_RESET, read_gauge,
+			(void *)i, gauges[i].doc, 0);
+	if (rc)
+		ser_log(LOG_LEVEL_ERROR, "the core does not take the module's counters");
+	return rc ? -1 : 0;
+}
+
+void counters_add(enum counter counter)
+{
+	_cnts_vals[process_no * _cnts_row_len + handles[counter]]++;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The module's counters, in the core's group "tls": they are read with kamcmd (counters.grp_get_all tls,
+ * stats.fetch tls:) and by the core's exporters.
+ *
+ * Every counter is kept for each of the core's processes; an engine and its supervisor are one of them, and
+ * none of the counters is kept by both.
+ */
+#ifndef SER_COUNTERS_H
+#define SER_COUNTERS_H
+
+enum counter {
+	/* Kept by engines. */
+	COUNTER_HANDSHAKES_OK,
+	COUNTER_HANDSHAKES_FAILED,
+	COUNTER_HANDSHAKES_TIMED_OUT,
+	COUNTER_HANDSHAKES_RESUMED,
+	COUNTER_RECORDS_KERNEL,
+	COUNTER_RECORDS_USER,
+	COUNTER_RECORDS_RELAYED,
+	COUNTER_LIMIT_CONNECTIONS,
+	COUNTER_LIMIT_HANDSHAKES,
+	COUNTER_LIMIT_SOURCE_HANDSHAKES,
+	COUNTER_LIMIT_SOURCE_CONNECTIONS,
+	COUNTER_LIMIT_MEMORY,
+	COUNTER_LIMIT_QUEUE,
+	COUNTER_ACCEPT_PAUSES,
+	COUNTER_RELAYS_LOST,
+	/* Kept by supervisors. */
+	COUNTER_ENGINE_DEATHS,
+	COUNTER_CONNECTIONS_LOST,
+	COUNTERS
+};
+
+/* Registers all; call it in mod_init(). Returns 0 or -1 with a log line. */
+int counters_register(void);
+
+void counters_add(enum counter counter);
+
+#endif
