@@ -32,8 +32,6 @@ static const struct {
 	[COUNTER_CONNECTIONS_LOST] = {"connections_lost", "connections that the core did not take over"},
 };
 
-static uint16_t handles[COUNTERS];
-
 enum gauge {
 	GAUGE_OPENED,
 	GAUGE_HANDSHAKES,
@@ -48,6 +46,8 @@ static const struct {
 	[GAUGE_HANDSHAKES] = {"handshakes_under_way", "handshakes under way now"},
 	[GAUGE_RELAYED] = {"relayed_connections", "connections that are relayed now"},
 };
+
+static uint16_t handles[COUNTERS + GAUGES];
 
 static long read_gauge(uint16_t handle, void *which)
 {
@@ -73,8 +73,8 @@ int counters_register(void)
 		rc |= counter_register(
 			&handles[i], "tls", counters[i].name, 0, NULL, NULL, counters[i].doc, 0);
 	for (intptr_t i = 0; i < GAUGES; i++)
-		rc |= counter_register(NULL, "tls", gauges[i].name, HOST_COUNTER_NO_RESET, read_gauge,
-			(void *)i, gauges[i].doc, 0);
+		rc |= counter_register(&handles[COUNTERS + i], "tls", gauges[i].name, HOST_COUNTER_NO_RESET,
+			read_gauge, (void *)i, gauges[i].doc, 0);
 	if (rc)
 		ser_log(LOG_LEVEL_ERROR, "the core does not take the module's counters");
 	return rc ? -1 : 0;
@@ -83,4 +83,12 @@ int counters_register(void)
 void counters_add(enum counter counter)
 {
 	_cnts_vals[process_no * _cnts_row_len + handles[counter]]++;
+}
+
+const char *counters_get(unsigned i, long *value)
+{
+	if (i >= COUNTERS + GAUGES)
+		return NULL;
+	*value = counter_get_val(handles[i]);
+	return i < COUNTERS ? counters[i].name : gauges[i - COUNTERS].name;
 }

@@ -37,4 +37,7 @@ int counters_register(void);
 
 void counters_add(enum counter counter);
 
+/* Name (static text) and value, over all processes, of counter i; counters and gauges; NULL past the end. */
+const char *counters_get(unsigned i, long *value);
+
 #endif

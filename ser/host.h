@@ -412,6 +412,7 @@ int register_tls_hooks(struct host_tls_hooks *hooks);
 int register_select_table(struct host_select_row *table);
 int counter_register(uint16_t *handle, const char *group, const char *name, int flags, host_counter_f get,
 	void *param, const char *doc, int register_flags);
+long counter_get_val(uint16_t handle);
 int register_procs(int count);
 int register_fds(int count);
 int fork_process(int rank, char *description, int make_sock);

@@ -2,6 +2,7 @@
 #include "ser/rpc.h"
 
 #include "ser/board.h"
+#include "ser/counters.h"
 #include "ser/kernel_probe.h"
 
 #include <stdio.h>
@@ -70,13 +71,28 @@ static void engines(struct host_rpc *rpc, void *ctx)
 	}
 }
 
+static void stats(struct host_rpc *rpc, void *ctx)
+{
+	const char *name;
+	void *handle;
+	long value;
+
+	if (rpc->add(ctx, "{", &handle) < 0)
+		return;
+	for (unsigned i = 0; (name = counters_get(i, &value)); i++)
+		rpc->struct_add(handle, "d", name, (int)value);
+}
+
 static const char *info_doc[] = {"Limits, connections, and what the kernel takes of TLS.", NULL};
 
 static const char *engines_doc[] = {
 	"The engine processes: process id (0: dead), starts, what is under way, and what was done.", NULL};
 
+static const char *stats_doc[] = {"The counters of the group tls.", NULL};
+
 struct host_rpc_export rpc_table[] = {
 	{"tls.info", info, info_doc, 0},
+	{"tls.stats", stats, stats_doc, 0},
 	{"tls.engines", engines, engines_doc, HOST_RPC_RET_ARRAY},
 	{NULL, NULL, NULL, 0},
 };

@@ -29,7 +29,7 @@ enum {
 	DEATHS_FORGIVEN = 3,   /* in a row, before the next start is delayed */
 	DELAY_FIRST_MS = 500,
 	DELAY_MAX_MS = 30000,
-	LIVED_LONG_SECONDS = 60, /* an engine that lived so long starts the count anew */
+	LIVED_LONG_SECONDS = 10, /* an engine that lived so long starts the count anew */
 	MESSAGES_A_TURN = 64,
 	CHANNEL_BUFFER = 4 * HANDOVER_MAX, /* the kernel gives what net.core.wmem_max allows, twice */
 };

@@ -330,14 +330,15 @@ class Server:
         return self.command("core.tcp_info")["opened_tls_connections"]
 
     def descriptors(self):
-        """Numbers of open ones by process; None where only root may look."""
+        """Numbers of open ones by process, engines by number; None where only root may look."""
         def count(process):
             try:
                 return len(os.listdir(f"/proc/{process}/fd"))
             except PermissionError:
                 assert os.geteuid()
                 return None  # the engine: it holds private keys, so the kernel was told to keep others out
-        return {process: count(process) for process in self.processes()}
+        names = {engine["pid"]: f"engine {engine['engine']}" for engine in self.engines()}
+        return {names.get(process, process): count(process) for process in self.processes()}
 
     def busiest(self, pause=1):
         """The share of a processor its busiest process takes while nothing happens."""
