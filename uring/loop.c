@@ -8,13 +8,14 @@
 enum {
 	RING_ENTRIES = 1024,
 	RING_ENTRIES_MIN = 64,
-	COMPLETIONS_A_TURN =
-		64, /* one may cost a signature; what was started meanwhile wants to be submitted */
+	COMPLETIONS_A_TURN = 64, /* what was started meanwhile wants to be submitted */
+	PATIENT_A_TURN = 4,      /* one may cost a signature */
 };
 
 struct uring_loop {
 	struct io_uring ring;
 	const char *features;
+	STAILQ_HEAD(, uring_op) patient; /* completed, not run yet */
 };
 
 /* What the engine needs; all of it is in Linux 5.6, the wakeups that make it cheap (fast poll) in 5.7. */
@@ -93,6 +94,7 @@ int uring_loop_new(struct uring_loop **loop, const char **why)
 	*why = "out of memory";
 	if (!l)
 		return -ENOMEM;
+	STAILQ_INIT(&l->patient);
 	rc = open_ring(l);
 	if (rc) {
 		*why = why_no_ring(rc);
@@ -193,22 +195,50 @@ int uring_cancel(struct uring_loop *loop, struct uring_op *op)
 	return 0;
 }
 
-int uring_turn(struct uring_loop *loop)
+/* Runs urgent operations and queues patient ones. Returns 1 when more have completed than may run in a turn.
+ */
+static int run_urgent(struct uring_loop *loop)
 {
 	struct io_uring_cqe *cqe;
-	int rc = io_uring_submit_and_wait(&loop->ring, 1);
+	int left = COMPLETIONS_A_TURN;
 
-	/* EBUSY and EAGAIN: completions must be taken before the kernel accepts more. */
-	if (rc < 0 && rc != -EINTR && rc != -EBUSY && rc != -EAGAIN)
-		return rc;
-	for (int i = 0; i < COMPLETIONS_A_TURN && !io_uring_peek_cqe(&loop->ring, &cqe); i++) {
+	while (left && !io_uring_peek_cqe(&loop->ring, &cqe)) {
 		struct uring_op *op = io_uring_cqe_get_data(cqe);
 		int res = cqe->res;
 
 		io_uring_cqe_seen(&loop->ring, cqe);
+		if (op && op->patient) {
+			op->res = res;
+			STAILQ_INSERT_TAIL(&loop->patient, op, link);
+			continue;
+		}
+		left--;
 		if (op)
 			op->done(op, res);
 	}
+	return !left;
+}
+
+static void run_patient(struct uring_loop *loop, int most)
+{
+	struct uring_op *op;
+
+	while (most-- && (op = STAILQ_FIRST(&loop->patient))) {
+		STAILQ_REMOVE_HEAD(&loop->patient, link);
+		op->done(op, op->res);
+	}
+}
+
+int uring_turn(struct uring_loop *loop)
+{
+	int rc = STAILQ_EMPTY(&loop->patient) ? io_uring_submit_and_wait(&loop->ring, 1)
+					      : io_uring_submit_and_get_events(&loop->ring);
+
+	/* EBUSY and EAGAIN: completions must be taken before the kernel accepts more. */
+	if (rc < 0 && rc != -EINTR && rc != -EBUSY && rc != -EAGAIN)
+		return rc;
+	/* One of them has its turn even where the urgent ones never end. */
+	run_patient(loop, run_urgent(loop) ? 1 : PATIENT_A_TURN);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 
 #include <linux/time_types.h>
 #include <stddef.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 
 struct uring_loop;
@@ -21,6 +22,14 @@ struct uring_loop;
 struct uring_op {
 	/* res as of the system call of the same name: a count or descriptor, or a negative errno. */
 	void (*done)(struct uring_op *op, int res);
+	/*
+	 * 1: what it leads to is long work, which others must not wait for: done() is called behind those of
+	 * all other operations that have completed. Set before the start; 0 otherwise.
+	 */
+	int patient;
+	/* The loop's own. */
+	int res;
+	STAILQ_ENTRY(uring_op) link;
 };
 
 /*
@@ -45,7 +54,9 @@ int uring_timeout(struct uring_loop *loop, struct uring_op *op, struct __kernel_
 int uring_cancel(struct uring_loop *loop, struct uring_op *op);
 
 /*
- * Submits what was started, waits for at least one completion and runs at most a bounded number of them.
+ * Submits what was started, waits for at least one completion and runs at most a bounded number of them: the
+ * patient ones last, in their order and a few in a turn, so that new completions soon go before the rest.
+ * Does not wait in the kernel while completed patient operations are left from an earlier turn.
  * Returns 0 or a negative errno that says the ring is of no use any more.
  */
 int uring_turn(struct uring_loop *loop);

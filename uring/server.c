@@ -1,56 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "uring/server.h"
-
-#include "uring/close.h"
+/* The listeners, the limits and the time of all connections. A single one is server_conn.c's. */
+#include "uring/server_private.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/queue.h>
 #include <time.h>
-#include <unistd.h>
 
 enum {
-	READ_CHUNK = 4096,
 	RETRY_MS = 100,       /* how long accepting rests when descriptors or memory are short */
 	TIMER_GRAIN_MS = 100, /* a connection may live so much longer than its time */
-};
-
-struct connection {
-	struct uring_op op;           /* the one operation under way */
-	TAILQ_ENTRY(connection) link; /* in the order of deadlines */
-	struct uring_server *server;
-	struct uring_peer peer;
-	struct ktls_handshake *handshake;
-	int64_t deadline; /* CLOCK_MONOTONIC milliseconds */
-	int fd;
-	int timed_out;
-	uint8_t chunk[READ_CHUNK];
-};
-
-struct listener {
-	struct uring_op op;
-	struct uring_op retry;
-	struct __kernel_timespec pause;
-	LIST_ENTRY(listener) link;
-	struct uring_server *server;
-	void *arg;
-	int fd;
-	int paused; /* waits for a handshake to end */
-	union uring_address remote;
-	socklen_t remote_len;
-};
-
-struct uring_server {
-	struct uring_loop *loop;
-	struct uring_server_config config;
-	LIST_HEAD(, listener) listeners;
-	TAILQ_HEAD(connections, connection) connections;
-	unsigned handshakes;
-	struct uring_op timer;
-	struct __kernel_timespec timer_span;
-	int timer_runs;
 };
 
 static void listen_on(struct listener *l);
@@ -99,147 +57,53 @@ static void timer_done(struct uring_op *op, int res)
 	start_timer(s);
 }
 
-static void free_connection(struct connection *c)
+int server_is_full(const struct uring_server *s)
 {
-	struct uring_server *s = c->server;
+	return s->connections_count >= s->config.max_handshakes;
+}
+
+static int may_accept(const struct uring_server *s)
+{
+	return !s->paused && (s->config.refuse_when_full || !server_is_full(s));
+}
+
+/* The idle ones accept again, one connection each at most. */
+static void wake_listeners(struct uring_server *s)
+{
 	struct listener *l;
 
-	TAILQ_REMOVE(&s->connections, c, link);
-	s->handshakes--;
-	ktls_handshake_free(c->handshake);
-	free(c);
 	LIST_FOREACH(l, &s->listeners, link)
 	{
-		if (l->paused && s->handshakes < s->config.max_handshakes)
+		if (l->idle && may_accept(s))
 			listen_on(l);
 	}
 }
 
-static void end_connection(struct connection *c, const char *reason)
+void server_watch(struct connection *c)
 {
-	uring_close_politely(c->fd);
-	c->server->config.failed(c->server->config.arg, &c->peer, reason);
-	free_connection(c);
-}
+	struct uring_server *s = c->server;
 
-static void end_with_errno(struct connection *c, const char *what, int error)
-{
-	char reason[128];
-
-	snprintf(reason, sizeof(reason), "%s: %s", what, strerror(-error));
-	end_connection(c, reason);
-}
-
-static void end_timed_out(struct connection *c)
-{
-	char reason[64];
-
-	snprintf(reason, sizeof(reason), "not finished within handshake_timeout (%u s)",
-		c->server->config.handshake_timeout);
-	end_connection(c, reason);
-}
-
-static void advance(struct connection *c);
-
-static void sent(struct uring_op *op, int res)
-{
-	struct connection *c = (struct connection *)op;
-
-	if (c->timed_out)
-		end_timed_out(c);
-	else if (res == -EINTR)
-		advance(c);
-	else if (res < 0)
-		end_with_errno(c, "sending failed", res);
-	else {
-		ktls_handshake_sent(c->handshake, (size_t)res);
-		advance(c);
-	}
-}
-
-static void received(struct uring_op *op, int res)
-{
-	struct connection *c = (struct connection *)op;
-
-	if (c->timed_out)
-		end_timed_out(c);
-	else if (res == -EINTR)
-		advance(c);
-	else if (res < 0)
-		end_with_errno(c, "receiving failed", res);
-	else if (!res)
-		end_connection(c, "the client closed the connection");
-	else {
-		ktls_handshake_feed(c->handshake, c->chunk, (size_t)res);
-		advance(c);
-	}
-}
-
-static void hand_over(struct connection *c)
-{
-	struct uring_server_config *config = &c->server->config;
-
-	config->established(config->arg, &c->peer, c->fd, c->handshake);
-	free_connection(c);
-}
-
-/* Starts the one operation that comes next, or ends the connection. */
-static void advance(struct connection *c)
-{
-	struct uring_loop *loop = c->server->loop;
-	size_t want = ktls_handshake_want(c->handshake), len;
-	const uint8_t *out = ktls_handshake_output(c->handshake, &len);
-	int rc;
-
-	if (len) {
-		c->op.done = sent;
-		rc = uring_send(loop, &c->op, c->fd, out, len);
-	} else if (want) {
-		c->op.done = received;
-		rc = uring_recv(loop, &c->op, c->fd, c->chunk, want < READ_CHUNK ? want : READ_CHUNK);
-	} else if (*ktls_handshake_error(c->handshake)) {
-		end_connection(c, ktls_handshake_error(c->handshake));
-		return;
-	} else {
-		hand_over(c);
-		return;
-	}
-	if (rc)
-		end_with_errno(c, "the engine is overloaded", rc);
-}
-
-static void start_connection(struct listener *l, int fd)
-{
-	struct uring_server *s = l->server;
-	struct connection *c = calloc(1, sizeof(*c));
-	socklen_t len = sizeof(c->peer.local);
-
-	if (!c) {
-		close(fd);
-		s->config.trouble(s->config.arg, -ENOMEM, 0);
-		return;
-	}
-	c->server = s;
-	c->fd = fd;
-	c->peer.listener = l->arg;
-	c->peer.remote = l->remote;
-	if (getsockname(fd, &c->peer.local.any, &len) || s->config.admit(s->config.arg, &c->peer)) {
-		close(fd);
-		free(c);
-		return;
-	}
-	c->handshake = ktls_handshake_new(s->config.context(s->config.arg, &c->peer), KTLS_SERVER);
-	if (!c->handshake) {
-		close(fd);
-		free(c);
-		s->config.trouble(s->config.arg, -ENOMEM, 0);
-		return;
-	}
 	c->deadline = now() + (int64_t)s->config.handshake_timeout * 1000;
 	TAILQ_INSERT_TAIL(&s->connections, c, link);
-	s->handshakes++;
+	s->connections_count++;
 	start_timer(s);
-	advance(c);
+}
+
+void server_forget(struct connection *c)
+{
+	struct uring_server *s = c->server;
+
+	TAILQ_REMOVE(&s->connections, c, link);
+	s->connections_count--;
+	wake_listeners(s);
+}
+
+void server_trouble(struct uring_server *s, int error)
+{
+	if (s->in_trouble)
+		return;
+	s->in_trouble = 1;
+	s->config.trouble(s->config.arg, error, 0);
 }
 
 static void retry_done(struct uring_op *op, int res)
@@ -253,13 +117,14 @@ static void rest(struct listener *l)
 	l->pause = (struct __kernel_timespec){.tv_nsec = RETRY_MS * 1000000L};
 	l->retry.done = retry_done;
 	/* Where not even that can be started, the next handshake that ends wakes the listener. */
-	l->paused = uring_timeout(l->server->loop, &l->retry, &l->pause) != 0;
+	l->idle = uring_timeout(l->server->loop, &l->retry, &l->pause) != 0;
 }
 
 static void accepted(struct uring_op *op, int res)
 {
 	struct listener *l = (struct listener *)op;
 	struct uring_server *s = l->server;
+	int rc;
 
 	switch (res) {
 	case -EBADF:
@@ -272,12 +137,15 @@ static void accepted(struct uring_op *op, int res)
 	case -ENFILE:
 	case -ENOBUFS:
 	case -ENOMEM:
-		s->config.trouble(s->config.arg, res, 0);
+		server_trouble(s, res);
 		rest(l);
 		return;
-	default: /* a connection, or an error of the one that was to be accepted: accept(2) */
-		if (res >= 0)
-			start_connection(l, res);
+	default: /* a connection, an error of the one that was to be accepted (accept(2)), or a pause */
+		rc = res >= 0 ? connection_start(l, res) : 0;
+		if (rc)
+			server_trouble(s, rc);
+		else if (res >= 0)
+			s->in_trouble = 0;
 		listen_on(l);
 	}
 }
@@ -288,10 +156,11 @@ static void listen_on(struct listener *l)
 {
 	struct uring_server *s = l->server;
 
-	l->paused = s->handshakes >= s->config.max_handshakes;
-	if (l->paused)
+	l->idle = !may_accept(s);
+	if (l->idle)
 		return;
 	l->op.done = accepted;
+	l->op.patient = 1;
 	l->remote_len = sizeof(l->remote);
 	if (uring_accept(s->loop, &l->op, l->fd, &l->remote.any, &l->remote_len))
 		rest(l);
@@ -301,9 +170,15 @@ int uring_server_new(
 	struct uring_server **server, struct uring_loop *loop, const struct uring_server_config *config)
 {
 	struct uring_server *s = calloc(1, sizeof(*s));
+	int rc;
 
 	if (!s)
 		return -ENOMEM;
+	rc = config->max_handshakes_per_source ? uring_sources_new(&s->sources, config->max_handshakes) : 0;
+	if (rc) {
+		free(s);
+		return rc;
+	}
 	s->loop = loop;
 	s->config = *config;
 	s->timer.done = timer_done;
@@ -325,6 +200,26 @@ int uring_server_listen(struct uring_server *server, int fd, void *listener)
 	LIST_INSERT_HEAD(&server->listeners, l, link);
 	listen_on(l);
 	return 0;
+}
+
+void uring_server_pause(struct uring_server *server, int paused)
+{
+	struct listener *l;
+
+	if (server->paused == !!paused)
+		return;
+	server->paused = !!paused;
+	if (!paused) {
+		wake_listeners(server);
+		return;
+	}
+	/* A listener whose accept is not cancelled, for it was faster or the ring is full, lets one more in.
+	 */
+	LIST_FOREACH(l, &server->listeners, link)
+	{
+		if (!l->idle)
+			uring_cancel(server->loop, &l->op);
+	}
 }
 
 unsigned uring_server_handshakes(const struct uring_server *server)

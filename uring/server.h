@@ -3,36 +3,64 @@
  * Accepts connections and shakes hands with them, all on one loop, until their sockets can be handed over.
  *
  * Nothing here waits for a single peer: a connection that does not finish its handshake in time is closed,
- * and at most a fixed number shake hands at once (plus one for each further listener, whose accept is under
- * way already); further ones stay in the kernel's backlog.
+ * and at most a fixed number shake hands at once, from all sources together and from a single one; what
+ * happens to further ones is the caller's choice. Accepting, and whatever a peer's bytes lead to, are patient
+ * operations of the loop.
  * Threads and processes: as the loop.
  */
 #ifndef URING_SERVER_H
 #define URING_SERVER_H
 
 #include "ktls/handshake.h"
+#include "uring/address.h"
 #include "uring/loop.h"
-
-#include <netinet/in.h>
-
-union uring_address {
-	struct sockaddr any;
-	struct sockaddr_in in;
-	struct sockaddr_in6 in6;
-};
 
 /* A connection as the callbacks see it. */
 struct uring_peer {
 	void *listener; /* as given to uring_server_listen() */
+	/* The ends of the connection: those of its PROXY header where that has any, else of the TCP
+	 * connection.
+	 */
 	union uring_address remote, local;
+	/* The ends of the TCP connection. */
+	union uring_address transport_remote, transport_local;
+	int proxied; /* 1: remote and local are what a PROXY header says */
+};
+
+/* The limit that a connection was refused for. */
+enum uring_refusal {
+	URING_REFUSED_HANDSHAKES, /* max_handshakes */
+	URING_REFUSED_SOURCE,     /* max_handshakes_per_source */
 };
 
 struct uring_server_config {
 	void *arg; /* for the callbacks */
-	unsigned max_handshakes;
-	unsigned handshake_timeout; /* seconds from accept to the end of the handshake */
 
-	/* Asked right after accept: 0 lets the connection in, anything else closes it without a word. */
+	/*
+	 * Connections from accept to the end of their handshake, 1 or more. Where so many are under way,
+	 * further ones wait in the kernel's backlog, but for one on each further listener whose accept is
+	 * under way already; or, with refuse_when_full 1, they are accepted and closed at once.
+	 */
+	unsigned max_handshakes;
+	int refuse_when_full;
+	/*
+	 * How many of them may come from one host (uring/sources.h says what that is), 0 for any number.
+	 * Further ones are closed at once. The host is that of uring_peer.remote: the one behind the proxy.
+	 */
+	unsigned max_handshakes_per_source;
+	unsigned handshake_timeout; /* seconds from accept, PROXY header included, to the end of the handshake
+				     */
+	/*
+	 * 1: every connection has to begin with a PROXY header (uring/proxy_header.h says which are
+	 * accepted); others end with failed(). Whoever can connect can claim any address: for listeners that
+	 * only trusted proxies reach.
+	 */
+	int proxy_header;
+
+	/*
+	 * Asked once for each connection when its ends are known, which is right after accept or, with
+	 * proxy_header, behind the header: 0 lets it in, anything else closes it without a word.
+	 */
 	int (*admit)(void *arg, const struct uring_peer *peer);
 	/* The context to shake hands with; never NULL; referenced by the handshake. */
 	SSL_CTX *(*context)(void *arg, const struct uring_peer *peer);
@@ -43,13 +71,26 @@ struct uring_server_config {
 	void (*established)(void *arg, const struct uring_peer *peer, int fd, struct ktls_handshake *h);
 	/* The handshake ended without a connection; reason is a phrase. The server has closed the socket. */
 	void (*failed)(void *arg, const struct uring_peer *peer, const char *reason);
-	/* Accepting stops for a moment (EMFILE, ENOMEM ...) or for good (error is negative errno). */
+	/*
+	 * A connection was closed for a limit, before its first TLS byte was read. With refuse_when_full and
+	 * proxy_header the header was not read either: remote is the proxy. May be NULL where neither
+	 * refuse_when_full nor max_handshakes_per_source is set.
+	 */
+	void (*refused)(void *arg, const struct uring_peer *peer, enum uring_refusal why);
+	/*
+	 * Accepting has to rest (EMFILE, ENOMEM ...) or ends for good on one listener; error is a negative
+	 * errno. For a rest it is called once, however often it is tried again until a connection can be
+	 * accepted.
+	 */
 	void (*trouble)(void *arg, int error, int for_good);
 };
 
 struct uring_server;
 
-/* config is copied. Returns 0 or -ENOMEM. */
+/*
+ * config is copied. Returns 0, -ENOMEM, or another negative errno when the kernel gives no random bytes for
+ * max_handshakes_per_source.
+ */
 int uring_server_new(
 	struct uring_server **server, struct uring_loop *loop, const struct uring_server_config *config);
 
@@ -59,7 +100,17 @@ int uring_server_new(
  */
 int uring_server_listen(struct uring_server *server, int fd, void *listener);
 
-/* Number of handshakes under way. */
+/*
+ * Lets new connections wait in the kernel's backlog (paused 1) or accepts again (0); asking twice for the
+ * same does nothing. Handshakes under way go on, and connections that the kernel had accepted for us already
+ * are served. May be called from the callbacks.
+ */
+void uring_server_pause(struct uring_server *server, int paused);
+
+/*
+ * Number of handshakes under way. A connection counts from when it was let in by admit(), so while that is
+ * asked it does not count yet, nor while its PROXY header is awaited.
+ */
 unsigned uring_server_handshakes(const struct uring_server *server);
 
 #endif

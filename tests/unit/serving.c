@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "serving.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
@@ -14,7 +15,11 @@ static int admit(void *arg, const struct uring_peer *peer)
 	struct serving *s = arg;
 
 	s->asked++;
+	s->under_way = uring_server_handshakes(s->server);
+	s->peer = *peer;
 	s->wrong += peer->listener != s;
+	if (s->asked == s->pause_after)
+		uring_server_pause(s->server, 1);
 	return s->refuse;
 }
 
@@ -44,9 +49,21 @@ static void failed(void *arg, const struct uring_peer *peer, const char *reason)
 {
 	struct serving *s = arg;
 
-	s->failures[s->failed++ % SERVING_MAX] = (struct failure){peer->remote.in.sin_port, milliseconds()};
+	s->failures[s->failed++ % SERVING_MAX] =
+		(struct failure){peer->transport_remote.in.sin_port, milliseconds()};
+	s->peer = *peer;
 	s->wrong += peer->listener != s || !*reason;
 	snprintf(s->reason, sizeof(s->reason), "%s", reason);
+}
+
+static void refused(void *arg, const struct uring_peer *peer, enum uring_refusal why)
+{
+	struct serving *s = arg;
+
+	s->refused++;
+	s->peer = *peer;
+	s->refusal = why;
+	s->wrong += peer->listener != s;
 }
 
 static void trouble(void *arg, int error, int for_good)
@@ -70,19 +87,17 @@ static void keep(struct uring_server *server)
 	servers[count++] = server;
 }
 
-void serving_open(struct serving *s, SSL_CTX *ctx, unsigned max_handshakes, unsigned timeout)
+void serving_open_with(struct serving *s, SSL_CTX *ctx, const struct uring_server_config *limits)
 {
-	struct uring_server_config config = {
-		.arg = s,
-		.max_handshakes = max_handshakes,
-		.handshake_timeout = timeout,
-		.admit = admit,
-		.context = context,
-		.established = established,
-		.failed = failed,
-		.trouble = trouble,
-	};
+	struct uring_server_config config = *limits;
 
+	config.arg = s;
+	config.admit = admit;
+	config.context = context;
+	config.established = established;
+	config.failed = failed;
+	config.refused = refused;
+	config.trouble = trouble;
 	memset(s, 0, sizeof(*s));
 	s->descriptors = count_descriptors();
 	s->ctx = ctx;
@@ -92,6 +107,13 @@ void serving_open(struct serving *s, SSL_CTX *ctx, unsigned max_handshakes, unsi
 	keep(s->server);
 	assert_int_equal(uring_server_listen(s->server, s->listener, s), 0);
 	assert_int_equal(uring_server_handshakes(s->server), 0);
+}
+
+void serving_open(struct serving *s, SSL_CTX *ctx, unsigned max_handshakes, unsigned timeout)
+{
+	struct uring_server_config limits = {.max_handshakes = max_handshakes, .handshake_timeout = timeout};
+
+	serving_open_with(s, ctx, &limits);
 }
 
 void serving_close(struct serving *s)
@@ -133,7 +155,19 @@ static void make_ssl(struct caller *c, SSL_CTX *client)
 	SSL_set_connect_state(c->ssl);
 }
 
-struct caller *serving_call(struct serving *s, SSL_CTX *client)
+static int connect_from(const char *address, const struct sockaddr_in *to)
+{
+	struct sockaddr_in from = {.sin_family = AF_INET};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(inet_pton(AF_INET, address, &from.sin_addr), 1);
+	assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
+	assert_int_equal(connect(fd, (const struct sockaddr *)to, sizeof(*to)), 0);
+	return fd;
+}
+
+struct caller *serving_call_from(struct serving *s, SSL_CTX *client, const char *address)
 {
 	struct caller *c = &s->callers[s->calls];
 	struct sockaddr_in from;
@@ -144,11 +178,21 @@ struct caller *serving_call(struct serving *s, SSL_CTX *client)
 	s->calls++;
 	*c = (struct caller){.alert = -1, .budget = SIZE_MAX};
 	make_ssl(c, client);
-	c->fd = connect_to(&s->at);
+	c->fd = connect_from(address, &s->at);
 	assert_int_equal(setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)), 0);
 	assert_int_equal(getsockname(c->fd, (struct sockaddr *)&from, &len), 0);
 	c->port = from.sin_port;
 	return c;
+}
+
+struct caller *serving_call(struct serving *s, SSL_CTX *client)
+{
+	return serving_call_from(s, client, "127.0.0.1");
+}
+
+void caller_says(struct caller *c, const void *bytes, size_t len)
+{
+	assert_int_equal(BIO_write(SSL_get_wbio(c->ssl), bytes, (int)len), len);
 }
 
 static void hear(struct caller *c)
@@ -312,7 +356,7 @@ void caller_reset(struct caller *c)
 struct accepted *serving_find(struct serving *s, const struct caller *c)
 {
 	for (unsigned i = 0; i < s->established; i++)
-		if (s->accepted[i].peer.remote.in.sin_port == c->port)
+		if (s->accepted[i].peer.transport_remote.in.sin_port == c->port)
 			return &s->accepted[i];
 	fail_msg("the server has no such connection");
 	return NULL;

@@ -36,7 +36,7 @@ struct accepted {
 };
 
 struct failure {
-	uint16_t port; /* the client's */
+	uint16_t port; /* the client's own, also behind a PROXY header */
 	int64_t at;    /* milliseconds() */
 };
 
@@ -46,14 +46,18 @@ struct serving {
 	int listener;
 	struct sockaddr_in at;
 	SSL_CTX *ctx;
-	int refuse; /* admit() lets nobody in */
+	int refuse;           /* admit() lets nobody in */
+	unsigned pause_after; /* admit() pauses the server when it is asked so often */
 	unsigned descriptors;
 	/* What the callbacks were told. */
-	unsigned asked, established, failed, troubles;
-	unsigned most;       /* handshakes at once */
-	char reason[160];    /* of the last failure */
-	int error, for_good; /* of the last trouble */
-	int wrong;           /* things in callbacks that must never be */
+	unsigned asked, established, failed, refused, troubles;
+	unsigned under_way;         /* handshakes, when admit() was asked last */
+	struct uring_peer peer;     /* the last that was asked for, refused or failed */
+	enum uring_refusal refusal; /* the last */
+	unsigned most;              /* handshakes at once */
+	char reason[160];           /* of the last failure */
+	int error, for_good;        /* of the last trouble */
+	int wrong;                  /* things in callbacks that must never be */
 	struct accepted accepted[SERVING_MAX];
 	struct failure failures[SERVING_MAX];
 	struct caller callers[SERVING_MAX];
@@ -63,11 +67,20 @@ struct serving {
 /* Starts to serve; ctx stays the caller's. */
 void serving_open(struct serving *s, SSL_CTX *ctx, unsigned max_handshakes, unsigned timeout);
 
+/* The same with all of the limits in config, whose callbacks are set here. */
+void serving_open_with(struct serving *s, SSL_CTX *ctx, const struct uring_server_config *limits);
+
 /* Ends all connections; no handshake may be under way and no descriptor left behind. */
 void serving_close(struct serving *s);
 
 /* One more client. */
 struct caller *serving_call(struct serving *s, SSL_CTX *client);
+
+/* One that comes from an IPv4 address of the loopback network. */
+struct caller *serving_call_from(struct serving *s, SSL_CTX *client, const char *address);
+
+/* What it says first, before its ClientHello; called before its first turn. */
+void caller_says(struct caller *c, const void *bytes, size_t len);
 
 /* Turns, all clients included, until over(s) says so. */
 void serving_until(struct serving *s, int (*over)(struct serving *s));

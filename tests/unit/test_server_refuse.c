@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The server with clients that fail it, and with a kernel that does. Time is in test_server_time. */
+/* The server with clients that fail it. Time is in test_server_time, limits are in test_server_limits. */
 #include "serving.h"
 
 #include <errno.h>
 #include <openssl/err.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 enum {
@@ -189,51 +188,6 @@ static void test_certificate_refused(void **state)
 	refuse_certificate(TLS1_3_VERSION, NULL, CERTIFICATE_REQUIRED);
 }
 
-static int was_in_trouble_thrice(struct serving *serving)
-{
-	return serving->troubles >= 3;
-}
-
-/* Uses up all descriptors. Returns how many it took; they are the highest. */
-static int use_up(int *fds, int max)
-{
-	int n = 0;
-
-	while (n < max && (fds[n] = dup(s.listener)) >= 0)
-		n++;
-	assert_true(n < max && errno == EMFILE);
-	return n;
-}
-
-static void test_no_descriptors(void **state)
-{
-	struct rlimit before, low;
-	int64_t start;
-	int fds[256], count;
-	struct caller *c;
-
-	(void)state;
-	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-	low = before;
-	low.rlim_cur = 128;
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
-	serving_open(&s, server, 10, PATIENT);
-	c = serving_call(&s, client);
-	count = use_up(fds, COUNT(fds));
-	start = milliseconds();
-	serving_until(&s, was_in_trouble_thrice);
-	assert_true(milliseconds() - start >= 50); /* it tries again, but not as fast as it can */
-	assert_int_equal(s.error, -EMFILE);
-	assert_int_equal(s.for_good, 0);
-	assert_int_equal(s.asked, 0);
-	while (count)
-		close(fds[--count]);
-	serving_expect(&s, 1, 0);
-	serving_talk(&s, c);
-	serving_close(&s);
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
-}
-
 static int was_in_trouble(struct serving *serving)
 {
 	return serving->troubles >= 1;
@@ -267,7 +221,6 @@ int main(void)
 		cmocka_unit_test(test_leaves_after_the_answer),
 		cmocka_unit_test(test_garbage),
 		cmocka_unit_test(test_certificate_refused),
-		cmocka_unit_test(test_no_descriptors),
 		cmocka_unit_test(test_no_listener),
 	};
 

@@ -2,10 +2,11 @@
 /* The server with clients that take their time, and with more of them than it shakes hands with at once. */
 #include "serving.h"
 
+#include <openssl/err.h>
 #include <string.h>
 
 static struct identity id;
-static SSL_CTX *server, *client;
+static SSL_CTX *server, *client, *client_12;
 static struct serving s;
 
 static int make_contexts(void **state)
@@ -14,6 +15,7 @@ static int make_contexts(void **state)
 	id = make_identity("EC", "server", NULL);
 	server = server_context(&id, KTLS_VERIFY_NONE, NULL);
 	client = client_context(TLS1_3_VERSION, NULL);
+	client_12 = client_context(TLS1_2_VERSION, NULL);
 	return 0;
 }
 
@@ -21,6 +23,7 @@ static int free_contexts(void **state)
 {
 	(void)state;
 	SSL_CTX_free(client);
+	SSL_CTX_free(client_12);
 	SSL_CTX_free(server);
 	free_identity(&id);
 	return 0;
@@ -54,11 +57,12 @@ static void test_too_slow(void **state)
 	serving_close(&s);
 }
 
-static int64_t failed_at(const struct caller *c)
+/* Its place among the failures. */
+static unsigned place_of(const struct caller *c)
 {
 	for (unsigned i = 0; i < s.failed; i++)
 		if (s.failures[i].port == c->port)
-			return s.failures[i].at;
+			return i;
 	fail_msg("a client was forgotten");
 	return 0;
 }
@@ -84,8 +88,108 @@ static void test_not_early(void **state)
 	}
 	serving_expect(&s, 0, SILENT);
 	for (unsigned i = 0; i < SILENT; i++)
-		assert_true(failed_at(&s.callers[i]) - came[i] >= 1000);
+		assert_true(s.failures[place_of(&s.callers[i])].at - came[i] >= 1000);
 	serving_close(&s);
+}
+
+static void let_pass(int64_t ms)
+{
+	int64_t end = milliseconds() + ms;
+
+	while (milliseconds() < end)
+		serving_go_on(&s);
+}
+
+/* What c has yet to say, all but what it says to an answer. */
+static size_t first_flight(struct caller *c)
+{
+	SSL_do_handshake(c->ssl);
+	ERR_clear_error();
+	return (size_t)BIO_pending(SSL_get_wbio(c->ssl));
+}
+
+static const char line[] = "PROXY TCP4 192.0.2.1 198.51.100.2 58267 5061\r\n";
+
+/*
+ * The time begins with the accept, not with the last byte: those that came first and spoke late, up to a
+ * whole ClientHello without the Finished, end before one that came later and never spoke. With a timer that
+ * begins again at a byte it would be the other way round.
+ */
+static void check_from_accept(int proxy_header)
+{
+	static const size_t said[] = {1, 20, 100, SIZE_MAX};
+	const struct uring_server_config limits = {
+		.max_handshakes = 10, .handshake_timeout = 1, .proxy_header = proxy_header};
+	struct caller *first[2 * COUNT(said)], *second;
+
+	serving_open_with(&s, server, &limits);
+	for (unsigned i = 0; i < COUNT(first); i++) {
+		first[i] = serving_call(&s, i % 2 ? client : client_12);
+		if (proxy_header)
+			caller_says(first[i], line, sizeof(line) - 1);
+		first[i]->budget = 0;
+	}
+	let_pass(300);
+	second = serving_call(&s, client);
+	second->budget = 0;
+	let_pass(300);
+	for (unsigned i = 0; i < COUNT(first); i++) {
+		size_t all = first_flight(first[i]), part = said[i / 2];
+
+		assert_true(all > 100);
+		first[i]->budget = part < all ? part : all;
+	}
+	serving_expect(&s, 0, COUNT(first) + 1);
+	for (unsigned i = 0; i < COUNT(first); i++) {
+		assert_int_equal(first[i]->budget, 0);
+		assert_true(place_of(first[i]) < place_of(second));
+	}
+	serving_close(&s);
+}
+
+static void test_from_accept(void **state)
+{
+	(void)state;
+	check_from_accept(0);
+	check_from_accept(1);
+}
+
+struct slow {
+	size_t budget, piece;
+	int pause_ms;
+};
+
+static void check_too_slow(const struct slow *slow, unsigned count, const char *reason)
+{
+	static const struct uring_server_config limits = {
+		.max_handshakes = 10, .handshake_timeout = 1, .proxy_header = 1};
+
+	serving_open_with(&s, server, &limits);
+	for (unsigned i = 0; i < count; i++) {
+		struct caller *c = serving_call(&s, client);
+
+		caller_says(c, line, sizeof(line) - 1);
+		c->budget = slow[i].budget;
+		c->piece = slow[i].piece;
+		c->pause_ms = slow[i].pause_ms;
+	}
+	serving_expect(&s, 0, count);
+	assert_string_equal(s.reason, reason);
+	for (unsigned i = 0; i < count; i++)
+		serving_until_closed(&s, &s.callers[i]);
+	serving_close(&s);
+}
+
+/* The header's bytes, and the handshake's behind them, have the one time together. */
+static void test_too_slow_behind_proxy(void **state)
+{
+	static const struct slow in_header[] = {{0, 0, 0}, {20, 0, 0}, {SIZE_MAX, 1, 50}},
+				 behind[] = {{sizeof(line) - 1, 0, 0}, {sizeof(line) - 1 + 100, 0, 0},
+					 {SIZE_MAX, 30, 150}};
+
+	(void)state;
+	check_too_slow(in_header, COUNT(in_header), "no whole PROXY header within handshake_timeout (1 s)");
+	check_too_slow(behind, COUNT(behind), "not finished within handshake_timeout (1 s)");
 }
 
 /* The rest waits in the backlog and is served when the silent ones have had their time. */
@@ -132,6 +236,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_too_slow),
 		cmocka_unit_test(test_not_early),
+		cmocka_unit_test(test_from_accept),
+		cmocka_unit_test(test_too_slow_behind_proxy),
 		cmocka_unit_test(test_max_handshakes),
 		cmocka_unit_test(test_mixed_crowd),
 	};

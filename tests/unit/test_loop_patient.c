@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Patient operations give way to all others, in a loop without any timer that would end a turn. */
+#include "support.h"
+
+#include "uring/loop.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+	FEW = 10,
+	CROWD = 200,  /* more than a turn runs */
+	TURNS = 1000, /* far more than any of these tests needs */
+	PATIENCE = 40 /* seconds until a turn that waits for nothing ends the test */
+};
+
+static struct uring_loop *loop;
+static int readable[2]; /* the first of this pair always has a byte to read */
+
+struct noted {
+	struct uring_op op;
+	int place; /* in the order of completion, from 1 */
+	int res;
+	int again; /* is started again each time */
+};
+
+static int places;
+
+static int open_loop(void **state)
+{
+	const char *why;
+
+	(void)state;
+	places = 0;
+	alarm(PATIENCE);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, readable), 0);
+	assert_int_equal(send(readable[1], "x", 1, 0), 1);
+	assert_int_equal(uring_loop_new(&loop, &why), 0);
+	return 0;
+}
+
+static int close_loop(void **state)
+{
+	(void)state;
+	uring_loop_free(loop);
+	close(readable[0]);
+	close(readable[1]);
+	alarm(0);
+	return 0;
+}
+
+static void note(struct uring_op *op, int res)
+{
+	struct noted *n = (struct noted *)op;
+
+	n->place = ++places;
+	n->res = res;
+	if (n->again)
+		assert_int_equal(uring_poll(loop, op, readable[0], POLLIN), 0);
+}
+
+/* Completes at once. */
+static void start(struct noted *n, int patient)
+{
+	*n = (struct noted){.op.done = note, .op.patient = patient};
+	assert_int_equal(uring_poll(loop, &n->op, readable[0], POLLIN), 0);
+}
+
+static void turn(void)
+{
+	assert_int_equal(uring_turn(loop), 0);
+}
+
+static unsigned count_done(const struct noted *n, unsigned count)
+{
+	unsigned done = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		done += n[i].place > 0;
+	return done;
+}
+
+static void test_urgent_first(void **state)
+{
+	struct noted patient[FEW], urgent[FEW];
+
+	(void)state;
+	for (unsigned i = 0; i < FEW; i++)
+		start(&patient[i], 1);
+	for (unsigned i = 0; i < FEW; i++)
+		start(&urgent[i], 0);
+	for (unsigned turns = 0; count_done(patient, FEW) < FEW; turns++) {
+		assert_true(turns < TURNS);
+		turn();
+	}
+	for (unsigned i = 0; i < FEW; i++) {
+		assert_int_equal(urgent[i].place, i + 1);
+		assert_int_equal(patient[i].place, FEW + i + 1); /* among themselves as they came */
+		assert_int_equal(patient[i].res, POLLIN);
+	}
+}
+
+/* What completes meanwhile does not wait for all the patient ones, and no turn waits while some are left. */
+static void test_few_in_a_turn(void **state)
+{
+	struct noted patient[FEW], urgent;
+	unsigned done;
+
+	(void)state;
+	for (unsigned i = 0; i < FEW; i++)
+		start(&patient[i], 1);
+	turn();
+	done = count_done(patient, FEW);
+	assert_in_range(done, 1, FEW / 2);
+	start(&urgent, 0);
+	turn();
+	assert_int_equal(urgent.place, done + 1);
+	assert_true(count_done(patient, FEW) < FEW);
+	for (unsigned turns = 0; count_done(patient, FEW) < FEW; turns++) {
+		assert_true(turns < FEW);
+		turn();
+	}
+}
+
+/* Urgent ones that never end do not keep a patient one waiting for ever. */
+static void test_not_starved(void **state)
+{
+	static struct noted urgent[CROWD];
+	struct noted patient;
+
+	(void)state;
+	for (unsigned i = 0; i < CROWD; i++) {
+		start(&urgent[i], 0);
+		urgent[i].again = 1;
+	}
+	start(&patient, 1);
+	for (unsigned turns = 0; !patient.place; turns++) {
+		assert_true(turns < TURNS);
+		turn();
+	}
+}
+
+static void test_started_again_when_done(void **state)
+{
+	struct noted patient;
+
+	(void)state;
+	start(&patient, 1);
+	patient.again = 1;
+	for (unsigned turns = 0; places < FEW; turns++) {
+		assert_true(turns < TURNS);
+		turn();
+	}
+}
+
+/* One that waits in the kernel is cancelled; one that has completed keeps its result. */
+static void test_cancel(void **state)
+{
+	struct noted waiting = {.op.done = note, .op.patient = 1}, patient[FEW];
+
+	(void)state;
+	assert_int_equal(uring_poll(loop, &waiting.op, readable[1], POLLIN), 0);
+	assert_int_equal(uring_cancel(loop, &waiting.op), 0);
+	while (!waiting.place)
+		turn();
+	assert_int_equal(waiting.res, -ECANCELED);
+	for (unsigned i = 0; i < FEW; i++)
+		start(&patient[i], 1);
+	turn();
+	assert_int_equal(patient[FEW - 1].place, 0);
+	assert_int_equal(uring_cancel(loop, &patient[FEW - 1].op), 0);
+	while (!patient[FEW - 1].place)
+		turn();
+	assert_int_equal(patient[FEW - 1].res, POLLIN);
+	assert_int_equal(places, FEW + 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_urgent_first, open_loop, close_loop),
+		cmocka_unit_test_setup_teardown(test_few_in_a_turn, open_loop, close_loop),
+		cmocka_unit_test_setup_teardown(test_not_starved, open_loop, close_loop),
+		cmocka_unit_test_setup_teardown(test_started_again_when_done, open_loop, close_loop),
+		cmocka_unit_test_setup_teardown(test_cancel, open_loop, close_loop),
+	};
+
+	return cmocka_run_group_tests_name("loop_patient", tests, NULL, NULL);
+}

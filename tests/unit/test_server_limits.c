@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The server's limits: from one host, for all, when it pauses, and when the kernel has no descriptor left. */
+#include "serving.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum {
+	PATIENT = 3600, /* seconds: no handshake of this file may end by its time */
+	RETRY_MS = 100, /* the server's rest */
+};
+
+static struct identity id;
+static SSL_CTX *server, *client;
+static struct serving s;
+
+static unsigned accepts;
+int __real_uring_accept(
+	struct uring_loop *loop, struct uring_op *op, int fd, struct sockaddr *addr, socklen_t *len);
+int __wrap_uring_accept(
+	struct uring_loop *loop, struct uring_op *op, int fd, struct sockaddr *addr, socklen_t *len);
+
+/* Counts how often the server tries. */
+int __wrap_uring_accept(
+	struct uring_loop *loop, struct uring_op *op, int fd, struct sockaddr *addr, socklen_t *len)
+{
+	accepts++;
+	return __real_uring_accept(loop, op, fd, addr, len);
+}
+
+static int make_contexts(void **state)
+{
+	(void)state;
+	id = make_identity("EC", "server", NULL);
+	server = server_context(&id, KTLS_VERIFY_NONE, NULL);
+	client = client_context(TLS1_3_VERSION, NULL);
+	return 0;
+}
+
+static int free_contexts(void **state)
+{
+	(void)state;
+	SSL_CTX_free(client);
+	SSL_CTX_free(server);
+	free_identity(&id);
+	return 0;
+}
+
+static struct caller *call_silent(const char *from)
+{
+	struct caller *c = serving_call_from(&s, client, from);
+
+	c->budget = 0;
+	return c;
+}
+
+static int two_under_way(struct serving *serving)
+{
+	return uring_server_handshakes(serving->server) == 2;
+}
+
+/* Closed before it was read, and told with its reason. */
+static void check_refused(struct caller *c, unsigned times, enum uring_refusal why)
+{
+	serving_until_closed(&s, c);
+	assert_int_equal(s.refused, times);
+	assert_int_equal(s.refusal, why);
+	assert_int_equal(s.peer.transport_remote.in.sin_port, c->port);
+	assert_int_equal(BIO_pending(SSL_get_rbio(c->ssl)), 0);
+}
+
+/* A host has its share, others theirs; what ends gives it back, however it ended. */
+static void test_per_source(void **state)
+{
+	static const struct uring_server_config limits = {
+		.max_handshakes = 100, .max_handshakes_per_source = 2, .handshake_timeout = PATIENT};
+	struct caller *silent[2], *c;
+
+	(void)state;
+	serving_open_with(&s, server, &limits);
+	for (int i = 0; i < 2; i++)
+		silent[i] = call_silent("127.0.0.1");
+	serving_until(&s, two_under_way);
+	check_refused(serving_call(&s, client), 1, URING_REFUSED_SOURCE);
+	check_refused(call_silent("127.0.0.1"), 2, URING_REFUSED_SOURCE);
+	assert_int_equal(s.asked, 2);
+	c = serving_call_from(&s, client, "127.0.0.2");
+	serving_expect(&s, 1, 0);
+	serving_talk(&s, c);
+	caller_hang_up(silent[0]);
+	serving_expect(&s, 1, 1);
+	/* One by one through the place that is left, by success and by failure. */
+	for (unsigned i = 0; i < 5; i++) {
+		c = serving_call(&s, client);
+		serving_expect(&s, 2 + i, 1 + i);
+		serving_talk(&s, c);
+		c = call_silent("127.0.0.1");
+		serving_until(&s, two_under_way);
+		caller_reset(c);
+		serving_expect(&s, 2 + i, 2 + i);
+	}
+	assert_int_equal(s.refused, 2);
+	/* Who is not let in by admit() takes no place either. */
+	s.refuse = -EBUSY;
+	for (int i = 0; i < 3; i++)
+		serving_until_closed(&s, serving_call(&s, client));
+	s.refuse = 0;
+	c = serving_call(&s, client);
+	serving_expect(&s, 7, 6);
+	serving_talk(&s, c);
+	caller_hang_up(silent[1]);
+	serving_expect(&s, 7, 7);
+	assert_int_equal(s.refused, 2);
+	serving_close(&s);
+}
+
+static struct caller *call_through_proxy(const char *header, size_t budget)
+{
+	struct caller *c = serving_call(&s, client);
+
+	caller_says(c, header, strlen(header));
+	c->budget = budget;
+	return c;
+}
+
+/* The host is the one behind the proxy. */
+static void test_per_source_behind_proxy(void **state)
+{
+	static const char one[] = "PROXY TCP4 192.0.2.1 198.51.100.2 58267 5061\r\n",
+			  other[] = "PROXY TCP4 192.0.2.2 198.51.100.2 58267 5061\r\n",
+			  net[] = "PROXY TCP6 2001:db8::1 2001:db8:1::1 58267 5061\r\n",
+			  same_net[] = "PROXY TCP6 2001:db8::2 2001:db8:1::1 58267 5061\r\n";
+	static const struct uring_server_config limits = {.max_handshakes = 100,
+		.max_handshakes_per_source = 1,
+		.handshake_timeout = PATIENT,
+		.proxy_header = 1};
+	struct caller *first, *second;
+
+	(void)state;
+	serving_open_with(&s, server, &limits);
+	first = call_through_proxy(one, sizeof(one) - 1);
+	second = call_through_proxy(net, sizeof(net) - 1);
+	serving_until(&s, two_under_way);
+	check_refused(call_through_proxy(one, SIZE_MAX), 1, URING_REFUSED_SOURCE);
+	assert_int_equal(s.peer.proxied, 1);
+	check_refused(call_through_proxy(same_net, SIZE_MAX), 2, URING_REFUSED_SOURCE);
+	assert_int_equal(s.asked, 2);
+	call_through_proxy(other, SIZE_MAX);
+	serving_expect(&s, 1, 0);
+	caller_hang_up(first);
+	caller_hang_up(second);
+	serving_expect(&s, 1, 2);
+	call_through_proxy(one, SIZE_MAX);
+	call_through_proxy(net, SIZE_MAX);
+	serving_expect(&s, 3, 2);
+	serving_close(&s);
+}
+
+/* The house is full: who comes then is turned away instead of waiting, header or not. */
+static void check_full(int proxy_header)
+{
+	struct uring_server_config limits = {.max_handshakes = 2,
+		.refuse_when_full = 1,
+		.handshake_timeout = PATIENT,
+		.proxy_header = proxy_header};
+	struct caller *silent[2];
+
+	serving_open_with(&s, server, &limits);
+	for (int i = 0; i < 2; i++)
+		silent[i] = call_silent("127.0.0.1");
+	serving_go_on(&s);
+	for (unsigned i = 0; i < 3; i++)
+		check_refused(serving_call(&s, client), i + 1, URING_REFUSED_HANDSHAKES);
+	assert_int_equal(s.asked, proxy_header ? 0 : 2);
+	caller_hang_up(silent[0]);
+	serving_expect(&s, 0, 1);
+	if (proxy_header)
+		call_through_proxy("PROXY UNKNOWN\r\n", SIZE_MAX);
+	else
+		serving_call(&s, client);
+	serving_expect(&s, 1, 1);
+	caller_hang_up(silent[1]);
+	serving_expect(&s, 1, 2);
+	assert_int_equal(s.refused, 3);
+	serving_close(&s);
+}
+
+static void test_refuse_when_full(void **state)
+{
+	(void)state;
+	check_full(0);
+	check_full(1);
+}
+
+/* Without refusing they wait; those that only wait for a PROXY header fill the house, too. */
+static void test_wait_when_full(void **state)
+{
+	static const struct uring_server_config limits = {
+		.max_handshakes = 2, .handshake_timeout = PATIENT, .proxy_header = 1};
+	struct caller *silent[2];
+
+	(void)state;
+	serving_open_with(&s, server, &limits);
+	for (int i = 0; i < 2; i++)
+		silent[i] = call_silent("127.0.0.1");
+	call_through_proxy("PROXY UNKNOWN\r\n", SIZE_MAX);
+	for (int i = 0; i < 4; i++)
+		serving_go_on(&s);
+	assert_int_equal(s.asked, 0);
+	caller_hang_up(silent[0]);
+	serving_expect(&s, 1, 1);
+	caller_hang_up(silent[1]);
+	serving_expect(&s, 1, 2);
+	assert_int_equal(s.refused, 0);
+	serving_close(&s);
+}
+
+/* Nobody is let in while it pauses, handshakes under way go on, and afterwards all are served. */
+static void test_pause(void **state)
+{
+	struct caller *c;
+
+	(void)state;
+	serving_open(&s, server, 10, PATIENT);
+	c = call_silent("127.0.0.1");
+	serving_go_on(&s);
+	assert_int_equal(s.asked, 1);
+	for (unsigned round = 1; round < 4; round++) {
+		uring_server_pause(s.server, 1);
+		uring_server_pause(s.server, 1);
+		serving_go_on(&s); /* the accept under way is cancelled */
+		serving_call(&s, client);
+		serving_call(&s, client);
+		for (int i = 0; i < 4; i++)
+			serving_go_on(&s);
+		assert_int_equal(s.asked, 2 * round - 1);
+		if (round == 1) {
+			c->budget = SIZE_MAX;
+			serving_expect(&s, 1, 0);
+			serving_talk(&s, c);
+		}
+		uring_server_pause(s.server, 0);
+		uring_server_pause(s.server, 0);
+		serving_expect(&s, 1 + 2 * round, 0);
+	}
+	/* So short that its accept goes on, or is cancelled behind its end. */
+	uring_server_pause(s.server, 1);
+	uring_server_pause(s.server, 0);
+	serving_call(&s, client);
+	serving_expect(&s, 8, 0);
+	serving_close(&s);
+}
+
+static int asked_thrice(struct serving *serving)
+{
+	return serving->asked == 3;
+}
+
+/* The caller's own limit is reached with the third: the fourth waits, although all came together. */
+static void test_pause_when_asked(void **state)
+{
+	(void)state;
+	serving_open(&s, server, 10, PATIENT);
+	s.pause_after = 3;
+	for (int i = 0; i < 6; i++)
+		serving_call(&s, client);
+	serving_until(&s, asked_thrice);
+	serving_expect(&s, 3, 0);
+	assert_int_equal(s.asked, 3);
+	uring_server_pause(s.server, 0);
+	serving_expect(&s, 6, 0);
+	serving_close(&s);
+}
+
+/* Uses up all descriptors. Returns how many it took; they are the highest. */
+static int use_up(int *fds, int max)
+{
+	int n = 0;
+
+	while (n < max && (fds[n] = dup(s.listener)) >= 0)
+		n++;
+	assert_true(n < max && errno == EMFILE);
+	return n;
+}
+
+static unsigned accepts_wanted;
+
+static int tried_so_often(struct serving *serving)
+{
+	(void)serving;
+	return accepts >= accepts_wanted;
+}
+
+/* One shortage: tried again with a rest each time, told once, and over when a connection is accepted. */
+static void check_shortage(unsigned nth)
+{
+	enum {
+		TRIES = 7
+	};
+	int fds[256], count;
+	struct caller *c = serving_call(&s, client);
+	int64_t start;
+
+	count = use_up(fds, COUNT(fds));
+	start = milliseconds();
+	accepts_wanted = accepts + TRIES;
+	serving_until(&s, tried_so_often);
+	/* The first may follow at once; each further one rests before, and both times were rounded down. */
+	assert_true(milliseconds() - start + 1 >= (TRIES - 1) * RETRY_MS);
+	assert_int_equal(s.troubles, nth);
+	assert_int_equal(s.error, -EMFILE);
+	assert_int_equal(s.for_good, 0);
+	assert_int_equal(s.asked, nth - 1);
+	while (count)
+		close(fds[--count]);
+	serving_expect(&s, nth, 0);
+	assert_int_equal(s.troubles, nth);
+	serving_talk(&s, c);
+}
+
+static void test_no_descriptors(void **state)
+{
+	struct rlimit before, low;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	low = before;
+	low.rlim_cur = 128;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	serving_open(&s, server, 10, PATIENT);
+	for (unsigned nth = 1; nth <= 2; nth++)
+		check_shortage(nth);
+	serving_close(&s);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_per_source),
+		cmocka_unit_test(test_per_source_behind_proxy),
+		cmocka_unit_test(test_refuse_when_full),
+		cmocka_unit_test(test_wait_when_full),
+		cmocka_unit_test(test_pause),
+		cmocka_unit_test(test_pause_when_asked),
+		cmocka_unit_test(test_no_descriptors),
+	};
+
+	return cmocka_run_group_tests_name("server_limits", tests, make_contexts, free_contexts);
+}
