@@ -64,7 +64,11 @@ static int start_server(struct engine *e, struct cfg_error *error)
 	struct uring_server_config config = {
 		.arg = e,
 		.max_handshakes = (unsigned)e->params->max_handshakes,
+		.max_handshakes_per_source = (unsigned)e->params->max_handshakes_per_source,
+		.refuse_when_full = e->params->refuse_at_limit,
 		.handshake_timeout = (unsigned)e->params->handshake_timeout,
+		.proxy_header = ksr_tcp_accept_haproxy,
+		.refused = engine_refused,
 		.admit = engine_admit,
 		.context = engine_context,
 		.established = engine_established,

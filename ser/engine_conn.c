@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 enum {
-	ON_THE_WAY_MAX = 1024,  /* connections that tcp_main has not taken yet */
 	CONNECTION_LINES = 200, /* of tls_log in a LOG_PERIOD: enough to watch, too few to fill a disk */
 	/*
 	 * A TCP socket's buffer grows with what is written (to 4 MB by default), an AF_UNIX socket's does
@@ -24,28 +23,6 @@ enum {
 	 */
 	RELAYED_SEND_BUFFER = 1024 * 1024,
 };
-
-/* The core's own limits, which it checks at an accept() that no longer happens there. */
-int engine_admit(void *arg, const struct uring_peer *peer)
-{
-	static struct log_limit limit;
-	struct engine *e = arg;
-	struct host_tcp_gen_info info;
-	unsigned coming = uring_server_handshakes(e->server) + board_on_the_way();
-	char text[64];
-
-	tcp_get_info(&info);
-	if ((long)info.tls_connections_no + coming < tcp_cfg->max_tls_connections &&
-		(long)info.tcp_connections_no + coming < tcp_cfg->max_connections &&
-		board_on_the_way() < ON_THE_WAY_MAX)
-		return 0;
-	_cnts_vals[process_no * _cnts_row_len + tcp_cnts_h.local_reject]++;
-	listeners_format_address(&peer->remote, text);
-	ser_log_limited(&limit, LOG_LEVEL_ERROR,
-		"connection from %s refused: tls_max_connections (%d) or tcp_max_connections (%d) is reached",
-		text, tcp_cfg->max_tls_connections, tcp_cfg->max_connections);
-	return -EBUSY;
-}
 
 SSL_CTX *engine_context(void *arg, const struct uring_peer *peer)
 {
@@ -59,29 +36,22 @@ void engine_failed(void *arg, const struct uring_peer *peer, const char *reason)
 	char remote[64], local[64];
 
 	(void)arg;
+	counters_add(COUNTER_HANDSHAKES_FAILED);
 	listeners_format_address(&peer->remote, remote);
 	listeners_format_address(&peer->local, local);
 	ser_log_limited(
 		&limit, LOG_LEVEL_WARNING, "handshake with %s at %s failed: %s", remote, local, reason);
 }
 
-void engine_trouble(void *arg, int error, int for_good)
-{
-	static struct log_limit limit;
-
-	(void)arg;
-	ser_log_limited(&limit, LOG_LEVEL_ERROR, "connections cannot be accepted%s: %s%s",
-		for_good ? " any more on a listener" : " for the moment", strerror(-error),
-		error == -EMFILE ? "; raise the limit of open files (ulimit -n)" : "");
-}
-
 /* Where the records of a connection live. Returns an enum ktls_home, or -1 when the socket is lost. */
-static int choose_home(struct engine *e, int fd, const struct ktls_session_keys *keys)
+static int choose_home(
+	struct engine *e, const struct uring_peer *peer, int fd, const struct ktls_session_keys *keys)
 {
 	static struct log_limit closed, refused;
 	int rc;
 
-	if (!e->params->ktls || ktls_kernel_supports(e->caps, keys->tx.version, keys->tx.aead))
+	if (!params_switch_at(&e->params->ktls, &peer->transport_local.any) ||
+		ktls_kernel_supports(e->caps, keys->tx.version, keys->tx.aead))
 		return KTLS_HOME_USER;
 	if (e->params->ktls_rekey_required && e->caps->rekey && keys->tx.version == TLS1_3_VERSION)
 		return KTLS_HOME_USER;
@@ -238,7 +208,7 @@ static void establish_direct(struct engine *e, const struct uring_peer *peer, in
 	struct ktls_handshake *h, struct ktls_session_keys *keys)
 {
 	struct outgoing *o;
-	int home = choose_home(e, fd, keys);
+	int home = choose_home(e, peer, fd, keys);
 
 	if (home < 0) { /* it said why */
 		close(fd);

@@ -16,6 +16,8 @@ struct engine {
 	struct uring_server *server;
 	struct uring_relay *relay;
 	struct uring_pass_queue handovers;
+	struct uring_op look_again; /* while accepting is paused */
+	struct __kernel_timespec pause;
 };
 
 /* Callbacks of the server and the relay; arg is the engine. */
@@ -23,8 +25,12 @@ int engine_admit(void *arg, const struct uring_peer *peer);
 SSL_CTX *engine_context(void *arg, const struct uring_peer *peer);
 void engine_established(void *arg, const struct uring_peer *peer, int fd, struct ktls_handshake *h);
 void engine_failed(void *arg, const struct uring_peer *peer, const char *reason);
+void engine_refused(void *arg, const struct uring_peer *peer, enum uring_refusal why);
 void engine_trouble(void *arg, int error, int for_good);
 void engine_relay_ended(void *arg, const struct uring_peer *peer, const char *reason);
+
+/* Looks again at the limits in a moment. Returns 0, or -EBUSY where the ring takes nothing. */
+int engine_wait(struct engine *e);
 
 /* Brings the board up to date. */
 void engine_report(struct engine *e);

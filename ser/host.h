@@ -102,6 +102,15 @@ HOST_AT(host_receive_info, bind_address, 192);
 HOST_AT(host_receive_info, proto, 204);
 HOST_SIZE(host_receive_info, 208);
 
+struct host_coninfo {
+	struct host_ip src_ip, dst_ip;
+	unsigned short src_port, dst_port;
+	int proto;
+	struct host_socket_info *csocket;
+};
+HOST_AT(host_coninfo, csocket, 56);
+HOST_SIZE(host_coninfo, 64);
+
 struct host_tcp_req {
 	void *next;
 	char *buf, *start, *pos, *parsed, *body;
@@ -135,7 +144,7 @@ struct host_tcp_connection {
 	int event; /* why it closed */
 	int reader_pid;
 	struct host_receive_info rcv;
-	char cinfo[64];
+	struct host_coninfo cinfo; /* the proxy's connection, where there is a proxy */
 	struct host_tcp_req req;
 	int refcnt;
 	int type; /* enum sip_protos */

@@ -7,6 +7,7 @@
 #include "ser/shared.h"
 #include "uring/pass_fd.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,6 +116,29 @@ static struct host_tcp_connection *new_connection(int fd, const struct uring_pee
 	return tcpconn_new(fd, &remote, &local, peer->listener, HOST_PROTO_TLS, HOST_CONN_OK);
 }
 
+static struct host_ip ip_of(const union uring_address *a)
+{
+	struct host_ip ip = {.af = a->any.sa_family, .len = a->any.sa_family == AF_INET6 ? 16 : 4};
+
+	memcpy(ip.u, ip.len == 16 ? (const void *)&a->in6.sin6_addr : &a->in.sin_addr, ip.len);
+	return ip;
+}
+
+/* The core keeps the proxy's own connection here, for scripts. */
+static void note_proxy(struct host_tcp_connection *c, const struct uring_peer *peer)
+{
+	if (!ksr_tcp_accept_haproxy)
+		return;
+	c->cinfo = (struct host_coninfo){
+		.src_ip = ip_of(&peer->transport_remote),
+		.dst_ip = ip_of(&peer->transport_local),
+		.src_port = ntohs(peer->transport_remote.in.sin_port),
+		.dst_port = ntohs(peer->transport_local.in.sin_port),
+		.proto = HOST_PROTO_TLS,
+		.csocket = peer->listener,
+	};
+}
+
 void inject(int fd, const struct uring_peer *peer, struct conn *conn, void (*done)(void))
 {
 	struct injection *i = malloc(sizeof(*i));
@@ -126,6 +150,7 @@ void inject(int fd, const struct uring_peer *peer, struct conn *conn, void (*don
 		goto failed;
 	}
 	c->extra_data = conn;
+	note_proxy(c, peer);
 	if (is_duplicate(c)) {
 		lost("one with the same addresses exists (tcp_accept_unique)");
 		discard(c);

@@ -52,7 +52,7 @@ void kernel_probe_and_log(const struct params *params, struct ktls_kernel_caps *
 	int keep_13;
 
 	ktls_kernel_probe(caps);
-	if (!params->ktls) {
+	if (!params->ktls.others && !params->ktls.count) {
 		ser_log(LOG_LEVEL_NOTICE, "records stay in user space: the parameter ktls is 0");
 		return;
 	}

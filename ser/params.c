@@ -24,6 +24,8 @@ enum {
 static struct {
 	char *method, *tls_method, *certificate, *private_key, *ca_list, *cipher_list;
 	char *limit_policy;
+	char *ktls_scoped[PARAMS_SCOPED_MAX];
+	unsigned ktls_scoped_count;
 	int verify_certificate, require_certificate, tls_log, handshake_timeout, ktls, ktls_rekey_required,
 		send_timeout, connection_timeout, engines, max_handshakes, max_handshakes_per_source,
 		max_connections_per_source, low_mem_threshold1;
@@ -38,6 +40,19 @@ static struct {
 	.max_handshakes = MAX_HANDSHAKES_DEFAULT,
 	.low_mem_threshold1 = -1,
 };
+
+/* Called for each line with a string. */
+static int keep_ktls(unsigned type, void *value)
+{
+	(void)type;
+	if (raw.ktls_scoped_count == PARAMS_SCOPED_MAX) {
+		ser_log(LOG_LEVEL_ERROR, "ktls: no more than %d lines with an address are possible",
+			PARAMS_SCOPED_MAX);
+		return -1;
+	}
+	raw.ktls_scoped[raw.ktls_scoped_count++] = strdup(value);
+	return 0;
+}
 
 struct host_param params_table[] = {
 	{"method", HOST_PARAM_STRING, &raw.method},
@@ -61,6 +76,7 @@ struct host_param params_table[] = {
 	{"low_mem_threshold1", HOST_PARAM_INT, &raw.low_mem_threshold1},
 	{"limit_policy", HOST_PARAM_STRING, &raw.limit_policy},
 	{"ktls", HOST_PARAM_INT, &raw.ktls},
+	{"ktls", HOST_PARAM_STRING | HOST_PARAM_USE_FUNC, (void *)keep_ktls},
 	{"ktls_rekey_required", HOST_PARAM_INT, &raw.ktls_rekey_required},
 	{NULL, 0, NULL},
 };
@@ -87,6 +103,37 @@ static int take_path(char **out, const char *value, struct cfg_error *e)
 		return 0;
 	*out = cfg_resolve_path(cfg_file, value);
 	return *out ? 0 : cfg_fail(e, "out of memory while the parameters were read");
+}
+
+static int take_ktls(struct params_switch *s, struct cfg_error *e)
+{
+	struct cfg_scope scope;
+	const char *text;
+	int value;
+
+	s->others = raw.ktls;
+	for (unsigned i = 0; i < raw.ktls_scoped_count; i++) {
+		if (!raw.ktls_scoped[i])
+			return cfg_fail(e, "out of memory while the parameters were read");
+		if (cfg_parse_scope("ktls", raw.ktls_scoped[i], &scope, &text, e) ||
+			cfg_parse_bool("ktls", text, &value, e))
+			return -1;
+		if (scope.address.any.sa_family == AF_UNSPEC) {
+			s->others = value;
+			continue;
+		}
+		s->scoped[s->count].scope = scope;
+		s->scoped[s->count++].value = value;
+	}
+	return cfg_check_int("ktls", s->others, 0, 1, e);
+}
+
+int params_switch_at(const struct params_switch *s, const struct sockaddr *local)
+{
+	for (unsigned i = s->count; i > 0; i--) /* the last line counts */
+		if (cfg_scope_has(&s->scoped[i - 1].scope, local))
+			return s->scoped[i - 1].value;
+	return s->others;
 }
 
 static int take_limits(struct params *p, struct cfg_error *e)
@@ -121,7 +168,6 @@ int params_take(struct params *p, struct cfg_error *e)
 	p->handshake_timeout = raw.handshake_timeout;
 	p->send_timeout = raw.send_timeout;
 	p->connection_timeout = raw.connection_timeout;
-	p->ktls = raw.ktls;
 	p->ktls_rekey_required = raw.ktls_rekey_required;
 	/* One parameter under two names: SER's manual has the short one. */
 	if (raw.method && cfg_parse_method("method", raw.method, &d->versions, e))
@@ -140,10 +186,9 @@ int params_take(struct params *p, struct cfg_error *e)
 	if (cfg_check_int("handshake_timeout", p->handshake_timeout, 1, TIMEOUT_MAX, e) ||
 		cfg_check_int("send_timeout", p->send_timeout, 1, TIMEOUT_MAX, e) ||
 		cfg_check_int("connection_timeout", p->connection_timeout, 1, CONNECTION_TIMEOUT_MAX, e) ||
-		cfg_check_int("ktls", p->ktls, 0, 1, e) ||
 		cfg_check_int("ktls_rekey_required", p->ktls_rekey_required, 0, 1, e))
 		return -1;
-	if (take_limits(p, e))
+	if (take_ktls(&p->ktls, e) || take_limits(p, e))
 		return -1;
 	if (cfg_domain_defaults(d, cfg_file))
 		return cfg_fail(e, "out of memory while the parameters were read");

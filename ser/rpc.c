@@ -49,8 +49,9 @@ static void info(struct host_rpc *rpc, void *ctx)
 		tcp.tls_connections_no);
 	/* Clear text is never queued here; the field is the stock module's. */
 	rpc->struct_add(handle, "d", "clear_text_write_queued_bytes", 0);
-	rpc->struct_add(
-		handle, "s", "ktls", params->ktls ? yes_or_why(caps->ulp) : "no: the parameter ktls is 0");
+	rpc->struct_add(handle, "s", "ktls",
+		params->ktls.others || params->ktls.count ? yes_or_why(caps->ulp)
+							  : "no: the parameter ktls is 0");
 	rpc->struct_add(handle, "s", "ktls_rekey", yes_or_why(caps->rekey));
 	add_suites(rpc, handle, "tls12", caps->tls12);
 	add_suites(rpc, handle, "tls13", caps->tls13);

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Who gets in, and when everybody has to wait. */
+#include "ser/counters.h"
+#include "ser/engine_private.h"
+#include "ser/host.h"
+#include "ser/listeners.h"
+#include "ser/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+	ON_THE_WAY_MAX = 1024, /* connections that tcp_main has not taken yet */
+	LOOK_AGAIN_MS = 50,    /* while everybody waits */
+	LIMIT_TEXT = 160,
+};
+
+/* Connections of all engines that the core does not know yet. */
+static unsigned coming(const struct engine *e)
+{
+	unsigned n = uring_server_handshakes(e->server) + board_on_the_way();
+
+	for (int i = 0; i < e->params->engines; i++)
+		if (&board_engines[i] != e->parts->board)
+			n += __atomic_load_n(&board_engines[i].handshakes, __ATOMIC_RELAXED);
+	return n;
+}
+
+/* Whether more than that many connections are too many. Returns the limit's counter with words, or -1. */
+static int limit_reached(const struct engine *e, long more, char words[LIMIT_TEXT])
+{
+	unsigned long threshold = (unsigned long)e->params->low_mem_threshold1 * 1024;
+	struct host_tcp_gen_info info;
+
+	tcp_get_info(&info);
+	if (info.tls_connections_no + more >= tcp_cfg->max_tls_connections ||
+		info.tcp_connections_no + more >= tcp_cfg->max_connections) {
+		snprintf(words, LIMIT_TEXT, "tls_max_connections (%d) or tcp_max_connections (%d) is reached",
+			tcp_cfg->max_tls_connections, tcp_cfg->max_connections);
+		return COUNTER_LIMIT_CONNECTIONS;
+	}
+	if (board_on_the_way() >= ON_THE_WAY_MAX) {
+		snprintf(words, LIMIT_TEXT, "SER's tcp_main does not keep up");
+		return COUNTER_LIMIT_QUEUE;
+	}
+	if (threshold && _shm_root.xavailable(_shm_root.block) < threshold) {
+		snprintf(words, LIMIT_TEXT,
+			"less than %d KB of shared memory are free (low_mem_threshold1): raise it with "
+			"kamailio -m",
+			e->params->low_mem_threshold1);
+		return COUNTER_LIMIT_MEMORY;
+	}
+	return -1;
+}
+
+static void log_refusal(const struct uring_peer *peer, const char *words)
+{
+	static struct log_limit limit;
+	char text[64];
+
+	_cnts_vals[process_no * _cnts_row_len + tcp_cnts_h.local_reject]++;
+	listeners_format_address(&peer->remote, text);
+	ser_log_limited(&limit, LOG_LEVEL_ERROR, "connection from %s refused: %s", text, words);
+}
+
+static void look_again(struct uring_op *op, int res)
+{
+	struct engine *e = (struct engine *)((char *)op - offsetof(struct engine, look_again));
+	char words[LIMIT_TEXT];
+
+	(void)res;
+	if (limit_reached(e, coming(e), words) < 0 || engine_wait(e))
+		uring_server_pause(e->server, 0);
+}
+
+int engine_wait(struct engine *e)
+{
+	e->pause = (struct __kernel_timespec){.tv_nsec = LOOK_AGAIN_MS * 1000000L};
+	e->look_again.done = look_again;
+	return uring_timeout(e->loop, &e->look_again, &e->pause);
+}
+
+/* Where the last connection that fits has come in, the next ones wait in the backlog, if that is the policy.
+ */
+static void pause_if_full(struct engine *e)
+{
+	static struct log_limit limit;
+	char words[LIMIT_TEXT];
+	int counter = limit_reached(e, (long)coming(e) + 1, words);
+
+	if (counter < 0 || e->params->refuse_at_limit || engine_wait(e))
+		return;
+	uring_server_pause(e->server, 1);
+	counters_add((enum counter)counter);
+	ser_log_limited(&limit, LOG_LEVEL_WARNING, "new connections have to wait: %s", words);
+}
+
+int engine_admit(void *arg, const struct uring_peer *peer)
+{
+	struct engine *e = arg;
+	struct board_source source = board_source_of(&peer->remote);
+	unsigned max = (unsigned)e->params->max_connections_per_source;
+	char words[LIMIT_TEXT];
+	int counter = limit_reached(e, coming(e), words);
+
+	if (counter < 0 && max && board_source_connections(&source) >= max) {
+		counter = COUNTER_LIMIT_SOURCE_CONNECTIONS;
+		snprintf(words, sizeof(words), "it has max_connections_per_source (%u) connections", max);
+	}
+	if (counter >= 0) {
+		counters_add((enum counter)counter);
+		log_refusal(peer, words);
+		return -EBUSY;
+	}
+	pause_if_full(e);
+	return 0;
+}
+
+void engine_refused(void *arg, const struct uring_peer *peer, enum uring_refusal why)
+{
+	struct engine *e = arg;
+	char words[LIMIT_TEXT];
+
+	if (why == URING_REFUSED_SOURCE) {
+		counters_add(COUNTER_LIMIT_SOURCE_HANDSHAKES);
+		snprintf(words, sizeof(words), "it has max_handshakes_per_source (%d) handshakes under way",
+			e->params->max_handshakes_per_source);
+	} else {
+		counters_add(COUNTER_LIMIT_HANDSHAKES);
+		snprintf(
+			words, sizeof(words), "max_handshakes (%d) are under way", e->params->max_handshakes);
+	}
+	log_refusal(peer, words);
+}
+
+void engine_trouble(void *arg, int error, int for_good)
+{
+	static struct log_limit limit;
+
+	(void)arg;
+	if (!for_good)
+		counters_add(COUNTER_ACCEPT_PAUSES);
+	ser_log_limited(&limit, LOG_LEVEL_ERROR, "connections cannot be accepted%s: %s%s",
+		for_good ? " any more on a listener" : " for the moment", strerror(-error),
+		error == -EMFILE ? "; raise the limit of open files (ulimit -n)" : "");
+}
