@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -105,6 +106,10 @@ static int set_up(struct engine *e, struct cfg_error *error)
 	/* The setting of its parent is not inherited. */
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM))
 		return cfg_fail(error, "the TLS engine cannot start: %s", strerror(errno));
+	/* Established connections come first: their readers are SER's processes. */
+	if (setpriority(PRIO_PROCESS, 0, e->params->engine_nice))
+		return cfg_fail(
+			error, "engine_nice: %d cannot be set: %s", e->params->engine_nice, strerror(errno));
 	return start_server(e, error);
 }
 
@@ -125,8 +130,10 @@ void engine_run(const struct engine_parts *parts, int report)
 	tell(report, &error);
 	if (rc)
 		_exit(ENGINE_CANNOT_START);
-	while (!ending && !(rc = uring_turn(e.loop)))
+	while (!ending && !(rc = uring_turn(e.loop))) {
 		engine_report(&e);
+		engine_watch_memory(&e);
+	}
 	uring_relay_goodbye(e.relay);
 	if (ending)
 		_exit(0); /* as the core's processes do */

@@ -18,6 +18,9 @@ struct engine {
 	struct uring_pass_queue handovers;
 	struct uring_op look_again; /* while accepting is paused */
 	struct __kernel_timespec pause;
+	struct uring_op quiet; /* after a burst */
+	int quiet_runs;
+	unsigned peak; /* connections at once, since memory was given back last */
 };
 
 /* Callbacks of the server and the relay; arg is the engine. */
@@ -31,6 +34,9 @@ void engine_relay_ended(void *arg, const struct uring_peer *peer, const char *re
 
 /* Looks again at the limits in a moment. Returns 0, or -EBUSY where the ring takes nothing. */
 int engine_wait(struct engine *e);
+
+/* After each turn: gives memory back when a burst is over. */
+void engine_watch_memory(struct engine *e);
 
 /* Brings the board up to date. */
 void engine_report(struct engine *e);

@@ -13,7 +13,8 @@ enum {
 	TIMEOUT_MAX = 3600,
 	CONNECTION_TIMEOUT_DEFAULT = 600, /* of SER's own module */
 	CONNECTION_TIMEOUT_MAX = 1 << 26, /* in the core's ticks it must fit an int, twice */
-	MAX_HANDSHAKES_DEFAULT = 1024,    /* each costs some 60 KB of the engine's memory */
+	ENGINE_NICE_DEFAULT = 0,
+	MAX_HANDSHAKES_DEFAULT = 1024, /* each costs some 60 KB of the engine's memory */
 	MAX_HANDSHAKES_MAX = 1 << 16,
 	MAX_PER_SOURCE = 1 << 20,
 	LOW_MEM_THRESHOLD_DEFAULT = 1024, /* KB; a connection takes some 18 */
@@ -27,8 +28,8 @@ static struct {
 	char *ktls_scoped[PARAMS_SCOPED_MAX];
 	unsigned ktls_scoped_count;
 	int verify_certificate, require_certificate, tls_log, handshake_timeout, ktls, ktls_rekey_required,
-		send_timeout, connection_timeout, engines, max_handshakes, max_handshakes_per_source,
-		max_connections_per_source, low_mem_threshold1;
+		send_timeout, connection_timeout, engines, engine_nice, max_handshakes,
+		max_handshakes_per_source, max_connections_per_source, low_mem_threshold1;
 	char *verify_certificate_word, *require_certificate_word;
 } raw = {
 	.tls_log = LOG_LEVEL_DEBUG,
@@ -37,6 +38,7 @@ static struct {
 	.ktls = 1,
 	.connection_timeout = CONNECTION_TIMEOUT_DEFAULT,
 	.engines = 1,
+	.engine_nice = ENGINE_NICE_DEFAULT,
 	.max_handshakes = MAX_HANDSHAKES_DEFAULT,
 	.low_mem_threshold1 = -1,
 };
@@ -70,6 +72,7 @@ struct host_param params_table[] = {
 	{"send_timeout", HOST_PARAM_INT, &raw.send_timeout},
 	{"connection_timeout", HOST_PARAM_INT, &raw.connection_timeout},
 	{"engines", HOST_PARAM_INT, &raw.engines},
+	{"engine_nice", HOST_PARAM_INT, &raw.engine_nice},
 	{"max_handshakes", HOST_PARAM_INT, &raw.max_handshakes},
 	{"max_handshakes_per_source", HOST_PARAM_INT, &raw.max_handshakes_per_source},
 	{"max_connections_per_source", HOST_PARAM_INT, &raw.max_connections_per_source},
@@ -139,6 +142,7 @@ int params_switch_at(const struct params_switch *s, const struct sockaddr *local
 static int take_limits(struct params *p, struct cfg_error *e)
 {
 	p->engines = raw.engines;
+	p->engine_nice = raw.engine_nice;
 	p->max_handshakes = raw.max_handshakes;
 	p->max_handshakes_per_source = raw.max_handshakes_per_source;
 	p->max_connections_per_source = raw.max_connections_per_source;
@@ -149,6 +153,7 @@ static int take_limits(struct params *p, struct cfg_error *e)
 		return cfg_fail(
 			e, "limit_policy: '%s' is not a policy; use wait or refuse", raw.limit_policy);
 	if (cfg_check_int("engines", p->engines, 1, BOARD_ENGINES_MAX, e) ||
+		cfg_check_int("engine_nice", p->engine_nice, 0, 19, e) ||
 		cfg_check_int("max_handshakes", p->max_handshakes, 1, MAX_HANDSHAKES_MAX, e) ||
 		cfg_check_int(
 			"max_handshakes_per_source", p->max_handshakes_per_source, 0, MAX_PER_SOURCE, e) ||
