@@ -20,6 +20,7 @@ int conn_new(struct conn **out, SSL *ssl, enum ktls_home home, const struct ktls
 	conn->refcnt = 1;
 	conn->id = 0;
 	conn->sent_last = 0;
+	send_queue_init(&conn->queue);
 	ktls_stream_init(&conn->stream, home, keys, can_rekey);
 	rc = snapshot_take(&conn->snapshot, size, ssl, home, own);
 	if (rc) {
@@ -30,7 +31,7 @@ int conn_new(struct conn **out, SSL *ssl, enum ktls_home home, const struct ktls
 	return 0;
 }
 
-static struct conn *get(struct conn *conn)
+struct conn *conn_get(struct conn *conn)
 {
 	__atomic_add_fetch(&conn->refcnt, 1, __ATOMIC_RELAXED);
 	return conn;
@@ -38,8 +39,10 @@ static struct conn *get(struct conn *conn)
 
 void conn_put(struct conn *conn)
 {
-	if (!__atomic_sub_fetch(&conn->refcnt, 1, __ATOMIC_ACQ_REL))
-		shared_memory.release(conn);
+	if (__atomic_sub_fetch(&conn->refcnt, 1, __ATOMIC_ACQ_REL))
+		return;
+	send_queue_free(&conn->queue);
+	shared_memory.release(conn);
 }
 
 void conn_close(struct conn *conn)
@@ -54,7 +57,7 @@ void conn_make_current(struct conn *conn)
 		return;
 	if (current)
 		conn_put(current);
-	current = get(conn);
+	current = conn_get(conn);
 }
 
 struct conn *conn_of_message(const struct host_sip_msg *msg)
@@ -66,12 +69,12 @@ struct conn *conn_of_message(const struct host_sip_msg *msg)
 	if (msg->rcv.proto != HOST_PROTO_TLS)
 		return NULL;
 	if (current && current->id == id)
-		return get(current);
+		return conn_get(current);
 	shared_lock(tcpconn_lock);
 	for (c = tcpconn_id_hash[(unsigned)id & (HOST_ID_HASH_SIZE - 1)]; c && c->id != id; c = c->id_next)
 		;
 	if (c && c->type == HOST_PROTO_TLS && c->extra_data)
-		found = get(c->extra_data);
+		found = conn_get(c->extra_data);
 	shared_unlock(tcpconn_lock);
 	return found;
 }

@@ -12,12 +12,14 @@
 #include "ktls/stream.h"
 #include "select/snapshot.h"
 #include "ser/host.h"
+#include "ser/send_queue.h"
 
 struct conn {
 	int refcnt;
 	int id;        /* the core's id of the connection */
 	int sent_last; /* an alert that ends our side was sent */
 	struct ktls_stream stream;
+	struct send_queue queue;  /* with tcp_async=no */
 	struct snapshot snapshot; /* the last member: it has a tail */
 };
 
@@ -28,7 +30,10 @@ struct conn {
 int conn_new(struct conn **out, SSL *ssl, enum ktls_home home, const struct ktls_session_keys *keys,
 	int can_rekey, const struct snapshot_cert *own);
 
-/* Drops a reference. The last one frees the record. */
+/* Another reference. */
+struct conn *conn_get(struct conn *conn);
+
+/* Drops a reference. The last one frees the record and what waits to be sent. */
 void conn_put(struct conn *conn);
 
 /* Wipes the keys, then drops the core's reference: the connection is over. */

@@ -7,6 +7,7 @@
 #include "ser/listeners.h"
 #include "ser/log.h"
 #include "ser/privileges.h"
+#include "ser/send_drain.h"
 #include "ser/shared.h"
 
 #include <errno.h>
@@ -131,6 +132,8 @@ static int set_up(struct engine *e, struct cfg_error *error)
 	e->ctx = cfg_build_context(&e->params->server, error, &warning);
 	if (!e->ctx || keep_own_certificate(e, error) || start_server(e, error))
 		return -1;
+	if (send_drain_start(e->loop))
+		return cfg_fail(error, "the TLS engine cannot start: its ring takes nothing");
 	inject_init(e->loop);
 	return 0;
 }

@@ -2,6 +2,7 @@
 #include "ser/rpc.h"
 
 #include "ser/kernel_probe.h"
+#include "ser/send_queue.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -45,8 +46,8 @@ static void info(struct host_rpc *rpc, void *ctx)
 		return;
 	rpc->struct_add(handle, "dd", "max_connections", tcp.tls_max_connections, "opened_connections",
 		tcp.tls_connections_no);
-	/* Clear text is never queued here; the field is the stock module's. */
-	rpc->struct_add(handle, "d", "clear_text_write_queued_bytes", 0);
+	/* The stock module's name. With tcp_async=yes the core queues, and core.tcp_info has its figure. */
+	rpc->struct_add(handle, "d", "clear_text_write_queued_bytes", (int)send_queue_total());
 	rpc->struct_add(
 		handle, "s", "ktls", params->ktls ? yes_or_why(caps->ulp) : "no: the parameter ktls is 0");
 	rpc->struct_add(handle, "s", "ktls_rekey", yes_or_why(caps->rekey));
