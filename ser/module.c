@@ -16,6 +16,7 @@
 #include "ser/privileges.h"
 #include "ser/rpc.h"
 #include "ser/selects.h"
+#include "ser/send_drain.h"
 #include "ser/shutdown.h"
 #include "ser/supervisor.h"
 
@@ -118,6 +119,10 @@ static int mod_init(void)
 	}
 	if (check_context())
 		return -1;
+	if (send_drain_prepare((unsigned)params.send_timeout)) {
+		ser_log(LOG_LEVEL_ERROR, "shared memory or descriptors are used up before the start");
+		return -1;
+	}
 	kernel_probe_and_log(&params, &caps);
 	privileges_prepare();
 	rpc_init(&params, &caps);

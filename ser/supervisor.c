@@ -8,6 +8,7 @@
 #include "ser/inject.h"
 #include "ser/log.h"
 #include "ser/privileges.h"
+#include "ser/send_drain.h"
 #include "ser/shared.h"
 #include "uring/pass_fd.h"
 
@@ -333,6 +334,9 @@ static int set_up(unsigned index, struct cfg_error *error)
 	self.readable.done = readable;
 	self.restart.done = restart;
 	inject_init(self.loop, index);
+	/* What peers do not take with tcp_async=no is few connections' matter: one process does for all. */
+	if (!index && send_drain_start(self.loop))
+		return cfg_fail(error, "the TLS engine cannot start: its ring takes nothing");
 	return 0;
 }
 
