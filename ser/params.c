@@ -11,8 +11,10 @@ enum {
 	HANDSHAKE_TIMEOUT_DEFAULT = 10,
 	SEND_TIMEOUT_DEFAULT = 10,
 	TIMEOUT_MAX = 3600,
-	CONNECTION_TIMEOUT_DEFAULT = 600, /* of SER's own module */
-	CONNECTION_TIMEOUT_MAX = 1 << 26, /* in the core's ticks it must fit an int, twice */
+	CONNECTION_TIMEOUT_DEFAULT = 600,   /* of SER's own module */
+	CONNECTION_TIMEOUT_MAX = 1 << 26,   /* in the core's ticks it must fit an int, twice */
+	TICKET_ROTATION_DEFAULT = 8 * 3600, /* the oldest of three keys serves for a day */
+	TICKET_ROTATION_MAX = 7 * 86400,    /* RFC 9325 3.4 */
 	ENGINE_NICE_DEFAULT = 0,
 	MAX_HANDSHAKES_DEFAULT = 1024, /* each costs some 60 KB of the engine's memory */
 	MAX_HANDSHAKES_MAX = 1 << 16,
@@ -24,7 +26,8 @@ enum {
 /* As written; a parameter that may be a number or a word has both. */
 static struct {
 	char *method, *tls_method, *certificate, *private_key, *ca_list, *cipher_list;
-	char *limit_policy;
+	char *limit_policy, *session_ticket_keys;
+	int session_ticket_rotation;
 	char *ktls_scoped[PARAMS_SCOPED_MAX];
 	unsigned ktls_scoped_count;
 	int verify_certificate, require_certificate, tls_log, handshake_timeout, ktls, ktls_rekey_required,
@@ -37,6 +40,7 @@ static struct {
 	.send_timeout = SEND_TIMEOUT_DEFAULT,
 	.ktls = 1,
 	.connection_timeout = CONNECTION_TIMEOUT_DEFAULT,
+	.session_ticket_rotation = TICKET_ROTATION_DEFAULT,
 	.engines = 1,
 	.engine_nice = ENGINE_NICE_DEFAULT,
 	.max_handshakes = MAX_HANDSHAKES_DEFAULT,
@@ -77,6 +81,8 @@ struct host_param params_table[] = {
 	{"max_handshakes_per_source", HOST_PARAM_INT, &raw.max_handshakes_per_source},
 	{"max_connections_per_source", HOST_PARAM_INT, &raw.max_connections_per_source},
 	{"low_mem_threshold1", HOST_PARAM_INT, &raw.low_mem_threshold1},
+	{"session_ticket_keys", HOST_PARAM_STRING, &raw.session_ticket_keys},
+	{"session_ticket_rotation", HOST_PARAM_INT, &raw.session_ticket_rotation},
 	{"limit_policy", HOST_PARAM_STRING, &raw.limit_policy},
 	{"ktls", HOST_PARAM_INT, &raw.ktls},
 	{"ktls", HOST_PARAM_STRING | HOST_PARAM_USE_FUNC, (void *)keep_ktls},
@@ -173,13 +179,15 @@ int params_take(struct params *p, struct cfg_error *e)
 	p->handshake_timeout = raw.handshake_timeout;
 	p->send_timeout = raw.send_timeout;
 	p->connection_timeout = raw.connection_timeout;
+	p->session_ticket_rotation = raw.session_ticket_rotation;
 	p->ktls_rekey_required = raw.ktls_rekey_required;
 	/* One parameter under two names: SER's manual has the short one. */
 	if (raw.method && cfg_parse_method("method", raw.method, &d->versions, e))
 		return -1;
 	if (raw.tls_method && cfg_parse_method("tls_method", raw.tls_method, &d->versions, e))
 		return -1;
-	if (take_path(&d->certificate, raw.certificate, e) ||
+	if (take_path(&p->session_ticket_keys, raw.session_ticket_keys, e) ||
+		take_path(&d->certificate, raw.certificate, e) ||
 		take_path(&d->private_key, raw.private_key, e) || take_path(&d->ca_list, raw.ca_list, e) ||
 		take_string(&d->cipher_list, raw.cipher_list, e))
 		return -1;
@@ -190,6 +198,8 @@ int params_take(struct params *p, struct cfg_error *e)
 		return -1;
 	if (cfg_check_int("handshake_timeout", p->handshake_timeout, 1, TIMEOUT_MAX, e) ||
 		cfg_check_int("send_timeout", p->send_timeout, 1, TIMEOUT_MAX, e) ||
+		cfg_check_int(
+			"session_ticket_rotation", p->session_ticket_rotation, 1, TICKET_ROTATION_MAX, e) ||
 		cfg_check_int("connection_timeout", p->connection_timeout, 1, CONNECTION_TIMEOUT_MAX, e) ||
 		cfg_check_int("ktls_rekey_required", p->ktls_rekey_required, 0, 1, e))
 		return -1;

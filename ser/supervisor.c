@@ -10,6 +10,7 @@
 #include "ser/privileges.h"
 #include "ser/send_drain.h"
 #include "ser/shared.h"
+#include "ser/tickets.h"
 #include "uring/pass_fd.h"
 
 #include <errno.h>
@@ -324,7 +325,7 @@ static int set_up(unsigned index, struct cfg_error *error)
 	if (privileges_drop(error))
 		return -1;
 	self.parts.ctx = cfg_build_context(&self.parts.params->server, error, &warning);
-	if (!self.parts.ctx || keep_own_certificate(error))
+	if (!self.parts.ctx || tickets_use(self.parts.ctx) || keep_own_certificate(error))
 		return -1;
 	rc = uring_loop_new(&self.loop, &why);
 	if (rc)
@@ -334,8 +335,8 @@ static int set_up(unsigned index, struct cfg_error *error)
 	self.readable.done = readable;
 	self.restart.done = restart;
 	inject_init(self.loop, index);
-	/* What peers do not take with tcp_async=no is few connections' matter: one process does for all. */
-	if (!index && send_drain_start(self.loop))
+	/* One process does for all: what peers do not take with tcp_async=no is few connections' matter. */
+	if (!index && (send_drain_start(self.loop) || tickets_keep_fresh(self.loop, self.parts.params)))
 		return cfg_fail(error, "the TLS engine cannot start: its ring takes nothing");
 	return 0;
 }
