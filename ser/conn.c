@@ -16,7 +16,7 @@ int conn_new(struct conn **out, SSL *ssl, enum ktls_home home, const struct ktls
 	int rc;
 
 	if (!conn)
-		return -ENOMEM;
+		return -ENOSPC;
 	conn->refcnt = 1;
 	conn->id = 0;
 	conn->sent_last = 0;

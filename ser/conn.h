@@ -23,7 +23,7 @@ struct conn {
 
 /*
  * A record with one reference, its snapshot and stream filled from a finished handshake. Returns 0 and sets
- * *out; -ENOMEM when shared memory is used up. The keys stay the caller's to wipe.
+ * *out; -ENOSPC when shared memory is used up. The keys stay the caller's to wipe.
  */
 int conn_new(struct conn **out, SSL *ssl, enum ktls_home home, const struct ktls_session_keys *keys,
 	int can_rekey, const struct snapshot_cert *own);

@@ -117,15 +117,24 @@ static void log_established(const struct engine *e, const struct uring_peer *pee
 
 static void lose(struct engine *e, const struct uring_peer *peer, int error)
 {
-	engine_failed(e, peer, error == -ENOMEM ? "memory is used up" : strerror(-error));
+	static struct log_limit limit;
+	char remote[64];
+
+	if (error != -ENOSPC) {
+		engine_failed(e, peer, error == -ENOMEM ? "memory is used up" : strerror(-error));
+		return;
+	}
+	listeners_format_address(&peer->remote, remote);
+	ser_log_limited(&limit, LOG_LEVEL_ERROR,
+		"connection from %s refused: shared memory is used up: raise it with kamailio -m", remote);
 }
 
 /* The descriptor that the core gets is in non-blocking mode, as it expects. */
 static int give_to_core(struct engine *e, const struct uring_peer *peer, int fd, struct conn *conn)
 {
-	if (fcntl(fd, F_SETFL, O_NONBLOCK)) {
-		int rc = -errno;
+	int rc = fcntl(fd, F_SETFL, O_NONBLOCK) ? -errno : inject_room();
 
+	if (rc) {
 		lose(e, peer, rc);
 		conn_close(conn);
 		close(fd);

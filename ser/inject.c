@@ -151,6 +151,16 @@ unsigned inject_queued(void)
 	return queued;
 }
 
+int inject_room(void)
+{
+	void *p = shared_memory.alloc(sizeof(struct host_tcp_connection) + (size_t)tcp_cfg->rd_buf_size);
+
+	if (!p)
+		return -ENOSPC;
+	shared_memory.release(p);
+	return 0;
+}
+
 int inject(int fd, const void *remote, const void *local, struct host_socket_info *si, struct conn *conn)
 {
 	union host_sockaddr remote_su = {0}, local_su = {0};
