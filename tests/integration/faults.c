@@ -96,13 +96,6 @@ int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 	return (int)syscall(SYS_setsockopt, fd, level, name, value, len);
 }
 
-static int do_fcntl(int fd, int command, long arg)
-{
-	if (command == F_SETFL && fails(NONBLOCK))
-		return -1;
-	return (int)syscall(SYS_fcntl, fd, command, arg);
-}
-
 int fcntl(int fd, int command, ...)
 {
 	va_list args;
@@ -111,19 +104,12 @@ int fcntl(int fd, int command, ...)
 	va_start(args, command);
 	arg = va_arg(args, long);
 	va_end(args);
-	return do_fcntl(fd, command, arg);
+	if (command == F_SETFL && fails(NONBLOCK))
+		return -1;
+	return (int)syscall(SYS_fcntl, fd, command, arg);
 }
 
-int fcntl64(int fd, int command, ...)
-{
-	va_list args;
-	long arg;
-
-	va_start(args, command);
-	arg = va_arg(args, long);
-	va_end(args);
-	return do_fcntl(fd, command, arg);
-}
+int fcntl64(int fd, int command, ...) __attribute__((alias("fcntl")));
 
 ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 {

@@ -88,7 +88,7 @@ void end_at_key_update(struct talk *t, int requested);
 
 /* ---- suites_count.c ---- */
 
-struct counts { /* -1 where the kernel has no such counter */
+struct counts { /* 0 where the kernel has no such counter */
 	long tx, rx, tx_rekeys, rx_rekeys, bad;
 };
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kernel/suites.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,26 +11,11 @@ int is_promised(void)
 	return expect && !strcmp(expect, "1");
 }
 
-/* What the kernel has counted of one kind; -1 where it has no such counter. */
-static long counted(const char *name)
-{
-	FILE *f = fopen("/proc/net/tls_stat", "r");
-	char word[64];
-	long value, found = -1;
-
-	while (f && fscanf(f, "%63s %ld", word, &value) == 2)
-		if (!strcmp(word, name))
-			found = value;
-	if (f)
-		fclose(f);
-	return found;
-}
-
 struct counts count(void)
 {
-	return (struct counts){counted("TlsTxSw") + counted("TlsTxDevice"),
-		counted("TlsRxSw") + counted("TlsRxDevice"), counted("TlsTxRekeyOk"), counted("TlsRxRekeyOk"),
-		counted("TlsDecryptError")};
+	return (struct counts){tls_stat("TlsTxSw") + tls_stat("TlsTxDevice"),
+		tls_stat("TlsRxSw") + tls_stat("TlsRxDevice"), tls_stat("TlsTxRekeyOk"),
+		tls_stat("TlsRxRekeyOk"), tls_stat("TlsDecryptError")};
 }
 
 /* Other processes use the same counters, unless this kernel was booted for the test. */

@@ -214,3 +214,10 @@ void relaying_expect_end(struct relaying *s, struct talk *t, const char *reason)
 	assert_int_equal(fcntl(t->relay_fd, F_GETFD), -1);
 	assert_int_equal(fcntl(t->relay_plain, F_GETFD), -1);
 }
+
+struct talk *relaying_begin(struct relaying *s, unsigned send_timeout, int buffers)
+{
+	relaying_open(s, send_timeout);
+	s->sndbuf = s->rcvbuf = buffers;
+	return relaying_connect(s, contexts.client);
+}

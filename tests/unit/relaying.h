@@ -63,6 +63,12 @@ struct talk *relaying_shake(struct relaying *s, SSL_CTX *client, SSL **ssl);
 /* A relayed connection. */
 struct talk *relaying_connect(struct relaying *s, SSL_CTX *client);
 
+/*
+ * relaying_open() with a first connection. Sockets and pair have buffers of a fixed size, others grow while
+ * nobody reads from them; 0 lets them.
+ */
+struct talk *relaying_begin(struct relaying *s, unsigned send_timeout, int buffers);
+
 void relaying_until(struct relaying *s, int (*over)(void *arg), void *arg);
 
 /* Turns until what can happen without a word from outside has happened. */

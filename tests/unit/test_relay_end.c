@@ -14,12 +14,6 @@ enum {
 static struct relaying s;
 static uint8_t much[MUCH];
 
-static struct talk *open_talk(unsigned send_timeout)
-{
-	relaying_open(&s, send_timeout);
-	return relaying_connect(&s, contexts.client);
-}
-
 static void assert_goodbye_heard(struct talk *t)
 {
 	talk_client_expect_end(&s, t);
@@ -30,7 +24,7 @@ static void assert_goodbye_heard(struct talk *t)
 /* What the server answers to the last words still goes out. */
 static void test_client_closes(void **state)
 {
-	struct talk *t = open_talk(PATIENT);
+	struct talk *t = relaying_begin(&s, PATIENT, 0);
 
 	(void)state;
 	talk_say(t, "last words", 10);
@@ -50,7 +44,7 @@ static void test_client_closes(void **state)
 /* The server listens only when everything has been said and the client's socket is gone. */
 static void test_client_closes_and_is_gone(void **state)
 {
-	struct talk *t = open_talk(PATIENT);
+	struct talk *t = relaying_begin(&s, PATIENT, 0);
 
 	(void)state;
 	talk_say(t, much, MUCH);
@@ -71,7 +65,7 @@ static void test_client_closes_and_is_gone(void **state)
 
 static void test_server_closes(void **state)
 {
-	struct talk *t = open_talk(PATIENT);
+	struct talk *t = relaying_begin(&s, PATIENT, 0);
 
 	(void)state;
 	assert_int_equal(talk_server_say(t, much, MUCH), MUCH);
@@ -93,7 +87,7 @@ static void test_server_closes_client_drops(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < COUNT(drop); i++) {
-		struct talk *t = open_talk(PATIENT);
+		struct talk *t = relaying_begin(&s, PATIENT, 0);
 
 		talk_close_server(t);
 		assert_goodbye_heard(t);
@@ -106,7 +100,7 @@ static void test_server_closes_client_drops(void **state)
 /* The server closes without having read: the pair is reset then, but it had said something before. */
 static void test_server_closes_unread(void **state)
 {
-	struct talk *t = open_talk(PATIENT);
+	struct talk *t = relaying_begin(&s, PATIENT, 0);
 
 	(void)state;
 	talk_say(t, "never read", 10);
@@ -127,7 +121,7 @@ static void test_server_closes_unread(void **state)
 /* The server says no more but listens. */
 static void test_server_half_closes(void **state)
 {
-	struct talk *t = open_talk(PATIENT);
+	struct talk *t = relaying_begin(&s, PATIENT, 0);
 
 	(void)state;
 	assert_int_equal(shutdown(t->server, SHUT_WR), 0);
@@ -144,7 +138,7 @@ static void test_server_half_closes(void **state)
 static void test_client_does_not_close(void **state)
 {
 	int64_t start = milliseconds();
-	struct talk *t = open_talk(1);
+	struct talk *t = relaying_begin(&s, 1, 0);
 
 	(void)state;
 	talk_close_server(t);
@@ -194,7 +188,7 @@ static void test_truncated(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 2 * COUNT(cuts); i++) {
-		struct talk *t = open_talk(PATIENT);
+		struct talk *t = relaying_begin(&s, PATIENT, 0);
 
 		talk_say(t, "whole", 5);
 		talk_pass_all(&s, t);
@@ -225,7 +219,7 @@ static void test_truncated(void **state)
 
 static void test_reset(void **state)
 {
-	struct talk *t = open_talk(PATIENT);
+	struct talk *t = relaying_begin(&s, PATIENT, 0);
 
 	(void)state;
 	talk_say(t, "before", 6);

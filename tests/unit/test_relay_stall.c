@@ -40,17 +40,9 @@ static void check_others(struct talk *other)
 	talk_exchange(&s, other, 1, 1);
 }
 
-/* Sockets of a fixed size: others grow while nobody reads from them. */
-static struct talk *open_talk(unsigned send_timeout)
-{
-	relaying_open(&s, send_timeout);
-	s.sndbuf = s.rcvbuf = BUFFERS;
-	return relaying_connect(&s, contexts.client);
-}
-
 static void test_client_does_not_listen(void **state)
 {
-	struct talk *t = open_talk(PATIENT), *other = relaying_connect(&s, contexts.client);
+	struct talk *t = relaying_begin(&s, PATIENT, BUFFERS), *other = relaying_connect(&s, contexts.client);
 	size_t before;
 
 	(void)state;
@@ -69,7 +61,7 @@ static void test_client_does_not_listen(void **state)
 
 static void test_server_does_not_listen(void **state)
 {
-	struct talk *t = open_talk(PATIENT), *other = relaying_connect(&s, contexts.client);
+	struct talk *t = relaying_begin(&s, PATIENT, BUFFERS), *other = relaying_connect(&s, contexts.client);
 	size_t before;
 
 	(void)state;
@@ -114,7 +106,7 @@ static void test_asleep(void **state)
 	size_t before;
 
 	(void)state;
-	y.t = open_talk(PATIENT);
+	y.t = relaying_begin(&s, PATIENT, BUFFERS);
 	warm_up(y.t);
 	for (int round = 0; round < 3; round++) {
 		before = heap();
@@ -137,7 +129,7 @@ static void test_alert_waits(void **state)
 	char *data;
 
 	(void)state;
-	y.t = open_talk(PATIENT);
+	y.t = relaying_begin(&s, PATIENT, BUFFERS);
 	y.down_left = talk_server_say_all(&s, y.t);
 	talk_say(y.t, "forged", 6);
 	assert_true(BIO_get_mem_data(SSL_get_wbio(y.t->tls.client), &data) > 30);
@@ -162,7 +154,7 @@ static void test_asks_and_does_not_listen(void **state)
 	size_t before;
 
 	(void)state;
-	other = open_talk(PATIENT);
+	other = relaying_begin(&s, PATIENT, BUFFERS);
 	t = relaying_connect(&s, contexts.open_client);
 	talk_server_say_all(&s, t);
 	before = heap();

@@ -20,18 +20,10 @@ static void check_others(struct talk *other)
 	talk_exchange(&s, other, 5000, 5000); /* so little that none of it ever waits */
 }
 
-/* Sockets of a fixed size: others grow while nobody reads from them. */
-static struct talk *open_talk(unsigned send_timeout)
-{
-	relaying_open(&s, send_timeout);
-	s.sndbuf = s.rcvbuf = BUFFERS;
-	return relaying_connect(&s, contexts.client);
-}
-
 /* Each has its time from when it last took something; who listens is not touched. */
 static void test_time_is_over(void **state)
 {
-	struct talk *other = open_talk(1), *t[3];
+	struct talk *other = relaying_begin(&s, 1, BUFFERS), *t[3];
 
 	(void)state;
 	for (unsigned i = 0; i < COUNT(t); i++) {
@@ -65,7 +57,7 @@ static int turn_for(int ms)
 /* Little by little is enough to stay, even where it does not make room enough for a poll. */
 static void test_slow_listener(void **state)
 {
-	struct talk *t = open_talk(2);
+	struct talk *t = relaying_begin(&s, 2, BUFFERS);
 	int64_t end;
 	int in_time = 1;
 	uint8_t got[1024];
@@ -102,7 +94,7 @@ static ssize_t trickling_send(int fd, const void *buf, size_t len, int flags)
 /* What is held becomes less, but never nothing. */
 static void test_trickle(void **state)
 {
-	struct talk *t = open_talk(2);
+	struct talk *t = relaying_begin(&s, 2, BUFFERS);
 	int64_t end = milliseconds() + 3000;
 	int in_time = 1;
 
@@ -123,7 +115,7 @@ static void test_trickle(void **state)
 /* Waiting for the time to be over takes no turns. */
 static void test_waits_asleep(void **state)
 {
-	struct talk *t = open_talk(1);
+	struct talk *t = relaying_begin(&s, 1, BUFFERS);
 	unsigned turns = 0;
 
 	(void)state;
@@ -138,7 +130,7 @@ static void test_waits_asleep(void **state)
 /* The server said its last and closed; what is not taken is lost, and that is no orderly end. */
 static void test_last_words_not_taken(void **state)
 {
-	struct talk *t = open_talk(1);
+	struct talk *t = relaying_begin(&s, 1, BUFFERS);
 
 	(void)state;
 	talk_server_say_all(&s, t);
@@ -166,7 +158,7 @@ static void test_last_words_not_read(void **state)
 /* An end that began well is no good one where something is lost then. */
 static void test_last_answers_not_taken(void **state)
 {
-	struct talk *t = open_talk(1);
+	struct talk *t = relaying_begin(&s, 1, BUFFERS);
 
 	(void)state;
 	talk_say_goodbye(&s, t);

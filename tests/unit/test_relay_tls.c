@@ -16,12 +16,6 @@ static struct relaying s;
 static uint8_t much[300000];
 static unsigned calls; /* of recv() */
 
-static struct talk *open_talk(unsigned send_timeout)
-{
-	relaying_open(&s, send_timeout);
-	return relaying_connect(&s, contexts.client);
-}
-
 /* An operation completes while the thread's queue of errors is full of somebody else's. */
 struct spoiler {
 	struct uring_op op;
@@ -54,7 +48,7 @@ static void let_spoil(void)
 
 static void test_errors_of_others(void **state)
 {
-	struct talk *t = open_talk(PATIENT);
+	struct talk *t = relaying_begin(&s, PATIENT, 0);
 
 	(void)state;
 	/* A piece of a record, the rest of it, and the other way. */
@@ -81,7 +75,7 @@ static void test_errors_of_others(void **state)
 
 static void test_errors_of_its_own(void **state)
 {
-	struct talk *t = open_talk(PATIENT), *bad = relaying_connect(&s, contexts.client);
+	struct talk *t = relaying_begin(&s, PATIENT, 0), *bad = relaying_connect(&s, contexts.client);
 
 	(void)state;
 	assert_int_equal(send(bad->client, "GET / HTTP/1.1\r\n\r\n", 18, MSG_DONTWAIT), 18);
@@ -227,7 +221,7 @@ static void test_forged(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < COUNT(offsets); i++) {
-		struct talk *t = open_talk(PATIENT);
+		struct talk *t = relaying_begin(&s, PATIENT, 0);
 		BIO *out = SSL_get_wbio(t->tls.client);
 		char *data;
 		uint8_t copy[100];
@@ -274,7 +268,7 @@ static void test_no_record(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < COUNT(cases); i++) {
-		struct talk *t = open_talk(PATIENT);
+		struct talk *t = relaying_begin(&s, PATIENT, 0);
 		uint8_t bytes[16];
 		size_t len = unhex(cases[i].hex, bytes, sizeof(bytes));
 
