@@ -103,7 +103,8 @@ static void count(uint16_t counter)
 
 static void log_end(const struct ktls_read *r, const char *peer)
 {
-	static struct log_limit truncated, alert, changed, flood, unreadable, failed; /* one for each kind */
+	/* One for each kind. */
+	static struct log_limit truncated, alert, changed, flood, memory, unreadable, failed;
 
 	switch (r->end) {
 	case KTLS_END_TRUNCATED:
@@ -125,6 +126,11 @@ static void log_end(const struct ktls_read *r, const char *peer)
 		if (r->error == -EDQUOT)
 			ser_log_limited(&flood, LOG_LEVEL_WARNING,
 				"connection with %s closed: too many key changes or records without content",
+				peer);
+		else if (r->error == -ENOMEM)
+			ser_log_limited(&memory, LOG_LEVEL_ERROR,
+				"connection with %s closed: memory for a part of its message is used up: "
+				"raise shared memory with kamailio -m",
 				peer);
 		else if (r->owed)
 			ser_log_limited(&unreadable, LOG_LEVEL_WARNING,

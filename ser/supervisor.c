@@ -83,20 +83,11 @@ static void taken(void)
 
 static void take(const struct handover *h, size_t size, int fd)
 {
-	static struct log_limit limit;
-	struct conn *conn = NULL;
-
-	if (fd >= 0 && size >= sizeof(*h))
-		conn = conn_adopt(&h->conn, size - offsetof(struct handover, conn));
-	if (conn) {
-		inject(fd, &h->peer, conn, taken);
+	if (fd >= 0) {
+		inject(fd, &h->peer, &h->conn, size - offsetof(struct handover, conn), taken);
 		return;
 	}
-	counters_add(COUNTER_CONNECTIONS_LOST);
-	ser_log_limited(&limit, LOG_LEVEL_ERROR,
-		"a connection is lost: shared memory is used up: raise it with kamailio -m");
-	if (fd >= 0)
-		close(fd);
+	inject_refuse(&h->peer, "no descriptor is left: raise the limit of open files (ulimit -n)");
 	taken();
 }
 

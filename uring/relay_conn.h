@@ -53,11 +53,10 @@ struct relay_conn {
 	LIST_ENTRY(relay_conn) link;
 	struct uring_relay *relay;
 	SSL *ssl;
-	unsigned reads;   /* that OpenSSL may still do in this turn */
-	int recv_error;   /* negative errno that ended receiving */
-	char eof;         /* the TCP stream's end was read */
-	char server_gone; /* nobody reads what the peer says */
-	char over;        /* ends as soon as no operation is under way */
+	unsigned reads; /* that OpenSSL may still do in this turn */
+	int recv_error; /* negative errno that ended receiving */
+	char eof;       /* the TCP stream's end was read */
+	char over;      /* ends as soon as no operation is under way */
 	enum relay_cause cause;
 	struct uring_peer peer;
 	char reason[96]; /* RELAY_TROUBLE only */

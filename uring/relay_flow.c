@@ -35,7 +35,10 @@ void relay_drop_held(struct relay_flow *f)
 	f->held_off = f->held_len = 0;
 }
 
-/* Whoever closed its side may still have said something that we did not read, so only writing ends. */
+/*
+ * Whoever closed its side may still have said something that we did not read, so only writing ends. What
+ * comes for a server that is gone is dropped here one by one until its end is read.
+ */
 static void write_failed(struct relay_flow *f, int error)
 {
 	struct relay_conn *c = f->conn;
@@ -46,9 +49,7 @@ static void write_failed(struct relay_flow *f, int error)
 		relay_trouble(c, is_in ? "the server cannot be reached: %s" : "sending failed: %s",
 			strerror(-error));
 		c->over = 1;
-	} else if (is_in) {
-		c->server_gone = 1;
-	} else {
+	} else if (!is_in) {
 		relay_trouble(c, "sending failed: %s", strerror(-error));
 		f->state = RELAY_DONE;
 	}
@@ -119,11 +120,8 @@ static int may_read(const struct relay_flow *f)
 static void end_of_peer(struct relay_conn *c, ssize_t error)
 {
 	c->in.state = RELAY_ENDS;
-	if (!error)
-		return;
-	if (c->out.state == RELAY_FLOWS)
+	if (error && c->out.state == RELAY_FLOWS)
 		c->out.state = RELAY_ENDS;
-	c->over |= c->recv_error != 0;
 }
 
 static void move_in(struct relay_conn *c)
@@ -137,7 +135,7 @@ static void move_in(struct relay_conn *c)
 			return;
 		if (n <= 0)
 			end_of_peer(c, n);
-		else if (!c->server_gone)
+		else
 			relay_put(&c->in, chunk, (size_t)n);
 	}
 }

@@ -42,8 +42,7 @@ static int bio_write(BIO *b, const char *buf, int len)
 	struct relay_conn *c = BIO_get_data(b);
 
 	BIO_clear_retry_flags(b);
-	if (c->out.state != RELAY_DONE)
-		relay_put(&c->out, buf, (size_t)len);
+	relay_put(&c->out, buf, (size_t)len);
 	return len;
 }
 

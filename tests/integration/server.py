@@ -58,13 +58,16 @@ def select_lines(names):
 
 
 class Server:
-    """One Kamailio in a folder of its own. tls = parameters of the module, None takes a default away."""
+    """
+    One Kamailio in a folder of its own. tls = parameters of the module, None takes a default away; memory =
+    megabytes of it that all processes share.
+    """
 
     def __init__(self, pki, tls=None, listen=("tls:127.0.0.1",), core=(), binary=BINARY, load=None,
-                 environment=None):
+                 environment=None, memory=64):
         # Short, because the path of a socket is; on a tmpfs in a guest, because hostfs has no sockets.
         self.folder = tempfile.mkdtemp(prefix="ser-")
-        self.pki, self.binary, self.environment = pki, binary, environment or {}
+        self.pki, self.binary, self.environment, self.memory = pki, binary, environment or {}, memory
         self.ports = [(where, free_port()) for where in listen]
         self.tls = {"certificate": pki.server.cert, "private_key": pki.server.key, "ca_list": pki.ca.cert,
                     "verify_certificate": 1, "tls_log": 2, **(tls or {})}
@@ -125,7 +128,7 @@ class Server:
             self.process = subprocess.Popen(
                 [self.binary, "-f", self.config, "-E", "-w", self.folder,
                  "-Y", os.path.join(self.folder, "run"), "-P", os.path.join(self.folder, "pid"),
-                 "-m", "64", "-M", "8", *options],
+                 "-m", str(self.memory), "-M", "8", *options],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, cwd=self.folder,
                 start_new_session=True)
 
@@ -249,7 +252,10 @@ class Server:
         self.settle(lambda: not self.left(everything), f"processes left behind of {everything}", STOP_WITHIN)
 
     def stop_sleepers(self, processes):
-        """Of the core's own processes its timer, which has nothing of the module's, seldom misses a SIGTERM in pause()."""
+        """
+        The core's timer process seldom misses a SIGTERM in pause(). All that it ran of the module is the
+        closing of inherited listeners when it began.
+        """
         alive = self.left(processes) - {self.process.pid}
         report = "\n".join(map(self.doing, alive))
         if not alive or not all("pause" in self.doing(process).split(",")[0] for process in alive):

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The server with clients that get what they came for. Those that do not are in test_server_refuse. */
+#include "one_server.h"
 #include "serving.h"
 
 #include <arpa/inet.h>
@@ -12,8 +13,6 @@ enum {
 	PATIENT = 3600, /* seconds: no handshake of this file may end by its time */
 };
 
-static struct identity id;
-static SSL_CTX *server;
 static struct serving s;
 
 static unsigned feeds;
@@ -28,22 +27,6 @@ enum ktls_handshake_state __wrap_ktls_handshake_feed(
 {
 	feeds++;
 	return __real_ktls_handshake_feed(h, data, len);
-}
-
-static int make_server(void **state)
-{
-	(void)state;
-	id = make_identity("EC", "server", NULL);
-	server = server_context(&id, KTLS_VERIFY_NONE, NULL);
-	return 0;
-}
-
-static int free_server(void **state)
-{
-	(void)state;
-	SSL_CTX_free(server);
-	free_identity(&id);
-	return 0;
 }
 
 static void test_established(void **state)
@@ -338,5 +321,5 @@ int main(void)
 		cmocka_unit_test(test_gives_way),
 	};
 
-	return cmocka_run_group_tests_name("server", tests, make_server, free_server);
+	return cmocka_run_group_tests_name("server", tests, one_server_prepare, one_server_clean_up);
 }
