@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Memory of an idle connection: shared, private in all processes of SER, and the kernel's at both ends."""
+
+import signal
+import time
+
+from processes import private_memory
+from runs import LOAD_SLACK, last_json
+from server import Failed, Server, say
+from subjects import KERNEL, RELAYED, STOCK, TCP, USER, chosen
+from tables import died, print_rows, title
+from tools import TLS_STAT, allow_files, kernel_memory, tls_counters
+
+PARTS = ("shared", "private", "kernel")
+SETTLE_SECONDS = 1.5
+# The stock module takes 73 KB; the rest is what SER itself needs.
+SHARED_KB_PER_CONNECTION = 120
+# Few handshakes at a time: what is measured is the crowd, not a storm.
+PARALLEL = 2
+
+
+def measure(bench):
+    kernel = (KERNEL,) if TLS_STAT.exists() else ()
+    subjects = chosen((TCP, *kernel, USER, RELAYED, STOCK), bench.subjects)
+    result = {"crowds": [], "left_out": []}
+    for count in bench.scale.crowds:
+        if allow_files(count + 1000) < count + 1000:
+            result["left_out"].append(count)
+            continue
+        runs = {}
+        for subject in subjects:
+            say(f"memory: {count} idle connections, {subject.name}")
+            runs[subject.name] = one(bench, subject, count)
+        result["crowds"].append({"connections": count, "runs": runs})
+    return result
+
+
+def one(bench, subject, count):
+    shared_mb = 128 + count * SHARED_KB_PER_CONNECTION // 1024
+    with Server(bench, subject, crowd=count, shared_mb=shared_mb) as server:
+        warm = bench.load(server, "idle", 1, "--connections", 20, "--parallel", PARALLEL)
+        if warm["death"]:
+            return {"death": warm["death"]}
+        time.sleep(SETTLE_SECONDS)
+        before, counters = look(server), tls_counters()
+        run = crowd(bench, server, count)
+        if "after" not in run:
+            return run
+        check_kernel(run, subject, counters)
+    run["base"] = before
+    run["per_connection"] = {part: (run["after"][part] - before[part]) / count for part in PARTS}
+    return run
+
+
+def look(server):
+    return {
+        "shared": server.rpc("core.shmmem")["real_used"],
+        "private": private_memory(server.family()),
+        "kernel": kernel_memory(),
+    }
+
+
+def crowd(bench, server, count):
+    """Opens the crowd, looks while it idles, lets it go."""
+    process, result, told = bench.start(server, "idle", 600, "--connections", count, "--parallel", PARALLEL)
+    try:
+        death = wait_ready(process, server, result, count)
+        if death:
+            return {"death": death}
+        time.sleep(SETTLE_SECONDS)
+        after, counters = look(server), tls_counters()
+        process.signal(signal.SIGINT)
+        process.wait(LOAD_SLACK)
+    finally:
+        process.stop()
+    run = last_json(result, told)
+    if run["stayed"] != count:
+        raise Failed(f"Only {run['stayed']} of {count} idle connections stayed: {told.read_text(errors='replace')}")
+    return dict(run, after=after, counters=counters)
+
+
+def wait_ready(process, server, result, count):
+    """Waits until all connections are up; returns the server's death, or None."""
+    begin = time.monotonic()
+    while b'"ready"' not in result.read_bytes():
+        passed = time.monotonic() - begin
+        death = server.death()
+        if death:
+            return dict(death, after_seconds=round(passed, 1))
+        if process.wait(0.1) or passed > LOAD_SLACK + count / 20:
+            raise Failed(f"The idle connections to {server.subject.name} did not come up:\n{server.log_tail()}")
+    return None
+
+
+def check_kernel(run, subject, before):
+    grown = {name: run["counters"].get(name, 0) - before.get(name, 0) for name in ("TlsCurrTxSw", "TlsCurrRxSw")}
+    if subject.home == "kernel" and min(grown.values()) < run["up"]:
+        told = ", ".join(f"{name} grew by {count}" for name, count in grown.items())
+        run["refused"] = f"{told} for {run['up']} connections: the records are not in the kernel"
+
+
+def cells(run, plain):
+    if run.get("death") or run.get("refused"):
+        return ("-",) * 6 + (died(run["death"]) if run.get("death") else f"REFUSED: {run['refused']}",)
+    per = run["per_connection"]
+    total = per["shared"] + per["private"]
+    above = "-"
+    if plain and "per_connection" in plain:
+        above = f"{(total - plain['per_connection']['shared'] - plain['per_connection']['private']) / 1024:+.1f}"
+    base = (run["base"]["shared"] + run["base"]["private"]) / 2**20
+    numbers = [f"{per[part] / 1024:.1f}" for part in ("shared", "private")]
+    session = " ".join(run[key] for key in ("tls_version", "tls_suite") if key in run) or "plain"
+    return (*numbers, f"{total / 1024:.1f}", above, f"{per['kernel'] / 1024:.1f}", f"{base:.1f}", session)
+
+
+def show(result):
+    title("memory of an idle connection that was asked once, KB")
+    head = ("connections", "subject", "shared", "private", "sum", "above tcp", "kernel, both ends",
+            "SER before, MB", "session")
+    rows = [head]
+    for each in result["crowds"]:
+        plain = each["runs"].get("tcp")
+        rows += [(str(each["connections"]), name, *cells(run, plain)) for name, run in each["runs"].items()]
+    print_rows(rows)
+    for count in result["left_out"]:
+        print(f"{count} connections were left out: the limit of open files is too low and cannot be raised.\n")
+
+
+def failures(result):
+    for each in result["crowds"]:
+        for name, run in each["runs"].items():
+            if run.get("death") and name != "stock":
+                yield f"{each['connections']} idle connections, {name}: the server died"
+            if run.get("refused"):
+                yield f"{each['connections']} idle connections, {name}: {run['refused']}"
