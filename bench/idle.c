@@ -145,10 +145,8 @@ bool idle_run(const struct options *o)
 	report_tally(NULL, &d.opened);
 	report_number("up", up);
 	report_number("stayed", stayed);
-	for (uint32_t i = 0; i < d.begun; i++) {
-		stream_reset(&d.clients[i].stream);
+	for (uint32_t i = 0; i < d.begun; i++)
 		client_free(&d.clients[i]);
-	}
 	free(d.clients);
 	loop_free(&d.loop);
 	SSL_CTX_free(d.ctx);

@@ -56,7 +56,7 @@ def cpu_by_process(before, after):
     """CPU seconds each process spent between the two looks, the busiest first."""
     tick = os.sysconf("SC_CLK_TCK")
     spent = {pid: (s["ticks"] - before.get(pid, {"ticks": 0})["ticks"]) / tick for pid, s in after.items()}
-    return dict(sorted(spent.items(), key=lambda item: -item[1]))
+    return dict(sorted(((pid, cpu) for pid, cpu in spent.items() if cpu), key=lambda item: -item[1]))
 
 
 def private_memory(pids):

@@ -118,6 +118,7 @@ void traffic_phase(struct traffic *tr, struct tally *t)
 	tr->pace = (struct pace){.start = now_ns(), .rate = (uint32_t)tr->options->rate};
 	for (uint32_t i = 0; i < tr->part.connections; i++)
 		pump(tr, i);
+	on_turn(tr, now_ns());
 }
 
 static bool has_outstanding(const struct traffic *tr)

@@ -13,7 +13,7 @@ __all__ = ["measure", "show", "failures"]
 def measure(bench):
     kernel = (KERNEL, KERNEL12) if TLS_STAT.exists() else ()
     subjects = chosen((TCP, *kernel, USER, USER12, RELAYED, STOCK, STOCK12, STOCK_CBC), bench.subjects)
-    rounds = in_rounds(subjects, max(1, bench.scale.rounds - 1), "homes", bench.closed)
+    rounds = in_rounds(subjects, bench.scale.rounds, "homes", bench.closed)
     pairs = [(s.name, "tcp") for s in subjects if s.module]
     return dict(summarise(rounds, pairs), rounds=rounds, kernel=bool(kernel))
 

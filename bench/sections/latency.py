@@ -29,7 +29,8 @@ def latency(runs, phase, percentile):
 def show(result):
     title(f"latency of {result['rate']} messages/s from the intended sending, in microseconds: "
           f"quiet -> beside {result['parallel']} clients that storm (of tcp: connect and reset)")
-    rows = [("subject", *PERCENTILES, "p99 grows", "storm/s", "answered/s in it", "unanswered", "server")]
+    rows = [("subject", *PERCENTILES, "p99 grows", "storm/s", "answered/s in it", "unanswered",
+             "sent late p99", "server")]
     for name in result["rounds"][0]:
         runs = [r[name] for r in result["rounds"]]
         good = [run for run in runs if usable(run)]
@@ -40,8 +41,9 @@ def show(result):
         storm = shown(spread([run["storm"]["rate"] for run in good]))
         answered = shown(spread([quotient(run["answered_meanwhile"], run["disturbed"]["seconds"]) for run in good]))
         unanswered = str(sum(run["unanswered"] for run in runs))
+        late = shown(spread([run["sent_late_us"]["p99"] for run in runs]))
         factor = f"x {shown(growth, 1)}" if growth else "-"
-        rows.append((name, *cells, factor, storm, answered, unanswered, deaths(runs) or "survived"))
+        rows.append((name, *cells, factor, storm, answered, unanswered, late, deaths(runs) or "survived"))
     print_rows(rows)
 
 

@@ -34,8 +34,8 @@ def milliseconds(runs, phase, percentile):
 def show(result):
     title(f"stalled: {result['rate']} messages/s, latency in ms from the intended sending: alone -> beside "
           f"{result['peers']} peers that never read, for {result['seconds']} s each")
-    rows = [("tcp_async", "subject", "p50", "p99", "slowest", "% answered in time", "peers: closed, blocked, taken",
-             "server")]
+    rows = [("tcp_async", "subject", "p50", "p99", "slowest", "% answered in time", "unanswered",
+             "peers: closed, blocked, still asking", "server")]
     for setting in result["settings"]:
         for name in setting["rounds"][0]:
             runs = [r[name] for r in setting["rounds"]]
@@ -46,7 +46,8 @@ def show(result):
                                     for run in good]))
             peers = ", ".join(shown(spread([run[f"peers_{state}"] for run in good]))
                               for state in ("closed", "blocked", "asking"))
-            rows.append((setting["tcp_async"], name, *cells, in_time, peers, deaths(runs) or "survived"))
+            unanswered = str(sum(run["unanswered"] for run in runs))
+            rows.append((setting["tcp_async"], name, *cells, in_time, unanswered, peers, deaths(runs) or "survived"))
     print_rows(rows)
     print("The peers leave at the end of their time, which frees whoever waits for them: \"slowest\" is bounded by it.\n")
 
