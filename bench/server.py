@@ -38,6 +38,9 @@ request_route {{
 # What a MESSAGE is answered with: peers that do not read are full soon.
 LONG = "x" * 6000
 
+# The words of our module's log.
+HOMES = {"kernel": "the kernel", "user": "user space", "relayed": "user space, relayed by the engine"}
+
 # Idle connections are many and live long.
 CROWD = """\
 tcp_max_connections={room}
@@ -131,6 +134,8 @@ class Server:
         )
         if self.subject.ktls is not None:
             text += f'modparam("tls", "ktls", {self.subject.ktls})\n'
+        if self.subject.home:
+            text += 'modparam("tls", "tls_log", -1)\n'  # a line for each connection that names its home
         return text
 
     def config(self):
@@ -186,6 +191,11 @@ class Server:
         if done.returncode:
             raise Failed(f"kamcmd {' '.join(words)}: {done.stdout.strip()} {done.stderr.strip()}")
         return {name: int(value) for name, value in re.findall(r"(\w+): (\d+)$", done.stdout, re.M)}
+
+    def homes(self):
+        """How many connections our module's log says to have each home; it is silent after 200 in 10 s."""
+        found = re.findall(r"records in (.+)$", self.log.read_text(errors="replace"), re.M)
+        return {home: found.count(text) for home, text in HOMES.items()}
 
     def family(self):
         return family(self.process.popen.pid)
