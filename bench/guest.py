@@ -3,10 +3,9 @@
 
 import pathlib
 import shutil
-import subprocess
-import sys
 import tempfile
 
+from processes import Process
 from server import Failed
 
 REPO = pathlib.Path(__file__).resolve().parent.parent
@@ -22,11 +21,17 @@ def run_in_guest(words, seen, json_file):
             command += ["--see", folder]
         command += ["--", "/usr/bin/python3", REPO / "bench/compare", "--in-guest", *words]
         command += ["--json", out / "result.json"]
-        status = subprocess.run([str(word) for word in command]).returncode
-        result = out / "result.json"
-        if json_file and result.exists():
-            shutil.copyfile(result, json_file)
+        # In a session of its own, and ended with SIGTERM: so the script ends its guest.
+        process = Process(command, None)
+        try:
+            process.wait(TIME_LIMIT + 60)
+            number, code = process.status() or (None, None)
+        finally:
+            process.stop()
+        if code is None:
+            raise Failed(f"tests/kernel/uml {f'ended by signal {number}' if number else 'does not end'}.")
+        if (out / "result.json").exists() and json_file:
+            shutil.copyfile(out / "result.json", json_file)
         elif json_file:
             raise Failed("The guest left no result.")
-        sys.stdout.flush()
-        return status
+        return code

@@ -124,7 +124,7 @@ static void init(struct idle *d, const struct options *o)
 	loop_init(&d->loop);
 	loop_add(&d->loop, &d->part);
 	tally_start(&d->exchange, "messages");
-	tally_start(&d->opened, "connections");
+	tally_start(&d->opened, "opened");
 	loop_watch(&d->loop, 0, &d->opened);
 }
 

@@ -20,8 +20,8 @@ enum fault {
 };
 
 struct tally {
-	const char *unit; /* "messages", "handshakes" or "connections" */
-	uint64_t done;    /* of them: answered, finished, opened */
+	const char *unit; /* "messages", "handshakes", "opened", ... */
+	uint64_t done;    /* how many of them were answered or finished */
 	uint64_t resumed; /* those of the handshakes that resumed a session */
 	uint64_t faults[FAULTS];
 	uint64_t started; /* nanoseconds of the monotonic clock */

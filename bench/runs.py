@@ -74,6 +74,7 @@ class Bench:
             process.stop()
         run = last_json(result, told)
         run["death"] = death
+        run["told"] = [line for line in told.read_text(errors="replace").splitlines() if line.startswith("load: ")]
         return run
 
     def exchange(self, server, seconds):

@@ -32,7 +32,8 @@ def summarise(rounds, pairs):
 def summarise_one(runs):
     good = [run for run in runs if usable(run)]
     home = next((run["home"] for run in runs if "home" in run), "")
-    session = " ".join(runs[0][key] for key in ("tls_version", "tls_suite") if key in runs[0]) or "plain"
+    asked = (good or runs)[0]
+    session = " ".join(asked[key] for key in ("tls_version", "tls_suite") if key in asked) or "plain"
     return {
         "rate": spread([run["rate"] for run in good]),
         "cpu_us_per_message": spread([run["cpu_us_per_message"] for run in good]),
