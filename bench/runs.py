@@ -139,7 +139,7 @@ def growth(before, after):
 
 
 def check_home(run, subject, grown, logged):
-    """A figure whose connections did not have the home it claims is refused: the kernel's counters and the log say it."""
+    """Refuses a figure unless the kernel's counters and the log say that its connections had the home it claims."""
     if subject.module != "ours":
         return
     grown = {name: grown.get(name, 0) for name in ("TlsTxSw", "TlsRxSw")}

@@ -22,5 +22,6 @@ def show(result):
     title("homes of the records: closed loop")
     show_subjects(result)
     if not result["kernel"]:
-        print("No figure for the kernel: this one has no kernel TLS (no /proc/net/tls_stat); --guest runs one that has.\n")
+        print("No figure for the kernel: this one has no kernel TLS (no /proc/net/tls_stat); "
+              "--guest runs one that has.\n")
     show_ratios(result)

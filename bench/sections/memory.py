@@ -117,7 +117,8 @@ def check_home(run, subject, before, logged):
     """Refuses a figure whose connections have another home than it claims."""
     if not subject.home:
         return
-    in_kernel = min(run["counters"].get(name, 0) - before.get(name, 0) for name in ("TlsCurrTxSw", "TlsCurrRxSw"))
+    names = ("TlsCurrTxSw", "TlsCurrRxSw")
+    in_kernel = min(run["counters"].get(name, 0) - before.get(name, 0) for name in names)
     wanted = run["up"] if subject.home == "kernel" else 0
     # The log stops naming homes after 200 lines.
     if in_kernel != wanted or logged[subject.home] < WARM_UP:

@@ -49,7 +49,7 @@ def show(result):
             unanswered = str(sum(run["unanswered"] for run in runs))
             rows.append((setting["tcp_async"], name, *cells, in_time, unanswered, peers, deaths(runs) or "survived"))
     print_rows(rows)
-    print("The peers leave at the end of their time, which frees whoever waits for them: \"slowest\" is bounded by it.\n")
+    print("The peers leave at the end of their time, which frees whoever waits for them: it bounds \"slowest\".\n")
 
 
 def failures(result):

@@ -77,9 +77,11 @@ def failures(result):
     """In words what must not happen; the stock module may fall."""
     for number, runs in enumerate(result["rounds"], 1):
         for name, run in runs.items():
-            if run["death"] and not name.startswith("stock"):
-                yield f"round {number}, {name}: the server died"
-            elif run["errors"] and not run["death"]:
-                yield f"round {number}, {name}: {run['errors']} errors"
             if "refused" in run:
                 yield f"round {number}, {name}: {run['refused']}"
+            elif name.startswith("stock"):
+                continue
+            elif run["death"]:
+                yield f"round {number}, {name}: the server died"
+            elif run["errors"]:
+                yield f"round {number}, {name}: {run['errors']} errors"
