@@ -128,7 +128,11 @@ def check_home(run, subject, before, logged):
 
 def cells(run, plain):
     if run.get("death") or run.get("refused"):
-        return ("-",) * 6 + (f"{len(run['fallen'])} time(s) {died(run['death'])}" if run.get("death") else f"no figure: {run['refused']}",)
+        if run.get("death"):
+            trouble = f"{len(run['fallen'])} time(s) {died(run['death'])}"
+        else:
+            trouble = f"no figure: {run['refused']}"
+        return ("-",) * 6 + (trouble,)
     per = run["per_connection"]
     total = per["shared"] + per["private"]
     above = "-"
