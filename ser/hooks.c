@@ -146,15 +146,20 @@ static void log_end(const struct ktls_read *r, const char *peer)
 	}
 }
 
+static void say_eof(struct host_tcp_connection *c, int *flags)
+{
+	c->state = HOST_CONN_EOF;
+	c->event = HOST_CLOSED_EOF;
+	*flags |= HOST_RD_EOF | HOST_RD_SHORT_READ;
+}
+
 /* Ends the connection's receiving side the way the core expects it; our own log line replaces the core's. */
 static void end_reading(struct host_tcp_connection *c, const struct ktls_read *r, int *flags)
 {
 	const struct conn *conn = c->extra_data;
 	char peer[64];
 
-	c->state = HOST_CONN_EOF;
-	c->event = HOST_CLOSED_EOF;
-	*flags |= HOST_RD_EOF | HOST_RD_SHORT_READ;
+	say_eof(c, flags);
 	if (r->end == KTLS_END_ERROR && r->error == -ECONNRESET) {
 		c->event = HOST_CLOSED_RESET;
 		count(tcp_cnts_h.con_reset);
@@ -214,6 +219,10 @@ static int on_read(struct host_tcp_connection *c, int *flags)
 	if (!conn) {
 		req->error = HOST_TCP_READ_ERROR;
 		return -1;
+	}
+	if (conn->queue.broken) {
+		say_eof(c, flags);
+		return 0;
 	}
 	if (room <= 0) {
 		listeners_format_address(&c->rcv.src_su, peer);

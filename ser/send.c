@@ -133,6 +133,16 @@ static int write_or_queue(struct send *s, const uint8_t *p, size_t len)
 	return (size_t)n < len ? queue_rest(s, p + n, len - (size_t)n) : 0;
 }
 
+/*
+ * What the peer asked before and this reader has not come to yet is left out: it cannot be answered any more,
+ * and the core would wait for a connection of its own to the peer, to answer there.
+ */
+static void drop_requests(struct host_tcp_connection *c)
+{
+	if (c->reader_pid == my_pid())
+		c->req.pos = c->req.parsed;
+}
+
 int send_bytes(struct send *s, const void *p, size_t len)
 {
 	int rc = write_or_queue(s, p, len);
@@ -140,6 +150,7 @@ int send_bytes(struct send *s, const void *p, size_t len)
 	if (!rc)
 		return 0;
 	send_queue_break(&s->conn->queue);
+	drop_requests(s->c);
 	log_failure(s, rc);
 	return -1;
 }

@@ -104,6 +104,8 @@ class Server:
             yield "request_route { exit; }"
             return
         yield "request_route {"
+        yield 'if (is_present_hf("X-To")) { $du = $hdr(X-To); forward(); exit; }'
+        yield 'if (is_present_hf("X-Close")) set_reply_close();'
         yield 'if (is_present_hf("X-Conn")) append_to_reply("X-Conn: $hdr(X-Conn)\\r\\n");'
         yield 'if ($rm == "OPTIONS") {'
         yield from select_lines(SELECTS)
@@ -307,9 +309,9 @@ class Server:
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def text(self, name):
+    def text(self, name, *arguments):
         """What kamcmd answers."""
-        done = subprocess.run([KAMCMD, "-s", f"unix:{self.control}", name], capture_output=True, text=True,
+        done = subprocess.run([KAMCMD, "-s", f"unix:{self.control}", name, *arguments], capture_output=True, text=True,
                               timeout=settings.PATIENCE, check=False)
         assert done.returncode == 0, f"kamcmd {name}: {done.stdout}{done.stderr}"
         return done.stdout
@@ -330,6 +332,15 @@ class Server:
     def shared_memory(self):
         """Bytes in use."""
         return self.command("core.shmmem")["used"]
+
+    def counter(self, name):
+        """A statistic of the core's."""
+        return int(re.search(r"= (\d+)", self.text("stats.get_statistics", name))[1])
+
+    def queued(self):
+        """Bytes that wait to be sent, the module's and the core's."""
+        return self.command("tls.info")["clear_text_write_queued_bytes"] + \
+            self.command("core.tcp_info")["write_queued_bytes"]
 
     def tls_connections(self):
         """Connections over TLS in the core's table."""
