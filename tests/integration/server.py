@@ -59,15 +59,18 @@ def select_lines(names):
 
 class Server:
     """
-    One Kamailio in a folder of its own. tls = parameters of the module, None takes a default away; memory =
-    megabytes of it that all processes share.
+    One Kamailio in a folder of its own. tls = parameters of the module: None takes a default away, a function
+    is given the server and makes a value, a list has one for each line. script = lines that run for each
+    request, routes = lines behind the request route, modules = further ones; memory in MB.
     """
 
     def __init__(self, pki, tls=None, listen=("tls:127.0.0.1",), core=(), binary=BINARY, load=None,
-                 environment=None, memory=64):
+                 environment=None, script=(), routes=(), modules=(), memory=64, preamble=b""):
         # Short, because the path of a socket is; on a tmpfs in a guest, because hostfs has no sockets.
         self.folder = tempfile.mkdtemp(prefix="ser-")
-        self.pki, self.binary, self.environment, self.memory = pki, binary, environment or {}, memory
+        self.pki, self.binary, self.environment = pki, binary, environment or {}
+        self.script, self.routes, self.modules, self.memory = script, routes, modules, memory
+        self.preamble = preamble  # what its first client says in front of its handshake
         self.ports = [(where, free_port()) for where in listen]
         self.tls = {"certificate": pki.server.cert, "private_key": pki.server.key, "ca_list": pki.ca.cert,
                     "verify_certificate": 1, "tls_log": 2, **(tls or {})}
@@ -92,14 +95,11 @@ class Server:
             yield f"listen={where}:{port}"
         yield f'mpath="{MODULES}"'
         yield f'loadmodule "{settings.MODULE}"'
-        for module in load if load is not None else ("sl", "pv", "textops", "kex", "ctl"):
+        for module in load if load is not None else ("sl", "pv", "textops", "kex", "ctl", *self.modules):
             yield f'loadmodule "{module}.so"'
         if load is None:
             yield f'modparam("ctl", "binrpc", "unix:{self.control}")'
-        for name, value in self.tls.items():
-            if value is not None:
-                yield f'modparam("tls", "{name}", {value})' if isinstance(value, int) else \
-                    f'modparam("tls", "{name}", "{value}")'
+        yield from self.parameters()
         if load is not None:
             yield "request_route { exit; }"
             return
@@ -112,8 +112,20 @@ class Server:
         yield "} else {"
         yield from select_lines(CHEAP)
         yield "}"
+        yield from self.script
         yield 'sl_send_reply("200", "OK");'
         yield "exit; }"
+        yield from self.routes
+
+    def parameters(self):
+        """The module's."""
+        for name, values in self.tls.items():
+            for value in values if isinstance(values, list) else [values]:
+                if callable(value):
+                    value = value(self)
+                if value is not None:
+                    yield f'modparam("tls", "{name}", {value})' if isinstance(value, int) else \
+                        f'modparam("tls", "{name}", "{value}")'
 
     def address(self, index=0):
         """Of a listener, for a client."""
@@ -156,7 +168,7 @@ class Server:
             version = "1.2" if self.tls.get("ktls_rekey_required") else None
             offload = "user" if self.tls.get("ktls") == 0 else settings.EXPECT
             with sip.TlsClient(self.address(first), sip.context(self.pki.bob, version),
-                               offload=offload) as client:
+                               offload=offload, preamble=self.preamble) as client:
                 client.ask()
         except (OSError, sip.Ended) as failure:
             raise NotStarted(f"the first request failed, {failure!r}:\n{self.log()}") from failure
@@ -311,8 +323,8 @@ class Server:
 
     def text(self, name, *arguments):
         """What kamcmd answers."""
-        done = subprocess.run([KAMCMD, "-s", f"unix:{self.control}", name, *arguments], capture_output=True, text=True,
-                              timeout=settings.PATIENCE, check=False)
+        done = subprocess.run([KAMCMD, "-s", f"unix:{self.control}", *name.split(), *arguments],
+                              capture_output=True, text=True, timeout=settings.PATIENCE, check=False)
         assert done.returncode == 0, f"kamcmd {name}: {done.stdout}{done.stderr}"
         return done.stdout
 
@@ -328,6 +340,15 @@ class Server:
         """What SER says about its engines: a list of numbers by name."""
         structs = re.findall(r"\{(.*?)\}", self.text("tls.engines"), re.DOTALL)
         return [{key: int(value) for key, value in re.findall(r"(\w+): (-?\d+)", text)} for text in structs]
+
+    def counters(self, group="tls"):
+        """Of the module or of a part of the core, by name."""
+        return {key: int(value) for key, value
+                in re.findall(rf"{group}[.:](\w+) = (\d+)", self.text(f"stats.fetch {group}:"))}
+
+    def counter(self, name):
+        """One of the module's."""
+        return self.command("tls.stats")[name]
 
     def shared_memory(self):
         """Bytes in use."""
