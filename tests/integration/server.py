@@ -49,6 +49,13 @@ def free_port():
             continue
 
 
+def variable_lines(names):
+    """The same for variables, whose values have the same form."""
+    for name in names:
+        yield (f'if (defined ${name}) append_to_reply("X-{name}: H$({name}{{s.encode.hexa}})\\r\\n"); '
+               f'else append_to_reply("X-{name}: N\\r\\n");')
+
+
 def select_lines(names):
     """Script that puts the values of selects into headers of the answer."""
     for name in names:
@@ -58,13 +65,17 @@ def select_lines(names):
 
 
 class Server:
-    """One Kamailio in a folder of its own. tls = parameters of the module, None takes a default away."""
+    """
+    One Kamailio in a folder of its own. tls = parameters of the module, None takes a default away; script = lines that
+    run before each request is answered; modules = further ones.
+    """
 
     def __init__(self, pki, tls=None, listen=("tls:127.0.0.1",), core=(), binary=BINARY, load=None,
-                 environment=None):
+                 environment=None, script=(), modules=()):
         # Short, because the path of a socket is; on a tmpfs in a guest, because hostfs has no sockets.
         self.folder = tempfile.mkdtemp(prefix="ser-")
         self.pki, self.binary, self.environment = pki, binary, environment or {}
+        self.script, self.modules = script, modules
         self.ports = [(where, free_port()) for where in listen]
         self.tls = {"certificate": pki.server.cert, "private_key": pki.server.key, "ca_list": pki.ca.cert,
                     "verify_certificate": 1, "tls_log": 2, **(tls or {})}
@@ -89,7 +100,7 @@ class Server:
             yield f"listen={where}:{port}"
         yield f'mpath="{MODULES}"'
         yield f'loadmodule "{settings.MODULE}"'
-        for module in load if load is not None else ("sl", "pv", "textops", "kex", "ctl"):
+        for module in load if load is not None else ("sl", "pv", "textops", "kex", "ctl", *self.modules):
             yield f'loadmodule "{module}.so"'
         if load is None:
             yield f'modparam("ctl", "binrpc", "unix:{self.control}")'
@@ -102,6 +113,7 @@ class Server:
             return
         yield "request_route {"
         yield 'if (is_present_hf("X-Conn")) append_to_reply("X-Conn: $hdr(X-Conn)\\r\\n");'
+        yield from self.script
         yield 'if ($rm == "OPTIONS") {'
         yield from select_lines(SELECTS)
         yield "} else {"
@@ -125,7 +137,7 @@ class Server:
             self.process = subprocess.Popen(
                 [self.binary, "-f", self.config, "-E", "-w", self.folder,
                  "-Y", os.path.join(self.folder, "run"), "-P", os.path.join(self.folder, "pid"),
-                 "-m", "64", "-M", "8", *options],
+                 "-m", "64", "-M", "32" if self.script else "8", *options],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, cwd=self.folder,
                 start_new_session=True)
 

@@ -184,11 +184,12 @@ class TlsClient(Wire):
     where the server must have its records, if not where it has to have all that can be there.
     """
 
-    def __init__(self, address, settings_of_client=None, session=None, offload=settings.EXPECT):
+    def __init__(self, address, settings_of_client=None, session=None, offload=settings.EXPECT, server_name=None):
         super().__init__(address)
         self.offload = offload
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.tls = (settings_of_client or context()).wrap_bio(self.incoming, self.outgoing, session=session)
+        self.tls = (settings_of_client or context()).wrap_bio(self.incoming, self.outgoing, session=session,
+                                                                       server_hostname=server_name)
         self.shaken = self.counted = False
 
     def __enter__(self):
