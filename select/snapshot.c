@@ -41,7 +41,7 @@ static size_t string_size(const char *text)
 
 static size_t size_of(const struct facts *f)
 {
-	return sizeof(struct snapshot) + string_size(f->version) + string_size(f->cipher) +
+	return offsetof(struct snapshot, data) + string_size(f->version) + string_size(f->cipher) +
 	       string_size(f->description) + string_size(f->server_name) + string_size(f->group) +
 	       f->alpn_len + (size_t)f->peer_len + f->chain_len;
 }
