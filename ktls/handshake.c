@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct ktls_handshake {
 	SSL *ssl;
@@ -23,6 +24,8 @@ struct ktls_handshake {
 	int ccs_sent, ccs_received;
 	uint64_t tx_explicit_nonce; /* of the last record sent behind our ChangeCipherSpec */
 	struct ktls_secret client_secret, server_secret; /* TLS 1.3 application traffic */
+	int64_t started;                                 /* milliseconds of CLOCK_MONOTONIC */
+	unsigned milliseconds;
 	char error[192];
 	uint8_t record[KTLS_HEADER_LEN + SSL3_RT_MAX_ENCRYPTED_LENGTH];
 };
@@ -54,6 +57,15 @@ static void keep_secret(const SSL *ssl, const char *line)
 		secret->len = (uint8_t)len;
 }
 
+/* OpenSSL keeps the name with a TLS 1.2 session, for when it is resumed, only where somebody took it. */
+static int take_any_name(SSL *ssl, int *alert, void *arg)
+{
+	(void)ssl;
+	(void)alert;
+	(void)arg;
+	return SSL_TLSEXT_ERR_OK;
+}
+
 static int take_any_certificate(int ok, X509_STORE_CTX *store)
 {
 	(void)ok;
@@ -69,6 +81,7 @@ int ktls_context_prepare(SSL_CTX *ctx, enum ktls_verify verify)
 	SSL_CTX_set_options(
 		ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_tlsext_servername_callback(ctx, take_any_name);
 	/* Without it OpenSSL refuses to resume where client certificates are asked for. */
 	if (SSL_CTX_set_session_id_context(ctx, session_context, sizeof(session_context) - 1) != 1)
 		return -ENOMEM;
@@ -89,6 +102,14 @@ int ktls_context_prepare(SSL_CTX *ctx, enum ktls_verify verify)
 	return 0;
 }
 
+static int64_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
 struct ktls_handshake *ktls_handshake_new(SSL_CTX *ctx, enum ktls_role role)
 {
 	struct ktls_handshake *h = calloc(1, sizeof(*h));
@@ -103,6 +124,7 @@ struct ktls_handshake *ktls_handshake_new(SSL_CTX *ctx, enum ktls_role role)
 		return NULL;
 	}
 	h->role = role;
+	h->started = now();
 	BIO_set_mem_eof_return(in, -1);
 	SSL_set_bio(h->ssl, in, out);
 	SSL_set_app_data(h->ssl, (char *)h);
@@ -181,10 +203,12 @@ static void run(struct ktls_handshake *h)
 	ERR_clear_error();
 	rc = SSL_do_handshake(h->ssl);
 	count_output(h);
-	if (rc == 1)
+	if (rc == 1) {
 		h->state = KTLS_HANDSHAKE_DONE;
-	else if (SSL_get_error(h->ssl, rc) != SSL_ERROR_WANT_READ)
+		h->milliseconds = (unsigned)(now() - h->started);
+	} else if (SSL_get_error(h->ssl, rc) != SSL_ERROR_WANT_READ) {
 		describe_failure(h);
+	}
 	ERR_clear_error();
 }
 
@@ -275,6 +299,11 @@ void ktls_handshake_sent(struct ktls_handshake *h, size_t len)
 const char *ktls_handshake_error(const struct ktls_handshake *h)
 {
 	return h->error;
+}
+
+unsigned ktls_handshake_milliseconds(const struct ktls_handshake *h)
+{
+	return h->milliseconds;
 }
 
 SSL *ktls_handshake_ssl(const struct ktls_handshake *h)

@@ -85,6 +85,9 @@ void ktls_handshake_sent(struct ktls_handshake *h, size_t len);
 /* One phrase that says why the handshake failed; valid until free. */
 const char *ktls_handshake_error(const struct ktls_handshake *h);
 
+/* Milliseconds from ktls_handshake_new() to the end of the handshake; 0 while it runs. */
+unsigned ktls_handshake_milliseconds(const struct ktls_handshake *h);
+
 /* The connection of OpenSSL, for the facts that a snapshot takes; owned by the handshake. */
 SSL *ktls_handshake_ssl(const struct ktls_handshake *h);
 

@@ -1,91 +1,130 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "select/answer.h"
 
+#include "select/certificate.h"
+
 #include <errno.h>
 #include <openssl/err.h>
 #include <stdio.h>
 #include <string.h>
 
-static ssize_t put(char *buf, const void *value, size_t len)
-{
-	if (len >= ANSWER_MAX)
-		return -ENOENT;
-	memcpy(buf, value, len);
-	return (ssize_t)len;
-}
-
 static ssize_t put_text(char *buf, const char *text)
 {
-	return put(buf, text, strlen(text));
+	return answer_put(buf, text, strlen(text), ANSWER_TEXT_MAX);
 }
 
-/* The first common name in the order of the encoding. */
-static ssize_t common_name(const X509_NAME *name, char *buf)
+static ssize_t put_string(char *buf, const struct snapshot *s, uint16_t at)
 {
-	int at = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
-	unsigned char *utf8 = NULL;
-	ssize_t rc;
-	int len;
+	return put_text(buf, (const char *)s->data + at);
+}
 
-	if (at < 0)
+static ssize_t put_number(char *buf, unsigned n)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", n);
+	return put_text(buf, text);
+}
+
+static ssize_t verification(const struct snapshot *s, const struct question *q, int result, char *buf)
+{
+	/* SER's own module verifies nothing about the certificate it shows itself: null. */
+	if (q->own)
 		return -ENOENT;
-	len = ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)));
-	if (len < 0)
-		return -ENOENT;
-	rc = put(buf, utf8, (size_t)len);
-	OPENSSL_free(utf8);
-	return rc;
+	return put_number(buf, s->peer_len && s->verify_result == result);
 }
 
-static ssize_t cert_name(const uint8_t *der, size_t len, int issuer, char *buf)
+static ssize_t chain_pem(const struct snapshot *s, int index, char *buf)
 {
-	ssize_t rc = -ENOENT;
-	X509 *cert;
+	const uint8_t *der;
+	size_t len = snapshot_chain(s, index, &der);
 
-	if (!len)
-		return rc;
-	/* What OpenSSL has against a name is told to nobody: it must not be taken for the error of another
-	 * call. */
-	ERR_set_mark();
-	cert = d2i_X509(NULL, &der, (long)len);
-	if (cert)
-		rc = common_name(issuer ? X509_get_issuer_name(cert) : X509_get_subject_name(cert), buf);
-	X509_free(cert);
-	ERR_pop_to_mark();
-	return rc;
+	return len ? certificate_pem(der, len, buf) : -ENOENT;
 }
 
-static ssize_t own_name(const struct snapshot *s, int issuer, char *buf)
+static ssize_t of_certificate(const struct snapshot *s, const struct question *q, char *buf)
 {
-	return s->own ? cert_name(s->own->der, s->own->len, issuer, buf) : -ENOENT;
+	if (!q->own)
+		return certificate_answer(s->data + s->peer, s->peer_len, q, buf);
+	return s->own ? certificate_answer(s->own->der, s->own->len, q, buf) : -ENOENT;
 }
 
-ssize_t answer(const struct snapshot *s, enum answer_field field, char *buf)
+static ssize_t plain(const struct snapshot *s, const struct question *q, char *buf)
 {
-	char number[8];
-
-	switch (field) {
+	switch (q->field) {
 	case ANSWER_DESCRIPTION:
-		return put_text(buf, (const char *)s->data + s->description);
+		return put_string(buf, s, s->description);
 	case ANSWER_VERSION:
-		return put_text(buf, (const char *)s->data + s->version);
+		return put_string(buf, s, s->version);
 	case ANSWER_CIPHER:
-		return put_text(buf, (const char *)s->data + s->cipher);
+		return put_string(buf, s, s->cipher);
 	case ANSWER_BITS:
-		snprintf(number, sizeof(number), "%u", s->bits);
-		return put_text(buf, number);
+		return put_number(buf, s->bits);
+	case ANSWER_SERVER_NAME:
+		return s->server_name ? put_string(buf, s, s->server_name) : -ENOENT;
 	case ANSWER_OFFLOAD:
 		return put_text(buf, s->home == KTLS_HOME_KERNEL ? "kernel" : "user");
-	case ANSWER_PEER_SUBJECT_CN:
-		return cert_name(s->data + s->peer, s->peer_len, 0, buf);
-	case ANSWER_PEER_ISSUER_CN:
-		return cert_name(s->data + s->peer, s->peer_len, 1, buf);
-	case ANSWER_PEER_VERIFIED:
-		return put_text(buf, s->peer_len && s->verify_result == X509_V_OK ? "1" : "0");
-	case ANSWER_OWN_SUBJECT_CN:
-		return own_name(s, 0, buf);
-	case ANSWER_OWN_ISSUER_CN:
-		return own_name(s, 1, buf);
+	case ANSWER_ALPN:
+		return s->alpn_len ? answer_put(buf, s->data + s->alpn, s->alpn_len, ANSWER_TEXT_MAX)
+				   : -ENOENT;
+	case ANSWER_GROUP:
+		return s->group ? put_string(buf, s, s->group) : -ENOENT;
+	case ANSWER_RESUMED:
+		return put_number(buf, s->resumed);
+	case ANSWER_HANDSHAKE_TIME:
+		return put_number(buf, s->handshake_ms);
+	case ANSWER_VERIFIED:
+		return verification(s, q, X509_V_OK, buf);
+	case ANSWER_REVOKED:
+		return verification(s, q, X509_V_ERR_CERT_REVOKED, buf);
+	case ANSWER_EXPIRED:
+		return verification(s, q, X509_V_ERR_CERT_HAS_EXPIRED, buf);
+	case ANSWER_SELF_SIGNED:
+		return verification(s, q, X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, buf);
+	case ANSWER_CHAIN:
+		return chain_pem(s, q->index, buf);
+	default:
+		return of_certificate(s, q, buf);
 	}
-	return -ENOENT;
+}
+
+static int is_safe(unsigned char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' ||
+	       c == '_' || c == '.' || c == '~';
+}
+
+/* In its place, from the end: the longest plain answer becomes three times as long, which fits. */
+static ssize_t escape(char *buf, ssize_t len)
+{
+	static const char hex[] = "0123456789abcdef";
+	ssize_t to = 0;
+
+	for (ssize_t i = 0; i < len; i++)
+		to += is_safe((unsigned char)buf[i]) ? 1 : 3;
+	len = len - 1;
+	for (ssize_t at = to; len >= 0; len--) {
+		unsigned char c = (unsigned char)buf[len];
+
+		if (is_safe(c)) {
+			buf[--at] = (char)c;
+			continue;
+		}
+		buf[--at] = hex[c & 15];
+		buf[--at] = hex[c >> 4];
+		buf[--at] = '%';
+	}
+	return to;
+}
+
+ssize_t answer(const struct snapshot *s, const struct question *q, char *buf)
+{
+	ssize_t len;
+
+	/* What OpenSSL has against a certificate is told to nobody: it must not be taken for the error of
+	 * another call. */
+	ERR_set_mark();
+	len = plain(s, q, buf);
+	ERR_pop_to_mark();
+	return q->escaped && len > 0 ? escape(buf, len) : len;
 }

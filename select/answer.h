@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Answers to a script's questions, out of a snapshot. Text and format are those of SER's TLS module.
+ * Answers to a script's questions, out of a snapshot. Text and format are those of SER's TLS module; what
+ * that has not is marked new.
  */
 #ifndef SELECT_ANSWER_H
 #define SELECT_ANSWER_H
@@ -8,27 +9,61 @@
 #include "select/snapshot.h"
 
 enum answer_field {
-	ANSWER_DESCRIPTION, /* OpenSSL's one-line description of the cipher, with its newline */
-	ANSWER_VERSION,     /* "TLSv1.3" */
-	ANSWER_CIPHER,      /* OpenSSL's name of the suite */
-	ANSWER_BITS,        /* decimal */
-	ANSWER_OFFLOAD,     /* "kernel" or "user"; relayed connections are the latter */
-	ANSWER_PEER_SUBJECT_CN,
-	ANSWER_PEER_ISSUER_CN,
-	ANSWER_PEER_VERIFIED, /* "1" when the peer showed a certificate that verified, else "0" */
-	ANSWER_OWN_SUBJECT_CN,
-	ANSWER_OWN_ISSUER_CN,
+	/* Of the connection. */
+	ANSWER_DESCRIPTION,    /* OpenSSL's one-line description of the cipher, with its newline */
+	ANSWER_VERSION,        /* "TLSv1.3" */
+	ANSWER_CIPHER,         /* OpenSSL's name of the suite */
+	ANSWER_BITS,           /* decimal */
+	ANSWER_SERVER_NAME,    /* SNI, whoever sent it */
+	ANSWER_OFFLOAD,        /* new: "kernel" or "user"; relayed connections are the latter */
+	ANSWER_ALPN,           /* new: the application protocol that was agreed on */
+	ANSWER_GROUP,          /* new: OpenSSL's name of the key exchange's group */
+	ANSWER_RESUMED,        /* new: "1" or "0" */
+	ANSWER_HANDSHAKE_TIME, /* new: milliseconds, decimal */
+	/* What the verification of the peer's certificate ended with: "1" or "0"; null for our own. */
+	ANSWER_VERIFIED,
+	ANSWER_REVOKED,
+	ANSWER_EXPIRED,
+	ANSWER_SELF_SIGNED,
+	ANSWER_CHAIN, /* PEM; .index in the verified chain of the peer's certificate, 0 is itself */
+	/* Of a certificate. */
+	ANSWER_SUBJECT, /* the first entry of .nid in the subject, as UTF-8 */
+	ANSWER_ISSUER,
+	ANSWER_SUBJECT_LINE, /* X509_NAME_oneline() */
+	ANSWER_ISSUER_LINE,
+	ANSWER_CERT_VERSION, /* decimal; "2" is X.509 version 3 */
+	ANSWER_SERIAL,       /* decimal */
+	ANSWER_NOT_BEFORE,   /* "Jan  2 03:04:05 2024 GMT" */
+	ANSWER_NOT_AFTER,
+	ANSWER_SAN,         /* the subject alternative name of type .san with that .index */
+	ANSWER_SAN_COUNT,   /* how many there are of type .san */
+	ANSWER_PEM,         /* with newlines */
+	ANSWER_FINGERPRINT, /* new: SHA-256, lower-case hexadecimal */
+	ANSWER_FIELDS
+};
+
+struct question {
+	uint8_t field;   /* enum answer_field */
+	uint8_t own;     /* 1: our certificate, 0: the peer's */
+	uint8_t escaped; /* 1: every byte but letters, digits and -_.~ becomes %xx */
+	uint8_t san;     /* GEN_EMAIL, GEN_DNS, GEN_URI or GEN_IPADD */
+	int nid;         /* NID_commonName ... */
+	int index;
 };
 
 enum {
-	ANSWER_MAX = 1024, /* a buffer of this size holds every answer; longer values are null, as in SER */
+	ANSWER_TEXT_MAX = 1024,  /* longer fields are null, as in SER ... */
+	ANSWER_LONG_MAX = 16384, /* ... but certificates and lines with a whole name may be so long */
+	ANSWER_MAX = 3 * ANSWER_LONG_MAX, /* a buffer of this size holds every answer */
 };
 
 /*
- * Writes the value of a field into buf, ANSWER_MAX bytes, without a NUL at the end: certificate fields may
- * hold any byte. Returns its length, or -ENOENT where the value is null (no certificate, no such name, too
- * long, or a certificate that cannot be parsed). Takes no lock and changes nothing.
+ * Writes the answer into buf, ANSWER_MAX bytes, without a NUL at the end: certificate fields may hold any
+ * byte. Returns its length, or -ENOENT where the value is null (no certificate, no such field, too long, or a
+ * certificate that cannot be parsed).
+ *
+ * Takes no lock and changes nothing in the snapshot. Each thread keeps the certificates it parsed last.
  */
-ssize_t answer(const struct snapshot *s, enum answer_field field, char *buf);
+ssize_t answer(const struct snapshot *s, const struct question *q, char *buf);
 
 #endif

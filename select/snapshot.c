@@ -7,75 +7,158 @@
 
 struct facts {
 	const char *version, *cipher;
-	char description[128]; /* SSL_CIPHER_description(3) asks for 128 */
+	const char *server_name, *group; /* or NULL */
+	char description[128];           /* SSL_CIPHER_description(3) asks for 128 */
 	int bits;
-	X509 *peer; /* owned by ssl */
+	const unsigned char *alpn;
+	unsigned alpn_len;
+	X509 *peer; /* owned by ssl, as the chain is */
 	int peer_len;
+	STACK_OF(X509) * chain; /* NULL where it is not to be kept */
+	size_t chain_len;
 };
 
-static void gather(SSL *ssl, struct facts *f)
+static int der_len(X509 *cert)
 {
-	const SSL_CIPHER *cipher = SSL_get_current_cipher(ssl);
+	int len = i2d_X509(cert, NULL);
 
-	f->version = SSL_get_version(ssl);
-	f->cipher = SSL_CIPHER_get_name(cipher);
-	f->bits = SSL_CIPHER_get_bits(cipher, NULL);
-	f->description[0] = '\0';
-	if (cipher)
-		SSL_CIPHER_description(cipher, f->description, sizeof(f->description));
-	f->peer = SSL_get0_peer_certificate(ssl);
-	f->peer_len = f->peer ? i2d_X509(f->peer, NULL) : 0;
-	if (f->peer_len < 0)
-		f->peer_len = 0;
+	return len < 0 ? 0 : len;
+}
+
+static void gather_chain(SSL *ssl, struct facts *f)
+{
+	f->chain = SSL_get0_verified_chain(ssl);
+	if (sk_X509_num(f->chain) > UINT8_MAX || !f->peer_len)
+		f->chain = NULL;
+	for (int i = 1; i < sk_X509_num(f->chain); i++)
+		f->chain_len += sizeof(uint32_t) + (size_t)der_len(sk_X509_value(f->chain, i));
+}
+
+static size_t string_size(const char *text)
+{
+	return text ? strlen(text) + 1 : 0;
 }
 
 static size_t size_of(const struct facts *f)
 {
-	return sizeof(struct snapshot) + strlen(f->version) + strlen(f->cipher) + strlen(f->description) + 3 +
-	       (size_t)f->peer_len;
+	return offsetof(struct snapshot, data) + string_size(f->version) + string_size(f->cipher) +
+	       string_size(f->description) + string_size(f->server_name) + string_size(f->group) +
+	       f->alpn_len + (size_t)f->peer_len + f->chain_len;
 }
 
-size_t snapshot_size(SSL *ssl)
+static void gather(SSL *ssl, const struct snapshot_about *about, struct facts *f)
+{
+	const SSL_CIPHER *cipher = SSL_get_current_cipher(ssl);
+	int group = (int)SSL_get_negotiated_group(ssl);
+
+	memset(f, 0, sizeof(*f));
+	f->version = SSL_get_version(ssl);
+	f->cipher = SSL_CIPHER_get_name(cipher);
+	f->bits = SSL_CIPHER_get_bits(cipher, NULL);
+	if (cipher)
+		SSL_CIPHER_description(cipher, f->description, sizeof(f->description));
+	f->server_name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+	f->group = group ? SSL_group_to_name(ssl, group) : NULL;
+	SSL_get0_alpn_selected(ssl, &f->alpn, &f->alpn_len);
+	f->peer = SSL_get0_peer_certificate(ssl);
+	f->peer_len = f->peer ? der_len(f->peer) : 0;
+	if (about->keep_chain)
+		gather_chain(ssl, f);
+	if (f->chain && size_of(f) > SNAPSHOT_MAX) {
+		f->chain = NULL;
+		f->chain_len = 0;
+	}
+}
+
+size_t snapshot_size(SSL *ssl, const struct snapshot_about *about)
 {
 	struct facts f;
 
-	gather(ssl, &f);
+	gather(ssl, about, &f);
 	return size_of(&f);
 }
 
-static uint16_t put_string(struct snapshot *s, size_t *off, const char *text)
+static uint16_t put(struct snapshot *s, size_t *off, const void *bytes, size_t len)
 {
 	uint16_t at = (uint16_t)*off;
-	size_t len = strlen(text) + 1;
 
-	memcpy(s->data + at, text, len);
+	if (!len)
+		return 0;
+	memcpy(s->data + at, bytes, len);
 	*off += len;
 	return at;
 }
 
-int snapshot_take(
-	struct snapshot *s, size_t size, SSL *ssl, enum ktls_home home, const struct snapshot_cert *own)
+static uint16_t put_string(struct snapshot *s, size_t *off, const char *text)
+{
+	return put(s, off, text, string_size(text));
+}
+
+static uint32_t put_cert(struct snapshot *s, size_t *off, X509 *cert, int len)
+{
+	uint8_t *der = s->data + *off;
+
+	if (len <= 0 || i2d_X509(cert, &der) != len)
+		return 0;
+	*off += (size_t)len;
+	return (uint32_t)len;
+}
+
+static void put_chain(struct snapshot *s, size_t *off, STACK_OF(X509) * chain)
+{
+	s->chain = (uint32_t)*off;
+	s->chain_certs = (uint8_t)(chain ? sk_X509_num(chain) : 0);
+	for (int i = 1; i < s->chain_certs; i++) {
+		X509 *cert = sk_X509_value(chain, i);
+		uint32_t len = (uint32_t)der_len(cert);
+
+		memcpy(s->data + *off, &len, sizeof(len));
+		*off += sizeof(len);
+		put_cert(s, off, cert, (int)len);
+	}
+}
+
+int snapshot_take(struct snapshot *s, size_t size, SSL *ssl, const struct snapshot_about *about)
 {
 	struct facts f;
 	size_t off = 0;
-	uint8_t *der;
 
-	gather(ssl, &f);
+	gather(ssl, about, &f);
 	if (size < size_of(&f))
 		return -ENOSPC;
 	memset(s, 0, sizeof(*s));
 	s->size = (uint32_t)size;
 	s->verify_result = (int32_t)SSL_get_verify_result(ssl);
+	s->own = about->own;
+	s->handshake_ms = about->handshake_ms;
 	s->bits = (uint16_t)f.bits;
-	s->home = (uint8_t)home;
-	s->own = own;
+	s->home = (uint8_t)about->home;
+	s->resumed = (uint8_t)SSL_session_reused(ssl);
 	s->version = put_string(s, &off, f.version);
 	s->cipher = put_string(s, &off, f.cipher);
 	s->description = put_string(s, &off, f.description);
+	s->server_name = put_string(s, &off, f.server_name);
+	s->group = put_string(s, &off, f.group);
+	s->alpn = put(s, &off, f.alpn, f.alpn_len);
+	s->alpn_len = (uint8_t)f.alpn_len;
 	s->peer = (uint32_t)off;
-	s->peer_len = (uint32_t)f.peer_len;
-	der = s->data + off;
-	if (f.peer_len && i2d_X509(f.peer, &der) != f.peer_len)
-		s->peer_len = 0;
+	s->peer_len = put_cert(s, &off, f.peer, f.peer_len);
+	put_chain(s, &off, f.chain);
 	return 0;
+}
+
+size_t snapshot_chain(const struct snapshot *s, int index, const uint8_t **der)
+{
+	const uint8_t *p = s->data + s->chain;
+	uint32_t len = s->peer_len;
+
+	if (index < 0 || index >= s->chain_certs)
+		return 0;
+	*der = s->data + s->peer;
+	for (int i = 0; i < index; i++) {
+		memcpy(&len, p, sizeof(len));
+		*der = p + sizeof(len);
+		p = *der + len;
+	}
+	return len;
 }

@@ -8,17 +8,17 @@
 /* The connection whose bytes this process read last; a reader process holds one at a time. */
 static struct conn *current;
 
-size_t conn_size(SSL *ssl)
+size_t conn_size(SSL *ssl, const struct snapshot_about *about)
 {
-	return offsetof(struct conn, snapshot) + snapshot_size(ssl);
+	return offsetof(struct conn, snapshot) + snapshot_size(ssl, about);
 }
 
-int conn_fill(struct conn *conn, size_t size, SSL *ssl, enum ktls_home home,
-	const struct ktls_session_keys *keys, int can_rekey, const struct snapshot_cert *own)
+int conn_fill(struct conn *conn, size_t size, SSL *ssl, const struct ktls_session_keys *keys, int can_rekey,
+	const struct snapshot_about *about)
 {
 	memset(conn, 0, offsetof(struct conn, snapshot));
-	ktls_stream_init(&conn->stream, home, keys, can_rekey);
-	return snapshot_take(&conn->snapshot, size - offsetof(struct conn, snapshot), ssl, home, own);
+	ktls_stream_init(&conn->stream, about->home, keys, can_rekey);
+	return snapshot_take(&conn->snapshot, size - offsetof(struct conn, snapshot), ssl, about);
 }
 
 struct conn *conn_adopt(const struct conn *filled, size_t size)
@@ -64,20 +64,25 @@ void conn_make_current(struct conn *conn)
 	current = conn_get(conn);
 }
 
+static int is_tls(int type)
+{
+	return type == HOST_PROTO_TLS || type == HOST_PROTO_WSS;
+}
+
 struct conn *conn_of_message(const struct host_sip_msg *msg)
 {
 	int id = msg->rcv.proto_reserved1;
 	struct host_tcp_connection *c;
 	struct conn *found = NULL;
 
-	if (msg->rcv.proto != HOST_PROTO_TLS)
+	if (!is_tls(msg->rcv.proto))
 		return NULL;
 	if (current && current->id == id)
 		return conn_get(current);
 	shared_lock(tcpconn_lock);
 	for (c = tcpconn_id_hash[(unsigned)id & (HOST_ID_HASH_SIZE - 1)]; c && c->id != id; c = c->id_next)
 		;
-	if (c && c->type == HOST_PROTO_TLS && c->extra_data)
+	if (c && is_tls(c->type) && c->extra_data)
 		found = conn_get(c->extra_data);
 	shared_unlock(tcpconn_lock);
 	return found;

@@ -27,11 +27,11 @@ struct conn {
 
 /*
  * Fills a record from a finished handshake; conn has room for conn_size() bytes. The keys stay the caller's
- * to wipe, own must outlive the record. Returns 0 or -ENOSPC.
+ * to wipe, about->own must outlive the record. Returns 0 or -ENOSPC.
  */
-size_t conn_size(SSL *ssl);
-int conn_fill(struct conn *conn, size_t size, SSL *ssl, enum ktls_home home,
-	const struct ktls_session_keys *keys, int can_rekey, const struct snapshot_cert *own);
+size_t conn_size(SSL *ssl, const struct snapshot_about *about);
+int conn_fill(struct conn *conn, size_t size, SSL *ssl, const struct ktls_session_keys *keys, int can_rekey,
+	const struct snapshot_about *about);
 
 /*
  * A copy of a filled record in shared memory, with one reference, counted for its source address. Returns
@@ -53,8 +53,8 @@ void conn_make_current(struct conn *conn);
 
 /*
  * The record of the connection that a message came over, with a reference for the caller (conn_put()), or
- * NULL when it was no TLS connection or is gone. Takes the core's connection lock only when this process is
- * not the one that reads the connection.
+ * NULL when it was no TLS connection (a WebSocket may lie in one) or is gone. Takes the core's connection
+ * lock only when this process is not the one that reads the connection.
  */
 struct conn *conn_of_message(const struct host_sip_msg *msg);
 

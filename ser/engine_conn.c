@@ -7,6 +7,7 @@
 #include "ser/host.h"
 #include "ser/listeners.h"
 #include "ser/log.h"
+#include "ser/selects.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -122,8 +123,14 @@ static void handed_over(struct uring_passing *p, int rc)
 static struct outgoing *make_outgoing(struct engine *e, const struct uring_peer *peer,
 	struct ktls_handshake *h, enum ktls_home home, const struct ktls_session_keys *keys)
 {
+	const struct snapshot_about about = {
+		.home = home,
+		.own = e->parts->own,
+		.handshake_ms = ktls_handshake_milliseconds(h),
+		.keep_chain = selects_want_chain(),
+	};
 	SSL *ssl = ktls_handshake_ssl(h);
-	size_t size = conn_size(ssl), len = offsetof(struct handover, conn) + size;
+	size_t size = conn_size(ssl, &about), len = offsetof(struct handover, conn) + size;
 	struct outgoing *o = len <= HANDOVER_MAX ? OPENSSL_zalloc(sizeof(*o) + len) : NULL;
 
 	if (!o)
@@ -133,7 +140,7 @@ static struct outgoing *make_outgoing(struct engine *e, const struct uring_peer 
 	o->passing.done = handed_over;
 	o->board = e->parts->board;
 	o->handover.peer = *peer;
-	if (conn_fill(&o->handover.conn, size, ssl, home, keys, !e->caps->rekey, e->parts->own)) {
+	if (conn_fill(&o->handover.conn, size, ssl, keys, !e->caps->rekey, &about)) {
 		free_outgoing(o);
 		return NULL;
 	}

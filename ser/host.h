@@ -6,7 +6,7 @@
  * running core before anything relies on it. No other file of the project knows the host's layout.
  *
  * Sources of the facts: Kamailio 5.6.3, src/core: tcp_conn.h, ip_addr.h, sr_module.h, tls_hooks.h, select.h,
- * mem/memapi.h, dprint.h, counters.h, cfg/cfg_struct.h, futexlock.h.
+ * pvar.h, kemi.h, mem/memapi.h, dprint.h, counters.h, cfg/cfg_struct.h, futexlock.h.
  */
 #ifndef SER_HOST_H
 #define SER_HOST_H
@@ -267,13 +267,32 @@ enum {
 };
 #define HOST_PARAM_USE_FUNC (1U << 31)
 
+struct host_sip_msg;
+
+/* A function for scripts; it returns 1 for true, -1 for false. */
+struct host_command {
+	const char *name;
+	int (*f)(struct host_sip_msg *msg, char *first, char *second);
+	int params;
+	int (*fixup)(void **param, int number);
+	int (*free_fixup)(void **param, int number);
+	unsigned routes;
+};
+HOST_SIZE(host_command, 48);
+
+enum { /* where a function may be called */
+	HOST_REQUEST_ROUTE = 1,
+};
+#define HOST_ANY_ROUTE 0xffffffff
+
 struct host_module_exports {
 	const char *name;
 	unsigned dlflags;
-	void *cmds;
+	struct host_command *commands;
 	struct host_param *params;
 	struct host_rpc_export *rpc;
-	void *pv, *response;
+	struct host_variable *variables;
+	void *response;
 	int (*mod_init)(void);
 	int (*child_init)(int rank);
 	void (*destroy)(void);
@@ -356,7 +375,93 @@ HOST_SIZE(host_select_row, 48);
 enum {
 	HOST_SEL_PARAM_INT = 0,
 	HOST_SEL_PARAM_STR = 1,
+	HOST_SEL_PARAM_DIV = 2,
 	HOST_SEL_DIVERSION = 1 << 8, /* the parameter becomes the number in the low byte of flags */
+	HOST_SEL_PARAM_EXPECTED = 1 << 9,
+	HOST_SEL_CONSUME_NEXT_INT = 1 << 11,
+	HOST_SEL_OPTIONAL = 1 << 13,
+	HOST_SEL_FIXUP_CALL = 1 << 15, /* f is called with NULLs when the name is parsed */
+};
+
+/* Variables, and functions for scripts in other languages. */
+
+struct host_variable_param {
+	int name_type;
+	void *name_free;
+	int name_kind;
+	union {
+		int n;
+		struct host_str s;
+	} name;
+	int index_type;
+	union {
+		int i;
+		void *p;
+	} index;
+};
+HOST_AT(host_variable_param, name, 24);
+HOST_AT(host_variable_param, index_type, 40);
+HOST_SIZE(host_variable_param, 56);
+
+struct host_variable_spec {
+	int type;
+	void *get, *set;
+	struct host_variable_param param;
+	void *transformations;
+};
+HOST_AT(host_variable_spec, param, 24);
+HOST_SIZE(host_variable_spec, 88);
+
+struct host_value {
+	struct host_str s;
+	int i;
+	int flags;
+};
+HOST_SIZE(host_value, 24);
+
+enum {
+	HOST_VALUE_STR = 4,
+	HOST_VALUE_INT = 8,
+	HOST_VARIABLE_OTHER = 22, /* PVT_OTHER */
+	HOST_INDEX_NONE = 4,      /* PV_IDX_NONE */
+};
+
+struct host_variable {
+	struct host_str name;
+	int type;
+	int (*get)(struct host_sip_msg *msg, struct host_variable_param *param, struct host_value *value);
+	void *set;
+	int (*parse_name)(struct host_variable_spec *spec, const struct host_str *name);
+	int (*parse_index)(struct host_variable_spec *spec, const struct host_str *index);
+	int (*init)(struct host_variable_spec *spec, int param); /* the last call, with init_param */
+	int init_param;
+};
+HOST_AT(host_variable, parse_name, 40);
+HOST_SIZE(host_variable, 72);
+
+struct host_kemi_value {
+	int type;
+	union {
+		int n;
+		struct host_str s;
+	} v;
+};
+HOST_SIZE(host_kemi_value, 24);
+
+struct host_kemi {
+	struct host_str module, name;
+	int result;
+	void *f;
+	int params[6];
+};
+HOST_AT(host_kemi, f, 40);
+HOST_SIZE(host_kemi, 72);
+
+enum { /* types of parameters and results */
+	HOST_KEMI_INT = 1,
+	HOST_KEMI_STR = 2,
+	HOST_KEMI_VALUE = 8,
+	HOST_KEMI_NULL_EMPTY = 2, /* for sr_kemi_xval_null(): null is an empty string */
 };
 
 /* Memory, logging, counters, run-time configuration. */
@@ -429,6 +534,14 @@ extern const char ver_flags[], full_version[];
 
 int register_tls_hooks(struct host_tls_hooks *hooks);
 int register_select_table(struct host_select_row *table);
+int pv_get_null(struct host_sip_msg *msg, struct host_variable_param *param, struct host_value *value);
+int pv_parse_index(struct host_variable_spec *spec, const struct host_str *index);
+int pv_get_spec_index(struct host_sip_msg *msg, struct host_variable_param *param, int *index, int *flags);
+int fixup_spve_null(void **param, int number);
+int fixup_free_spve_null(void **param, int number);
+int get_str_fparam(struct host_str *value, struct host_sip_msg *msg, void *param);
+int sr_kemi_modules_add(struct host_kemi *functions);
+void sr_kemi_xval_null(struct host_kemi_value *value, int mode);
 int counter_register(uint16_t *handle, const char *group, const char *name, int flags, host_counter_f get,
 	void *param, const char *doc, int register_flags);
 long counter_get_val(uint16_t handle);

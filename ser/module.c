@@ -7,6 +7,7 @@
  */
 #include "ser/board.h"
 #include "ser/counters.h"
+#include "ser/functions.h"
 #include "ser/hooks.h"
 #include "ser/host.h"
 #include "ser/host_check.h"
@@ -20,6 +21,7 @@
 #include "ser/shutdown.h"
 #include "ser/supervisor.h"
 #include "ser/tickets.h"
+#include "ser/variables.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,14 +98,19 @@ int mod_register(char *path, int *dlflags, void *reserved1, void *reserved2)
 	(void)dlflags;
 	(void)reserved1;
 	(void)reserved2;
+	variables_prepare();
+	if (selects_register() || functions_register_kemi()) {
+		ser_log(LOG_LEVEL_ERROR, "the core does not take the module's selects and functions");
+		return -1;
+	}
 	if (is_off()) {
 		say_off();
 		return 0;
 	}
 	if (!shm_initialized() && init_shm() < 0)
 		return -1;
-	if (hooks_register() || selects_register()) {
-		ser_log(LOG_LEVEL_ERROR, "the core does not take the module's hooks and selects");
+	if (hooks_register()) {
+		ser_log(LOG_LEVEL_ERROR, "the core does not take the module's hooks");
 		return -1;
 	}
 	if (config_check)
@@ -175,6 +182,8 @@ static void destroy(void)
 
 EXPORT struct host_module_exports exports = {
 	.name = "tls",
+	.commands = functions_table,
+	.variables = variables_table,
 	.params = params_table,
 	.rpc = rpc_table,
 	.mod_init = mod_init,

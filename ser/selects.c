@@ -1,133 +1,227 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/selects.h"
 
-#include "select/answer.h"
-#include "ser/conn.h"
-#include "ser/host.h"
+#include "ser/ask.h"
 
-enum { /* what the divergent parts of a name mean */
-	PEER = 1,
-	OWN,
-	SUBJECT,
-	ISSUER,
-};
+#include <openssl/objects.h>
+#include <openssl/x509v3.h>
+#include <sys/mman.h>
 
-/* The core copies a value before it evaluates the next select of the same level, but keeps a few at a time.
+/*
+ * The core turns the parts of a name into numbers, of eight bits. Each says one thing about the question:
+ * from here on the order is that of the table below.
  */
-enum {
-	ANSWERS_KEPT = 8,
+enum part {
+	SAFE,
+	PEER,
+	OWN,
+	URL_ENCODED,
+	FIELD,                       /* ... and an enum answer_field */
+	SAN = FIELD + ANSWER_FIELDS, /* ... and a type of alternative name */
+	COUNT = SAN + GEN_RID + 1,   /* ... as well */
+	ENTRY = COUNT + GEN_RID + 1, /* ... and an index of entries[] */
 };
 
-static int put_answer(struct host_str *res, const struct host_sip_msg *msg, enum answer_field field)
-{
-	static char buffers[ANSWERS_KEPT][ANSWER_MAX];
-	static unsigned next;
-	struct conn *conn = msg ? conn_of_message(msg) : NULL;
-	char *buf = buffers[next++ % ANSWERS_KEPT];
-	ssize_t len;
+static const int entries[] = {NID_commonName, NID_localityName, NID_countryName, NID_stateOrProvinceName,
+	NID_organizationName, NID_organizationalUnitName, NID_userId};
 
-	if (!conn)
-		return -1;
-	len = answer(&conn->snapshot, field, buf);
-	conn_put(conn);
-	if (len < 0)
-		return -1;
-	res->s = buf;
-	res->len = (int)len;
+enum entry {
+	CN,
+	L,
+	C,
+	ST,
+	O,
+	OU,
+	UID
+};
+
+static int *chain_wanted; /* shared by all processes */
+
+static void apply(struct question *q, int part)
+{
+	if (part >= ENTRY) {
+		q->nid = entries[part - ENTRY];
+	} else if (part >= COUNT) {
+		q->field = ANSWER_SAN_COUNT;
+		q->san = (uint8_t)(part - COUNT);
+	} else if (part >= SAN) {
+		q->field = ANSWER_SAN;
+		q->san = (uint8_t)(part - SAN);
+	} else if (part >= FIELD) {
+		q->field = (uint8_t)(part - FIELD);
+	} else if (part == SAFE) {
+		q->escaped = 1;
+	} else if (part == URL_ENCODED) {
+		q->field = ANSWER_PEM;
+		q->escaped = 1;
+	} else { /* a certificate without more means its common name */
+		q->field = ANSWER_SUBJECT;
+		q->own = part == OWN;
+	}
+}
+
+static int select_any(struct host_str *res, const struct host_select *s, const struct host_sip_msg *msg)
+{
+	struct question q = {.field = ANSWER_DESCRIPTION, .nid = NID_commonName};
+
+	for (int i = 1; i < s->n; i++) {
+		if (s->params[i].type == HOST_SEL_PARAM_DIV)
+			apply(&q, s->params[i].v.i);
+		else if (s->params[i].type == HOST_SEL_PARAM_INT)
+			q.index = s->params[i].v.i;
+	}
+	return ask(msg, &q, res);
+}
+
+/* Functions of their own: they tell the core which rows of the table may follow. */
+#define SELECT(name)                                                                                         \
+	static int name(struct host_str *res, struct host_select *s, struct host_sip_msg *msg)               \
+	{                                                                                                    \
+		return select_any(res, s, msg);                                                              \
+	}
+SELECT(tls)
+SELECT(safe)
+SELECT(cipher)
+SELECT(certificate)
+SELECT(name)
+SELECT(count)
+SELECT(value) /* nothing follows */
+
+static int chain(struct host_str *res, struct host_select *s, struct host_sip_msg *msg)
+{
+	if (res)
+		return select_any(res, s, msg);
+	__atomic_store_n(chain_wanted, 1, __ATOMIC_RELAXED); /* the parser's call */
 	return 0;
-}
-
-static int select_description(struct host_str *res, struct host_select *s, struct host_sip_msg *msg)
-{
-	(void)s;
-	return put_answer(res, msg, ANSWER_DESCRIPTION);
-}
-
-/* A function of its own: rows of the table hang on it. */
-static int select_tls(struct host_str *res, struct host_select *s, struct host_sip_msg *msg)
-{
-	return select_description(res, s, msg);
-}
-
-static int select_version(struct host_str *res, struct host_select *s, struct host_sip_msg *msg)
-{
-	(void)s;
-	return put_answer(res, msg, ANSWER_VERSION);
-}
-
-static int select_cipher(struct host_str *res, struct host_select *s, struct host_sip_msg *msg)
-{
-	(void)s;
-	return put_answer(res, msg, ANSWER_CIPHER);
-}
-
-static int select_bits(struct host_str *res, struct host_select *s, struct host_sip_msg *msg)
-{
-	(void)s;
-	return put_answer(res, msg, ANSWER_BITS);
-}
-
-static int select_offload(struct host_str *res, struct host_select *s, struct host_sip_msg *msg)
-{
-	(void)s;
-	return put_answer(res, msg, ANSWER_OFFLOAD);
-}
-
-/* Parameters of a select: [0] "tls", [1] whose certificate, [2] which name of it. */
-static int own_certificate(const struct host_select *s)
-{
-	return s->params[1].v.i == OWN;
-}
-
-static int select_cert(struct host_str *res, struct host_select *s, struct host_sip_msg *msg)
-{
-	return put_answer(res, msg, own_certificate(s) ? ANSWER_OWN_SUBJECT_CN : ANSWER_PEER_SUBJECT_CN);
-}
-
-static int select_name(struct host_str *res, struct host_select *s, struct host_sip_msg *msg)
-{
-	int issuer = s->params[2].v.i == ISSUER;
-
-	if (own_certificate(s))
-		return put_answer(res, msg, issuer ? ANSWER_OWN_ISSUER_CN : ANSWER_OWN_SUBJECT_CN);
-	return put_answer(res, msg, issuer ? ANSWER_PEER_ISSUER_CN : ANSWER_PEER_SUBJECT_CN);
-}
-
-static int select_verified(struct host_str *res, struct host_select *s, struct host_sip_msg *msg)
-{
-	/* SER's own module verifies nothing about the certificate it shows itself: null. */
-	return own_certificate(s) ? -1 : put_answer(res, msg, ANSWER_PEER_VERIFIED);
 }
 
 #define ROW(parent, text, f, flags)                                                                          \
 	{                                                                                                    \
 		parent, HOST_SEL_PARAM_STR, {text, sizeof(text) - 1}, f, flags                               \
 	}
+#define PART(parent, text, f, part)  ROW(parent, text, f, HOST_SEL_DIVERSION | (part))
+#define FIELD_OF(parent, text, what) PART(parent, text, value, FIELD + (what))
+#define CONNECTION(text, what)       FIELD_OF(tls, text, what), FIELD_OF(safe, text, what)
+#define CERTIFICATE(text, what)      FIELD_OF(certificate, text, what)
+/* An index in brackets may follow. */
+#define SAN_OF(text, type)                                                                                   \
+	PART(certificate, text, value, (SAN + (type)) | HOST_SEL_OPTIONAL | HOST_SEL_CONSUME_NEXT_INT)
+#define ENTRY_OF(text, entry) PART(name, text, value, ENTRY + (entry))
 #define END_OF_ROWS                                                                                          \
 	{                                                                                                    \
 		NULL, HOST_SEL_PARAM_INT, {NULL, 0}, NULL, 0                                                 \
 	}
 
 static struct host_select_row rows[] = {
-	ROW(NULL, "tls", select_tls, 0),
-	ROW(select_tls, "desc", select_description, 0),
-	ROW(select_tls, "description", select_description, 0),
-	ROW(select_tls, "version", select_version, 0),
-	ROW(select_tls, "cipher", select_cipher, 0),
-	ROW(select_cipher, "bits", select_bits, 0),
-	ROW(select_tls, "offload", select_offload, 0),
-	ROW(select_tls, "peer", select_cert, HOST_SEL_DIVERSION | PEER),
-	ROW(select_tls, "me", select_cert, HOST_SEL_DIVERSION | OWN),
-	ROW(select_tls, "my", select_cert, HOST_SEL_DIVERSION | OWN),
-	ROW(select_tls, "myself", select_cert, HOST_SEL_DIVERSION | OWN),
-	ROW(select_cert, "subject", select_name, HOST_SEL_DIVERSION | SUBJECT),
-	ROW(select_cert, "subj", select_name, HOST_SEL_DIVERSION | SUBJECT),
-	ROW(select_cert, "issuer", select_name, HOST_SEL_DIVERSION | ISSUER),
-	ROW(select_cert, "verified", select_verified, 0),
+	ROW(NULL, "tls", tls, 0),
+	PART(tls, "safe", safe, HOST_SEL_PARAM_EXPECTED | SAFE),
+
+	CONNECTION("desc", ANSWER_DESCRIPTION),
+	CONNECTION("description", ANSWER_DESCRIPTION),
+	CONNECTION("version", ANSWER_VERSION),
+	PART(tls, "cipher", cipher, FIELD + ANSWER_CIPHER),
+	PART(safe, "cipher", cipher, FIELD + ANSWER_CIPHER),
+	FIELD_OF(cipher, "bits", ANSWER_BITS),
+	CONNECTION("server_name", ANSWER_SERVER_NAME),
+	CONNECTION("serverName", ANSWER_SERVER_NAME),
+	CONNECTION("offload", ANSWER_OFFLOAD),
+	CONNECTION("alpn", ANSWER_ALPN),
+	CONNECTION("group", ANSWER_GROUP),
+	CONNECTION("resumed", ANSWER_RESUMED),
+	CONNECTION("handshake_time", ANSWER_HANDSHAKE_TIME),
+
+	PART(tls, "peer", certificate, PEER),
+	PART(tls, "me", certificate, OWN),
+	PART(tls, "my", certificate, OWN),
+	PART(tls, "myself", certificate, OWN),
+	PART(safe, "peer", certificate, PEER),
+	PART(safe, "me", certificate, OWN),
+	PART(safe, "my", certificate, OWN),
+	PART(safe, "myself", certificate, OWN),
+
+	CERTIFICATE("verified", ANSWER_VERIFIED),
+	CERTIFICATE("revoked", ANSWER_REVOKED),
+	CERTIFICATE("expired", ANSWER_EXPIRED),
+	CERTIFICATE("self_signed", ANSWER_SELF_SIGNED),
+	CERTIFICATE("version", ANSWER_CERT_VERSION),
+	CERTIFICATE("sn", ANSWER_SERIAL),
+	CERTIFICATE("serialNumber", ANSWER_SERIAL),
+	CERTIFICATE("serial_number", ANSWER_SERIAL),
+	CERTIFICATE("notBefore", ANSWER_NOT_BEFORE),
+	CERTIFICATE("not_before", ANSWER_NOT_BEFORE),
+	CERTIFICATE("notAfter", ANSWER_NOT_AFTER),
+	CERTIFICATE("not_after", ANSWER_NOT_AFTER),
+	CERTIFICATE("rawCert", ANSWER_PEM),
+	CERTIFICATE("raw_cert", ANSWER_PEM),
+	PART(certificate, "URLEncodedCert", value, URL_ENCODED),
+	PART(certificate, "urlencoded_cert", value, URL_ENCODED),
+	CERTIFICATE("fingerprint", ANSWER_FINGERPRINT),
+	PART(certificate, "verified_cert_chain", chain,
+		(FIELD + ANSWER_CHAIN) | HOST_SEL_CONSUME_NEXT_INT | HOST_SEL_FIXUP_CALL),
+
+	SAN_OF("email", GEN_EMAIL),
+	SAN_OF("emailAddress", GEN_EMAIL),
+	SAN_OF("email_address", GEN_EMAIL),
+	SAN_OF("host", GEN_DNS),
+	SAN_OF("hostname", GEN_DNS),
+	SAN_OF("dns", GEN_DNS),
+	SAN_OF("uri", GEN_URI),
+	SAN_OF("url", GEN_URI),
+	SAN_OF("urn", GEN_URI),
+	SAN_OF("ip", GEN_IPADD),
+	SAN_OF("IPAddress", GEN_IPADD),
+	SAN_OF("ip_address", GEN_IPADD),
+	ROW(certificate, "count", count, HOST_SEL_PARAM_EXPECTED),
+	PART(count, "EMAIL", value, COUNT + GEN_EMAIL),
+	PART(count, "DNS", value, COUNT + GEN_DNS),
+	PART(count, "URI", value, COUNT + GEN_URI),
+	PART(count, "IP", value, COUNT + GEN_IPADD),
+
+	PART(certificate, "subject", name, FIELD + ANSWER_SUBJECT),
+	PART(certificate, "subj", name, FIELD + ANSWER_SUBJECT),
+	PART(certificate, "issuer", name, FIELD + ANSWER_ISSUER),
+	ENTRY_OF("cn", CN),
+	ENTRY_OF("commonName", CN),
+	ENTRY_OF("common_name", CN),
+	ENTRY_OF("name", CN),
+	ENTRY_OF("l", L),
+	ENTRY_OF("localityName", L),
+	ENTRY_OF("locality_name", L),
+	ENTRY_OF("locality", L),
+	ENTRY_OF("c", C),
+	ENTRY_OF("countryName", C),
+	ENTRY_OF("country_name", C),
+	ENTRY_OF("country", C),
+	ENTRY_OF("st", ST),
+	ENTRY_OF("stateOrProvinceName", ST),
+	ENTRY_OF("state_or_province_name", ST),
+	ENTRY_OF("state", ST),
+	ENTRY_OF("o", O),
+	ENTRY_OF("organizationName", O),
+	ENTRY_OF("organization_name", O),
+	ENTRY_OF("organization", O),
+	ENTRY_OF("ou", OU),
+	ENTRY_OF("organizationalUnitName", OU),
+	ENTRY_OF("organizational_unit_name", OU),
+	ENTRY_OF("unit", OU),
+	ENTRY_OF("uid", UID),
+	ENTRY_OF("uniqueIdentifier", UID),
+	ENTRY_OF("unique_identifier", UID),
 	END_OF_ROWS,
 };
 
 int selects_register(void)
 {
+	void *page =
+		mmap(NULL, sizeof(*chain_wanted), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (page == MAP_FAILED)
+		return -1;
+	chain_wanted = page;
 	return register_select_table(rows);
+}
+
+int selects_want_chain(void)
+{
+	return __atomic_load_n(chain_wanted, __ATOMIC_RELAXED);
 }

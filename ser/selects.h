@@ -8,4 +8,10 @@
  */
 int selects_register(void);
 
+/*
+ * 1 when some script asks for verified chains: then snapshots are to keep them. The parser finds that out, as
+ * a rule before any engine runs; what is parsed later counts for connections made after it, in all processes.
+ */
+int selects_want_chain(void);
+
 #endif

@@ -64,10 +64,10 @@ def shared():
 
 @pytest.fixture
 def share(pki, shared):
-    """share(name, ...) starts a server unless one of that name runs."""
+    """share(name, ...) starts a server unless one of that name runs; with other certificates on request."""
     def get(name, **options):
         if shared.get(name) not in LIVE:
-            shared[name] = launch(pki, **options)
+            shared[name] = launch(**{"pki": pki, **options})
         return shared[name]
     return get
 

@@ -49,6 +49,13 @@ def free_port():
             continue
 
 
+def variable_lines(names):
+    """The same for variables, whose values have the same form."""
+    for name in names:
+        yield (f'if (defined ${name}) append_to_reply("X-{name}: H$({name}{{s.encode.hexa}})\\r\\n"); '
+               f'else append_to_reply("X-{name}: N\\r\\n");')
+
+
 def select_lines(names):
     """Script that puts the values of selects into headers of the answer."""
     for name in names:
@@ -107,12 +114,12 @@ class Server:
         yield 'if (is_present_hf("X-To")) { $du = $hdr(X-To); forward(); exit; }'
         yield 'if (is_present_hf("X-Close")) set_reply_close();'
         yield 'if (is_present_hf("X-Conn")) append_to_reply("X-Conn: $hdr(X-Conn)\\r\\n");'
+        yield from self.script
         yield 'if ($rm == "OPTIONS") {'
         yield from select_lines(SELECTS)
         yield "} else {"
         yield from select_lines(CHEAP)
         yield "}"
-        yield from self.script
         yield 'sl_send_reply("200", "OK");'
         yield "exit; }"
         yield from self.routes
@@ -142,7 +149,7 @@ class Server:
             self.process = subprocess.Popen(
                 [self.binary, "-f", self.config, "-E", "-w", self.folder,
                  "-Y", os.path.join(self.folder, "run"), "-P", os.path.join(self.folder, "pid"),
-                 "-m", str(self.memory), "-M", "8", *options],
+                 "-m", str(self.memory), "-M", "32" if self.script else "8", *options],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, cwd=self.folder,
                 start_new_session=True)
 

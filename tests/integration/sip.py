@@ -193,11 +193,12 @@ class TlsClient(Wire):
     """
 
     def __init__(self, address, settings_of_client=None, session=None, offload=settings.EXPECT, source=None,
-                 preamble=b""):
+                 preamble=b"", server_name=None):
         super().__init__(address, source, preamble)
         self.offload = offload
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.tls = (settings_of_client or context()).wrap_bio(self.incoming, self.outgoing, session=session)
+        self.tls = (settings_of_client or context()).wrap_bio(self.incoming, self.outgoing, session=session,
+                                                                       server_hostname=server_name)
         self.shaken = self.counted = False
 
     def __enter__(self):

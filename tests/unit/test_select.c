@@ -40,7 +40,7 @@ static struct snapshot *connect_as(const struct identity *server, enum ktls_veri
 {
 	struct asked a = {.server = server_context(server, verify, &ca),
 		.client = client_context(version, suite),
-		.home = KTLS_HOME_USER};
+		.about.home = KTLS_HOME_USER};
 	struct snapshot *s;
 
 	SSL_CTX_set_dh_auto(a.server, 1);
@@ -100,11 +100,11 @@ static void test_suites(void **state)
 		const struct suite *want = &suites[i];
 		struct snapshot *s = connect_as(want->id, KTLS_VERIFY_NONE, want->version, want->name, NULL);
 
-		assert_answer_text(s, ANSWER_DESCRIPTION, want->description);
+		assert_answer_text(s, ABOUT(ANSWER_DESCRIPTION), want->description);
 		assert_answer_text(
-			s, ANSWER_VERSION, want->version == TLS1_3_VERSION ? "TLSv1.3" : "TLSv1.2");
-		assert_answer_text(s, ANSWER_CIPHER, want->name);
-		assert_answer_text(s, ANSWER_BITS, want->bits);
+			s, ABOUT(ANSWER_VERSION), want->version == TLS1_3_VERSION ? "TLSv1.3" : "TLSv1.2");
+		assert_answer_text(s, ABOUT(ANSWER_CIPHER), want->name);
+		assert_answer_text(s, ABOUT(ANSWER_BITS), want->bits);
 		free(s);
 	}
 }
@@ -119,9 +119,9 @@ static void test_homes(void **state)
 	for (unsigned home = 0; home < COUNT(words); home++) {
 		struct snapshot *s;
 
-		a.home = (enum ktls_home)home;
+		a.about.home = (enum ktls_home)home;
 		s = ask_about(&a);
-		assert_answer_text(s, ANSWER_OFFLOAD, words[home]);
+		assert_answer_text(s, ABOUT(ANSWER_OFFLOAD), words[home]);
 		free(s);
 	}
 	SSL_CTX_free(a.server);
@@ -134,17 +134,17 @@ static void check_peer(enum ktls_verify verify, const struct identity *client, c
 	for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
 		struct snapshot *s = connect_as(&ec, verify, version, NULL, client);
 
-		assert_answer_text(s, ANSWER_PEER_VERIFIED, verified);
+		assert_answer_text(s, ABOUT(ANSWER_VERIFIED), verified);
 		if (subject) {
-			assert_answer_text(s, ANSWER_PEER_SUBJECT_CN, subject);
-			assert_answer_text(s, ANSWER_PEER_ISSUER_CN, issuer);
+			assert_answer_text(s, PEER_SUBJECT_CN, subject);
+			assert_answer_text(s, PEER_ISSUER_CN, issuer);
 		} else {
-			assert_no_answer(s, ANSWER_PEER_SUBJECT_CN);
-			assert_no_answer(s, ANSWER_PEER_ISSUER_CN);
+			assert_no_answer(s, PEER_SUBJECT_CN);
+			assert_no_answer(s, PEER_ISSUER_CN);
 		}
 		/* Nothing was said about our own. */
-		assert_no_answer(s, ANSWER_OWN_SUBJECT_CN);
-		assert_no_answer(s, ANSWER_OWN_ISSUER_CN);
+		assert_no_answer(s, OWN_SUBJECT_CN);
+		assert_no_answer(s, OWN_ISSUER_CN);
 		free(s);
 	}
 }
@@ -198,14 +198,16 @@ static void test_resumed(void **state)
 		SSL_set_session(c.client, session);
 		connection_establish(&c, &keys);
 		assert_int_equal(SSL_session_reused(c.client), 1);
-		size = snapshot_size(ktls_handshake_ssl(c.server));
+		size = snapshot_size(ktls_handshake_ssl(c.server), &a.about);
 		again = malloc(size);
-		assert_int_equal(snapshot_take(again, size, ktls_handshake_ssl(c.server), 0, NULL), 0);
+		assert_int_equal(snapshot_take(again, size, ktls_handshake_ssl(c.server), &a.about), 0);
 		connection_close(&c);
 		assert_int_equal(size, fresh->size);
+		assert_int_equal(again->resumed, 1);
+		again->resumed = 0; /* the one difference */
 		assert_memory_equal(again, fresh, size);
-		assert_answer_text(again, ANSWER_PEER_SUBJECT_CN, "friend");
-		assert_answer_text(again, ANSWER_PEER_VERIFIED, "1");
+		assert_answer_text(again, PEER_SUBJECT_CN, "friend");
+		assert_answer_text(again, ABOUT(ANSWER_VERIFIED), "1");
 		free(fresh);
 		free(again);
 		SSL_SESSION_free(session);
@@ -219,15 +221,15 @@ static void test_own_certificate(void **state)
 	struct snapshot_cert *own = keep_cert(friend_id.cert);
 	struct asked a = {.server = server_context(&friend_id, KTLS_VERIFY_NONE, NULL),
 		.client = client_context(TLS1_3_VERSION, NULL),
-		.own = own};
+		.about.own = own};
 	struct snapshot *s = ask_about(&a);
 
 	(void)state;
-	assert_answer_text(s, ANSWER_OWN_SUBJECT_CN, "friend");
-	assert_answer_text(s, ANSWER_OWN_ISSUER_CN, "authority");
+	assert_answer_text(s, OWN_SUBJECT_CN, "friend");
+	assert_answer_text(s, OWN_ISSUER_CN, "authority");
 	own->len = 0; /* an empty one is none */
-	assert_no_answer(s, ANSWER_OWN_SUBJECT_CN);
-	assert_no_answer(s, ANSWER_OWN_ISSUER_CN);
+	assert_no_answer(s, OWN_SUBJECT_CN);
+	assert_no_answer(s, OWN_ISSUER_CN);
 	free(s);
 	free(own);
 	SSL_CTX_free(a.server);
@@ -236,6 +238,7 @@ static void test_own_certificate(void **state)
 
 static void test_too_small(void **state)
 {
+	struct snapshot_about about = {.home = KTLS_HOME_USER, .keep_chain = 1};
 	SSL_CTX *server = server_context(&ec, KTLS_VERIFY_REQUEST, &ca);
 	SSL_CTX *client = client_context(TLS1_3_VERSION, NULL);
 	struct ktls_session_keys keys;
@@ -248,11 +251,11 @@ static void test_too_small(void **state)
 	connection_open(&c, server, client);
 	connection_establish(&c, &keys);
 	ssl = ktls_handshake_ssl(c.server);
-	size = snapshot_size(ssl);
+	size = snapshot_size(ssl, &about);
 	for (size_t n = 0; n < size; n++) {
 		struct snapshot *s = malloc(n ? n : 1); /* every byte beyond n is the sanitizer's */
 
-		assert_int_equal(snapshot_take(s, n, ssl, KTLS_HOME_USER, NULL), -ENOSPC);
+		assert_int_equal(snapshot_take(s, n, ssl, &about), -ENOSPC);
 		free(s);
 	}
 	connection_close(&c);
@@ -264,8 +267,8 @@ static struct snapshot *full_snapshot(const struct snapshot_cert *own)
 {
 	struct asked a = {.server = server_context(&ec, KTLS_VERIFY_REQUEST, &ca),
 		.client = client_context(TLS1_3_VERSION, "TLS_AES_128_GCM_SHA256"),
-		.home = KTLS_HOME_KERNEL,
-		.own = own};
+		.about.home = KTLS_HOME_KERNEL,
+		.about.own = own};
 	struct snapshot *s;
 
 	use_identity(a.client, &friend_id);
@@ -279,26 +282,26 @@ static struct snapshot *full_snapshot(const struct snapshot_cert *own)
 static int check_full(const struct snapshot *s)
 {
 	static const struct {
-		enum answer_field field;
+		struct question q;
 		const char *text;
 	} want[] = {
-		{ANSWER_DESCRIPTION, "TLS_AES_128_GCM_SHA256         TLSv1.3 Kx=any      Au=any   "
-				     "Enc=AESGCM(128)            "
-				     "Mac=AEAD\n"},
-		{ANSWER_VERSION, "TLSv1.3"},
-		{ANSWER_CIPHER, "TLS_AES_128_GCM_SHA256"},
-		{ANSWER_BITS, "128"},
-		{ANSWER_OFFLOAD, "kernel"},
-		{ANSWER_PEER_SUBJECT_CN, "friend"},
-		{ANSWER_PEER_ISSUER_CN, "authority"},
-		{ANSWER_PEER_VERIFIED, "1"},
-		{ANSWER_OWN_SUBJECT_CN, "ec.example.org"},
-		{ANSWER_OWN_ISSUER_CN, "ec.example.org"},
+		{{.field = ANSWER_DESCRIPTION}, "TLS_AES_128_GCM_SHA256         TLSv1.3 Kx=any      Au=any   "
+						"Enc=AESGCM(128)            "
+						"Mac=AEAD\n"},
+		{{.field = ANSWER_VERSION}, "TLSv1.3"},
+		{{.field = ANSWER_CIPHER}, "TLS_AES_128_GCM_SHA256"},
+		{{.field = ANSWER_BITS}, "128"},
+		{{.field = ANSWER_OFFLOAD}, "kernel"},
+		{{.field = ANSWER_SUBJECT, .own = 0, .nid = NID_commonName}, "friend"},
+		{{.field = ANSWER_ISSUER, .own = 0, .nid = NID_commonName}, "authority"},
+		{{.field = ANSWER_VERIFIED}, "1"},
+		{{.field = ANSWER_SUBJECT, .own = 1, .nid = NID_commonName}, "ec.example.org"},
+		{{.field = ANSWER_ISSUER, .own = 1, .nid = NID_commonName}, "ec.example.org"},
 	};
 	char buf[ANSWER_MAX];
 
 	for (unsigned i = 0; i < COUNT(want); i++) {
-		ssize_t n = answer(s, want[i].field, buf);
+		ssize_t n = answer(s, &want[i].q, buf);
 
 		if (n != (ssize_t)strlen(want[i].text) || memcmp(buf, want[i].text, (size_t)n))
 			return 1;
@@ -354,7 +357,7 @@ static void test_unknown_field(void **state)
 	struct snapshot *s = full_snapshot(NULL);
 
 	(void)state;
-	assert_no_answer(s, (enum answer_field)(ANSWER_OWN_ISSUER_CN + 1));
+	assert_no_answer(s, ABOUT(ANSWER_FIELDS));
 	free(s);
 }
 
