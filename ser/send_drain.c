@@ -39,7 +39,7 @@ static unsigned timeout;
 
 static struct uring_loop *loop;
 static struct uring_op arrival, timer;
-static int timer_runs;
+static int arrival_waits, timer_runs;
 static struct __kernel_timespec timer_span;
 static TAILQ_HEAD(drains, drain) drains = TAILQ_HEAD_INITIALIZER(drains); /* in the order of deadlines */
 
@@ -109,6 +109,15 @@ static void count(uint16_t counter)
 	_cnts_vals[process_no * _cnts_row_len + counter]++;
 }
 
+/* Where the ring takes nothing for now, the next operation that ends tries again. */
+static int wait_for_arrivals(void)
+{
+	int rc = arrival_waits ? 0 : uring_poll(loop, &arrival, channel[0], POLLIN);
+
+	arrival_waits = !rc;
+	return rc;
+}
+
 /* What waited is lost, so the connection is: whoever else holds its socket reads its end. */
 static void break_off(struct drain *d, int error)
 {
@@ -174,6 +183,7 @@ static void room(struct uring_op *op, int res)
 {
 	(void)res; /* the next write says what is wrong with the socket */
 	drain((struct drain *)op);
+	wait_for_arrivals();
 }
 
 /* A poll says that there is room when there is a good deal of it; whoever reads slowly gets a last chance. */
@@ -195,6 +205,7 @@ static void timer_done(struct uring_op *op, int res)
 	while ((d = TAILQ_FIRST(&drains)) && d->deadline <= t)
 		expire(d);
 	start_timer();
+	wait_for_arrivals();
 }
 
 /* Takes the reference and the descriptor over. */
@@ -246,10 +257,12 @@ static void arrived(struct uring_op *op, int res)
 	struct handover h;
 	int fd;
 
+	(void)op;
 	(void)res;
+	arrival_waits = 0;
 	for (int i = 0; i < TAKEN_AT_ONCE && take(&h, &fd); i++)
 		begin(&h, fd);
-	uring_poll(loop, op, channel[0], POLLIN);
+	wait_for_arrivals();
 }
 
 int send_drain_start(struct uring_loop *l)
@@ -257,5 +270,5 @@ int send_drain_start(struct uring_loop *l)
 	loop = l;
 	arrival.done = arrived;
 	timer.done = timer_done;
-	return uring_poll(loop, &arrival, channel[0], POLLIN);
+	return wait_for_arrivals();
 }
