@@ -6,6 +6,7 @@
 #include "ser/handover.h"
 #include "ser/host.h"
 #include "ser/inject.h"
+#include "ser/listeners.h"
 #include "ser/log.h"
 #include "ser/privileges.h"
 #include "ser/send_drain.h"
@@ -80,23 +81,52 @@ static void taken(void)
 	__atomic_add_fetch(&self.parts.board->taken, 1, __ATOMIC_RELAXED);
 }
 
-static void take(const struct handover *h, size_t size, int fd)
+static void lose(int fd, const char *why)
 {
 	static struct log_limit limit;
-	struct conn *conn = NULL;
 
-	if (fd >= 0 && size >= sizeof(*h))
-		conn = conn_adopt(&h->conn, size - offsetof(struct handover, conn));
-	if (conn) {
-		inject(fd, &h->peer, conn, taken);
-		return;
-	}
 	counters_add(COUNTER_CONNECTIONS_LOST);
-	ser_log_limited(&limit, LOG_LEVEL_ERROR,
-		"a connection is lost: shared memory is used up: raise it with kamailio -m");
+	ser_log_limited(&limit, LOG_LEVEL_ERROR, "a connection is lost: %s", why);
 	if (fd >= 0)
 		close(fd);
 	taken();
+}
+
+/* The engine looked when the handshake began; others may have ended theirs meanwhile. */
+static int source_has_too_many(const struct handover *h, const struct conn *conn)
+{
+	static struct log_limit limit;
+	unsigned max = (unsigned)self.parts.params->max_connections_per_source;
+	char text[64];
+
+	if (!max || board_source_connections(&conn->source) <= max)
+		return 0;
+	counters_add(COUNTER_LIMIT_SOURCE_CONNECTIONS);
+	counters_add_reject();
+	listeners_format_address(&h->peer.remote, text);
+	ser_log_limited(&limit, LOG_LEVEL_ERROR,
+		"connection from %s refused: it has max_connections_per_source (%u) connections", text, max);
+	return 1;
+}
+
+static void take(const struct handover *h, size_t size, int fd)
+{
+	struct conn *conn;
+
+	if (fd < 0 || size < sizeof(*h)) {
+		lose(fd, "its descriptor did not arrive: raise the limit of open files (ulimit -n)");
+		return;
+	}
+	conn = conn_adopt(&h->conn, size - offsetof(struct handover, conn));
+	if (!conn) {
+		lose(fd, "shared memory is used up: raise it with kamailio -m");
+	} else if (source_has_too_many(h, conn)) {
+		conn_close(conn);
+		close(fd);
+		taken();
+	} else {
+		inject(fd, &h->peer, conn, taken);
+	}
 }
 
 /* Returns 0 when there may be more to read, 1 when there is nothing for now, -1 when the channel is closed.
