@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -106,8 +105,10 @@ static int set_up(struct engine *e, struct cfg_error *error)
 	/* The setting of its parent is not inherited. */
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM))
 		return cfg_fail(error, "the TLS engine cannot start: %s", strerror(errno));
-	/* Established connections come first: their readers are SER's processes. */
-	if (setpriority(PRIO_PROCESS, 0, e->params->engine_nice))
+	/* Established connections come first: their readers are SER's processes. Relative to SER's own value,
+	 * below which nobody may go without CAP_SYS_NICE. */
+	errno = 0;
+	if (nice(e->params->engine_nice) == -1 && errno)
 		return cfg_fail(
 			error, "engine_nice: %d cannot be set: %s", e->params->engine_nice, strerror(errno));
 	return start_server(e, error);

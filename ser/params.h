@@ -37,7 +37,7 @@ struct params {
 	int session_ticket_rotation; /* seconds */
 	int connection_timeout;      /* seconds that a connection may be silent */
 	int engines;                 /* processes */
-	int engine_nice;             /* of these processes */
+	int engine_nice;             /* of these processes, on top of SER's own */
 	/* Limits; what is under way is counted in each engine by itself. 0: no limit of that kind. */
 	int max_handshakes;
 	int max_handshakes_per_source;

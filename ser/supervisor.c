@@ -6,6 +6,7 @@
 #include "ser/handover.h"
 #include "ser/host.h"
 #include "ser/inject.h"
+#include "ser/listeners.h"
 #include "ser/log.h"
 #include "ser/privileges.h"
 #include "ser/send_drain.h"
@@ -81,13 +82,33 @@ static void taken(void)
 	__atomic_add_fetch(&self.parts.board->taken, 1, __ATOMIC_RELAXED);
 }
 
+/* The engine looked when the handshake began; others may have ended theirs meanwhile. */
+static int source_has_too_many(const struct handover *h)
+{
+	static struct log_limit limit;
+	unsigned max = (unsigned)self.parts.params->max_connections_per_source;
+	char text[64];
+
+	if (!max || board_source_connections(&h->conn.source) < max)
+		return 0;
+	counters_add(COUNTER_LIMIT_SOURCE_CONNECTIONS);
+	counters_add_reject();
+	listeners_format_address(&h->peer.remote, text);
+	ser_log_limited(&limit, LOG_LEVEL_ERROR,
+		"connection from %s refused: it has max_connections_per_source (%u) connections", text, max);
+	return 1;
+}
+
 static void take(const struct handover *h, size_t size, int fd)
 {
-	if (fd >= 0) {
+	if (fd >= 0 && size >= sizeof(*h) && !source_has_too_many(h)) {
 		inject(fd, &h->peer, &h->conn, size - offsetof(struct handover, conn), taken);
 		return;
 	}
-	inject_refuse(&h->peer, "no descriptor is left: raise the limit of open files (ulimit -n)");
+	if (fd < 0)
+		inject_refuse(&h->peer, "no descriptor is left: raise the limit of open files (ulimit -n)");
+	else
+		close(fd);
 	taken();
 }
 

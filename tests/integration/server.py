@@ -351,7 +351,7 @@ class Server:
     def counters(self, group="tls"):
         """Of the module or of a part of the core, by name."""
         return {key: int(value) for key, value
-                in re.findall(rf"{group}[.:](\w+) = (\d+)", self.text(f"stats.fetch {group}:"))}
+                in re.findall(rf"{group}[.](\w+): (\d+)", self.text(f"stats.fetch {group}:"))}
 
     def counter(self, name):
         """One of the module's."""
