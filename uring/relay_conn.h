@@ -14,8 +14,12 @@ enum {
 	 */
 	RELAY_CHUNK = SSL3_RT_MAX_PLAIN_LENGTH,
 	RELAY_HELD_MAX = 17 * 1024, /* a record and a few alerts */
-	/* Reads in one direction before the others get their turn. Each gives 16 KB at the most. */
-	RELAY_READS = 16,
+	/*
+	 * Reads in one direction before the others get their turn. One of the server gives a record, one of
+	 * the peer so many bytes at the most, which may be some hundred small records.
+	 */
+	RELAY_READS = 4,
+	RELAY_AHEAD = 4096,
 };
 
 enum relay_state {
@@ -54,6 +58,7 @@ struct relay_conn {
 	struct uring_relay *relay;
 	SSL *ssl;
 	unsigned reads; /* that OpenSSL may still do in this turn */
+	char drained;   /* the last one gave less than it could: the next would give nothing */
 	int recv_error; /* negative errno that ended receiving */
 	char eof;       /* the TCP stream's end was read */
 	char over;      /* ends as soon as no operation is under way */

@@ -129,7 +129,9 @@ static void move_in(struct relay_conn *c)
 	uint8_t *chunk = c->relay->chunk;
 	ssize_t n;
 
-	for (c->reads = RELAY_READS; c->reads && may_read(&c->in);) {
+	c->reads = RELAY_READS;
+	c->drained = 0;
+	while (may_read(&c->in)) {
 		n = relay_tls_read(c, chunk);
 		if (n == -EAGAIN)
 			return;
@@ -159,10 +161,11 @@ static void end_of_server(struct relay_conn *c, ssize_t error)
 static void move_out(struct relay_conn *c)
 {
 	uint8_t *chunk = c->relay->chunk;
+	ssize_t n = RELAY_CHUNK;
 
-	for (unsigned reads = RELAY_READS; reads && may_read(&c->out); reads--) {
-		ssize_t n = relay_recv(c->out.from, chunk, RELAY_CHUNK);
-
+	/* Less than there is room for was all. */
+	for (unsigned reads = RELAY_READS; reads && n == RELAY_CHUNK && may_read(&c->out); reads--) {
+		n = relay_recv(c->out.from, chunk, RELAY_CHUNK);
 		if (n == -EAGAIN)
 			return;
 		if (n <= 0)

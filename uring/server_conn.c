@@ -153,6 +153,8 @@ static int shake_hands(struct connection *c)
 	if (!c->handshake)
 		return drop(c, -ENOMEM);
 	s->handshakes++;
+	if (config->begin)
+		config->begin(config->arg, &c->peer, c->handshake);
 	advance(c);
 	return 0;
 }

@@ -182,7 +182,7 @@ static void test_fair(void **state)
 		struct talk *t = relaying_connect(&s, contexts.open_client);
 
 		for (int n = 0; n < 300 && i == 0; n++)
-			talk_say(t, "text", 4);
+			talk_say(t, much, 100);
 		for (int n = 0; n < 300 && i == 1; n++)
 			talk_ask_to_renegotiate(t);
 		if (i == 2)
@@ -191,7 +191,7 @@ static void test_fair(void **state)
 		calls = 0;
 		counted_fd = i < 2 ? t->relay_fd : t->relay_plain;
 		ktls_sys.recv = counting_recv;
-		assert_in_range(most_calls_a_turn(), 5, 16);
+		assert_in_range(most_calls_a_turn(), 2, 4);
 		ktls_sys.recv = recv;
 	}
 	relaying_close(&s);
