@@ -21,10 +21,11 @@ struct cfg_attribute {
 	enum cfg_attribute_id id;
 	const char *names[2]; /* as the manual spells it, and another spelling or NULL */
 	enum cfg_type type;
-	size_t offset;  /* in struct cfg_domain */
-	int min, max;   /* CFG_TYPE_INT */
-	unsigned kinds; /* 1 << CFG_SERVER, 1 << CFG_CLIENT: where it has a meaning */
-	int ours;       /* not of the stock module: a modparam is the default for tls.cfg, too */
+	size_t offset; /* in struct cfg_domain */
+	int min, max;  /* CFG_TYPE_INT */
+	unsigned
+		kinds; /* 1 << CFG_SERVER or 1 << CFG_CLIENT where it has no meaning for the other; 0: both */
+	int ours;      /* not of the stock module: a modparam is the default for tls.cfg, too */
 };
 
 /* CFG_ATTRIBUTES of them, each at the index of its id. */

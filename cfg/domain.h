@@ -82,6 +82,7 @@ struct cfg_domain {
 	int ktls;                /* 0: records stay in user space */
 	int ktls_rekey_required; /* 1: TLS 1.3 goes only to kernels that can change keys */
 
+	unsigned index;                 /* in its configuration's list */
 	uint32_t set;                   /* 1 << CFG_...: what the operator set */
 	char *file;                     /* that defines the domain, "modparam", "defaults"; NULL: unknown */
 	unsigned line;                  /* in file; 0: none */
@@ -97,7 +98,10 @@ int cfg_domain_defaults(struct cfg_domain *d, const char *main_config);
 /* Frees the strings, wipes the passwords; the struct is empty afterwards. */
 void cfg_domain_clear(struct cfg_domain *d);
 
-/* What the three attributes about verification say together: the strictest counts. */
+/*
+ * What the three attributes about verification say together: a certificate that is required goes first, then
+ * optional_no_ca (as in the stock module), then verification of what is sent.
+ */
 enum ktls_verify cfg_domain_verify(const struct cfg_domain *d);
 
 enum {

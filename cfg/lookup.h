@@ -11,7 +11,8 @@
  *   3. among the domains for any address, the one with the best name, else the one without a name;
  *   4. the default.
  * Client:
- *   1. the domain with that server_id, in any case of letters, whatever its address;
+ *   1. the domain with that server_id, in any case of letters; of several one of that remote address, else
+ * the one defined last;
  *   2. among the domains with that remote IP address and port, the one with the best name, else the one
  *      without a name, else the one defined last; one without a server_id goes before one with it;
  *   3. the same among the domains of that IP address and port 0;
