@@ -5,6 +5,7 @@
 #include <string.h>
 
 struct cfg_errors errors, warnings;
+const char *main_config = "/etc/ser/ser.cfg";
 
 void hear_nothing(void)
 {
@@ -42,7 +43,7 @@ static int read_config(struct cfg_config *config, const char *text)
 
 struct cfg_config *config_of(const char *text)
 {
-	struct cfg_config *config = cfg_config_new("/etc/ser/ser.cfg");
+	struct cfg_config *config = cfg_config_new(main_config);
 
 	if (read_config(config, text))
 		fail_msg("%s", errors.list[0].text);
@@ -61,7 +62,7 @@ static int has_all(const char *sentence, va_list words)
 
 void refuse_config(const char *text, ...)
 {
-	struct cfg_config *config = cfg_config_new("/etc/ser/ser.cfg");
+	struct cfg_config *config = cfg_config_new(main_config);
 	int found = 0;
 
 	assert_int_equal(read_config(config, text), -1);

@@ -10,11 +10,13 @@
 /* What was said in the last call below that has no list of its own. */
 extern struct cfg_errors errors, warnings;
 
+/* Beside it lie the files that configurations name. */
+extern const char *main_config;
+
 /* Forgets what was said. */
 void hear_nothing(void);
 
-/* tls.cfg's contents, finished, without an error; named "tls.cfg", beside the test's folder's main
- * configuration when there is a folder. cfg_config_unref(). */
+/* tls.cfg's contents, finished, without an error; named "tls.cfg". cfg_config_unref(). */
 struct cfg_config *config_of(const char *text);
 
 /* Parses it; some sentence must hold all of the words, which end with NULL. */
