@@ -1,39 +1,99 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cfg/domain.h"
 
+#include "cfg/attribute.h"
+
 #include <errno.h>
+#include <openssl/crypto.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static int set_default_path(char **path, const char *main_config, const char *name)
+enum {
+	VERIFY_DEPTH_DEFAULT = 9, /* of the stock module */
+};
+
+static int is_set(const struct cfg_domain *d, enum cfg_attribute_id id)
 {
-	if (!*path)
-		*path = cfg_resolve_path(main_config, name);
-	return *path ? 0 : -ENOMEM;
+	return (d->set >> id) & 1;
+}
+
+/* A key that is not named stands behind the certificate in one file. */
+static int default_key(char **key, const char *certificate)
+{
+	if (*key || !certificate)
+		return 0;
+	*key = strdup(certificate);
+	return *key ? 0 : -ENOMEM;
 }
 
 int cfg_domain_defaults(struct cfg_domain *d, const char *main_config)
 {
 	if (!d->versions.min)
 		d->versions = (struct cfg_versions){TLS1_2_VERSION, TLS1_3_VERSION};
-	if (set_default_path(&d->certificate, main_config, "cert.pem"))
+	if (!is_set(d, CFG_VERIFY_DEPTH))
+		d->verify_depth = VERIFY_DEPTH_DEFAULT;
+	if (!is_set(d, CFG_KTLS))
+		d->ktls = 1;
+	if (!d->certificate && d->kind == CFG_SERVER) {
+		d->certificate = cfg_resolve_path(main_config, "cert.pem");
+		if (!d->certificate)
+			return -ENOMEM;
+	}
+	if (default_key(&d->private_key, d->certificate))
 		return -ENOMEM;
-	/* The key may stand behind the certificate in one file. */
-	return set_default_path(&d->private_key, NULL, d->certificate);
+	return default_key(&d->private_key2, d->certificate2);
 }
 
 void cfg_domain_clear(struct cfg_domain *d)
 {
-	free(d->certificate);
-	free(d->private_key);
-	free(d->ca_list);
-	free(d->cipher_list);
+	for (int i = 0; i < CFG_ATTRIBUTES; i++) {
+		const struct cfg_attribute *a = &cfg_attributes[i];
+		char **text = (char **)((char *)d + a->offset);
+
+		if (a->type == CFG_TYPE_SECRET && *text)
+			OPENSSL_cleanse(*text, strlen(*text));
+		if (a->type >= CFG_TYPE_STRING)
+			free(*text);
+	}
+	free(d->file);
 	memset(d, 0, sizeof(*d));
 }
 
 enum ktls_verify cfg_domain_verify(const struct cfg_domain *d)
 {
-	if (d->require_certificate)
+	if (d->require_certificate || d->verify_client == CFG_VERIFY_CLIENT_ON)
 		return KTLS_VERIFY_REQUIRE;
-	return d->verify_certificate ? KTLS_VERIFY_OPTIONAL : KTLS_VERIFY_NONE;
+	if (d->verify_client == CFG_VERIFY_CLIENT_OPTIONAL_NO_CA)
+		return KTLS_VERIFY_REQUEST;
+	if (d->verify_certificate || d->verify_client == CFG_VERIFY_CLIENT_OPTIONAL)
+		return KTLS_VERIFY_OPTIONAL;
+	return KTLS_VERIFY_NONE;
+}
+
+const char *cfg_domain_text(const struct cfg_domain *d, char *out)
+{
+	char scope[CFG_SCOPE_TEXT];
+
+	snprintf(out, CFG_DOMAIN_TEXT, "[%s:%s]", d->kind == CFG_SERVER ? "server" : "client",
+		d->is_default ? "default" : cfg_scope_text(&d->scope, scope));
+	return out;
+}
+
+int cfg_domain_error(struct cfg_errors *errors, const struct cfg_domain *d, enum cfg_attribute_id attribute,
+	const char *format, ...)
+{
+	unsigned line = d->lines[attribute] ? d->lines[attribute] : d->line;
+	char where[512] = "", text[700], domain[CFG_DOMAIN_TEXT];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (d->file && line)
+		snprintf(where, sizeof(where), "%.300s:%u: %s: ", d->file, line, cfg_domain_text(d, domain));
+	else if (d->file)
+		snprintf(where, sizeof(where), "%.300s: %s: ", d->file, cfg_domain_text(d, domain));
+	return cfg_add_error(errors, "%s%s: %s", where, cfg_attributes[attribute].names[0], text);
 }

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * Which connections a parameter's value is for, in the spelling of SER's manual: "value" for all, or
- * "<ip>:<port>=value" and "[<ipv6>]:<port>=value" for those that come in at that address.
- */
+/* Which connections a domain or a parameter's value is for: those of one address, or all. */
 #ifndef CFG_SCOPE_H
 #define CFG_SCOPE_H
 
@@ -15,17 +12,40 @@ struct cfg_scope {
 		struct sockaddr any; /* sa_family AF_UNSPEC: every address */
 		struct sockaddr_in in;
 		struct sockaddr_in6 in6;
-	} address;
+	} address; /* port 0: every port of the IP address */
 };
 
+enum {
+	CFG_SCOPE_TEXT = 64, /* room for the longest "[<ipv6>]:<port>" and its end */
+};
+
+/* Reads "<ip>:<port>" or "[<ipv6>]:<port>", port 0 to 65535. Returns 0, or -1 when it is neither. */
+int cfg_parse_address(const char *text, struct cfg_scope *scope);
+
 /*
- * Splits text; *value points to the part behind the scope. Returns 0, or -1 with a sentence in *e, which
- * names param.
+ * Splits a parameter in the spelling of SER's manual: "value" for all connections, "<ip>:<port>=value" and
+ * "[<ipv6>]:<port>=value" for those of that address. *value points to the part behind the scope. What stands
+ * in front of a '=' that does not look like an address belongs to the value (file names, PKCS#11 URIs,
+ * "@SECLEVEL=1"). Returns 0, or -1 with a sentence in *e, which names param.
  */
 int cfg_parse_scope(const char *param, const char *text, struct cfg_scope *scope, const char **value,
 	struct cfg_error *e);
 
+/*
+ * The same with a leading '@' for the connections that we open to that address: *outgoing becomes 1.
+ * secret: the value is one, and no part of text gets into the sentence; only a well-formed address is then
+ * taken for one.
+ */
+int cfg_parse_param_scope(const char *param, const char *text, int secret, int *outgoing,
+	struct cfg_scope *scope, const char **value, struct cfg_error *e);
+
 /* Whether an address (AF_INET or AF_INET6) lies in the scope. */
 int cfg_scope_has(const struct cfg_scope *scope, const struct sockaddr *address);
+
+/* Whether both are the same, not merely overlapping. */
+int cfg_scope_equals(const struct cfg_scope *a, const struct cfg_scope *b);
+
+/* Writes "<ip>:<port>", "[<ipv6>]:<port>" or "any" to out, which has CFG_SCOPE_TEXT bytes. Returns out. */
+const char *cfg_scope_text(const struct cfg_scope *scope, char *out);
 
 #endif

@@ -4,6 +4,7 @@
 #include "ser/shared.h"
 
 #include <string.h>
+#include <time.h>
 
 /* The connection whose bytes this process read last; a reader process holds one at a time. */
 static struct conn *current;
@@ -30,6 +31,8 @@ struct conn *conn_adopt(const struct conn *filled, size_t size)
 	memcpy(conn, filled, size);
 	conn->refcnt = 1;
 	send_queue_init(&conn->queue);
+	conn->since = (uint32_t)time(NULL);
+	domain_get(conn->domain);
 	board_source_enter(&conn->source);
 	return conn;
 }
@@ -45,6 +48,7 @@ void conn_put(struct conn *conn)
 	if (__atomic_sub_fetch(&conn->refcnt, 1, __ATOMIC_ACQ_REL))
 		return;
 	send_queue_free(&conn->queue);
+	domain_put(conn->domain);
 	shared_memory.release(conn);
 }
 

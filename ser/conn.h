@@ -12,13 +12,29 @@
 #include "ktls/stream.h"
 #include "select/snapshot.h"
 #include "ser/board.h"
+#include "ser/domains.h"
 #include "ser/host.h"
 #include "ser/send_queue.h"
 
+/* Why the records of a connection live where they do. */
+enum conn_why {
+	CONN_WHY_KERNEL,    /* it took the keys */
+	CONN_WHY_OFF,       /* ktls is 0 for the domain */
+	CONN_WHY_NOT_TAKEN, /* this kernel does not take the suite, version or direction */
+	CONN_WHY_NO_REKEY,  /* ktls_rekey_required, and this kernel cannot change keys */
+	CONN_WHY_REFUSED,   /* it takes such keys, but refused these */
+	CONN_WHY_NO_AEAD,   /* the suite's keys cannot leave OpenSSL */
+};
+
 struct conn {
 	int refcnt;
-	int id;        /* the core's id of the connection */
-	int sent_last; /* an alert that ends our side was sent */
+	int id;                /* the core's id of the connection */
+	int sent_last;         /* an alert that ends our side was sent */
+	uint8_t why;           /* enum conn_why */
+	uint8_t engine;        /* number of the one that shook hands */
+	int16_t why_error;     /* negative errno, or 0 */
+	uint32_t since;        /* seconds since 1970 */
+	struct domain *domain; /* a reference */
 	struct board_source source;
 	struct ktls_stream stream;
 	struct send_queue queue;  /* with tcp_async=no */

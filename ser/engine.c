@@ -59,18 +59,40 @@ static int watch_signals(struct engine *e)
 	return uring_poll(e->loop, &op, wake_fd, POLLIN);
 }
 
+/* A newer engine accepts; this one ends with what it began. Its supervisor's end is its own, too. */
+static void told(struct uring_op *op, int res)
+{
+	struct engine *e = (struct engine *)((char *)op - offsetof(struct engine, told));
+	char message;
+
+	(void)res;
+	if (recv(e->parts->channel, &message, 1, MSG_DONTWAIT) != 1) {
+		ending = 1;
+		return;
+	}
+	e->retired = 1;
+	uring_server_pause(e->server, 1);
+}
+
+static int is_over(const struct engine *e)
+{
+	return ending || (e->retired && uring_server_is_quiet(e->server) && !e->handovers.count &&
+				 !uring_relay_connections(e->relay));
+}
+
 static int start_server(struct engine *e, struct cfg_error *error)
 {
 	struct uring_server_config config = {
 		.arg = e,
 		.max_handshakes = (unsigned)e->params->max_handshakes,
 		.max_handshakes_per_source = (unsigned)e->params->max_handshakes_per_source,
-		.refuse_when_full = e->params->refuse_at_limit,
+		.refuse_when_full = params_refuse_at_limit(e->params),
 		.handshake_timeout = (unsigned)e->params->handshake_timeout,
 		.proxy_header = ksr_tcp_accept_haproxy,
 		.refused = engine_refused,
 		.admit = engine_admit,
 		.context = engine_context,
+		.begin = engine_begin,
 		.established = engine_established,
 		.failed = engine_failed,
 		.trouble = engine_trouble,
@@ -92,6 +114,9 @@ static int start_server(struct engine *e, struct cfg_error *error)
 		return cfg_fail(error, "the TLS engine cannot start: out of memory");
 	if (watch_signals(e))
 		return cfg_fail(error, "the TLS engine cannot start: no eventfd");
+	e->told.done = told;
+	if (uring_poll(e->loop, &e->told, e->parts->channel, POLLIN))
+		return cfg_fail(error, "the TLS engine cannot start: its ring takes nothing");
 	uring_pass_queue_init(&e->handovers, e->loop, e->parts->channel);
 	l = listeners_all(&n);
 	for (unsigned i = 0; i < n; i++)
@@ -131,12 +156,13 @@ void engine_run(const struct engine_parts *parts, int report)
 	tell(report, &error);
 	if (rc)
 		_exit(ENGINE_CANNOT_START);
-	while (!ending && !(rc = uring_turn(e.loop))) {
-		engine_report(&e);
+	while (!is_over(&e) && !(rc = uring_turn(e.loop))) {
+		if (!e.retired)
+			engine_report(&e);
 		engine_watch_memory(&e);
 	}
 	uring_relay_goodbye(e.relay);
-	if (ending)
+	if (!rc)
 		_exit(0); /* as the core's processes do */
 	ser_log(LOG_LEVEL_CRITICAL, "the TLS engine ends: its ring is of no use any more: %s", strerror(-rc));
 	_exit(1);

@@ -6,8 +6,8 @@
 #ifndef SER_ENGINE_H
 #define SER_ENGINE_H
 
+#include "cfg/set.h"
 #include "ktls/kernel.h"
-#include "select/snapshot.h"
 #include "ser/board.h"
 #include "ser/params.h"
 
@@ -15,10 +15,9 @@
 struct engine_parts {
 	const struct params *params;
 	const struct ktls_kernel_caps *caps;
-	SSL_CTX *ctx;
-	const struct snapshot_cert *own; /* in shared memory: snapshots refer to it */
+	struct cfg_set *set;
 	struct board_engine *board;
-	int channel; /* SOCK_SEQPACKET: takes messages as in handover.h */
+	int channel; /* SOCK_SEQPACKET: takes messages as in handover.h; any that comes says: retire */
 };
 
 enum {

@@ -2,6 +2,7 @@
 /* What the engine does with single connections: lets them in, finds their records a home, gives them to the
  * core. */
 #include "ser/counters.h"
+#include "ser/domains.h"
 #include "ser/engine_private.h"
 #include "ser/handover.h"
 #include "ser/host.h"
@@ -27,8 +28,15 @@ enum {
 
 SSL_CTX *engine_context(void *arg, const struct uring_peer *peer)
 {
-	(void)peer;
-	return ((struct engine *)arg)->parts->ctx;
+	const struct engine *e = arg;
+
+	return cfg_set_server_context(e->parts->set, &peer->transport_local.any);
+}
+
+void engine_begin(void *arg, const struct uring_peer *peer, struct ktls_handshake *h)
+{
+	(void)arg;
+	cfg_ssl_local(ktls_handshake_ssl(h), &peer->transport_local.any);
 }
 
 void engine_failed(void *arg, const struct uring_peer *peer, const char *reason, int timed_out)
@@ -44,32 +52,6 @@ void engine_failed(void *arg, const struct uring_peer *peer, const char *reason,
 	listeners_format_address(&peer->local, local);
 	ser_log_limited(
 		&limit, LOG_LEVEL_WARNING, "handshake with %s at %s failed: %s", remote, local, reason);
-}
-
-/* Where the records of a connection live. Returns an enum ktls_home, or -1 when the socket is lost. */
-static int choose_home(
-	struct engine *e, const struct uring_peer *peer, int fd, const struct ktls_session_keys *keys)
-{
-	static struct log_limit closed, refused;
-	int rc;
-
-	if (!params_switch_at(&e->params->ktls, &peer->transport_local.any) ||
-		ktls_kernel_supports(e->caps, keys->tx.version, keys->tx.aead))
-		return KTLS_HOME_USER;
-	if (e->params->ktls_rekey_required && e->caps->rekey && keys->tx.version == TLS1_3_VERSION)
-		return KTLS_HOME_USER;
-	rc = ktls_kernel_install(fd, &keys->tx, &keys->rx);
-	if (!rc)
-		return KTLS_HOME_KERNEL;
-	if (rc > 0) {
-		ser_log_limited(&closed, LOG_LEVEL_ERROR,
-			"a connection is closed: the kernel took the keys for sending but not those for "
-			"receiving");
-		return -1;
-	}
-	ser_log_limited(&refused, LOG_LEVEL_WARNING,
-		"records of a connection stay in user space: the kernel refused them: %s", strerror(-rc));
-	return KTLS_HOME_USER;
 }
 
 static void log_established(const struct engine *e, const struct uring_peer *peer, const struct conn *conn)
@@ -121,11 +103,12 @@ static void handed_over(struct uring_passing *p, int rc)
 
 /* What the core gets to know of a connection. Returns NULL when memory is used up. */
 static struct outgoing *make_outgoing(struct engine *e, const struct uring_peer *peer,
-	struct ktls_handshake *h, enum ktls_home home, const struct ktls_session_keys *keys)
+	struct ktls_handshake *h, const struct engine_home *home, const struct ktls_session_keys *keys)
 {
+	struct domain *domain = domain_of(SSL_get_SSL_CTX(ktls_handshake_ssl(h)));
 	const struct snapshot_about about = {
-		.home = home,
-		.own = e->parts->own,
+		.home = home->home,
+		.own = domain_own(domain),
 		.handshake_ms = ktls_handshake_milliseconds(h),
 		.keep_chain = selects_want_chain(),
 	};
@@ -145,6 +128,10 @@ static struct outgoing *make_outgoing(struct engine *e, const struct uring_peer 
 		return NULL;
 	}
 	o->handover.conn.source = board_source_of(&peer->remote);
+	o->handover.conn.domain = domain;
+	o->handover.conn.engine = (uint8_t)(e->parts->board - board_engines);
+	o->handover.conn.why = home->why;
+	o->handover.conn.why_error = (int16_t)home->error;
 	return o;
 }
 
@@ -186,6 +173,7 @@ static int make_pair(int pair[2])
 static void establish_relayed(
 	struct engine *e, const struct uring_peer *peer, int fd, struct ktls_handshake *h)
 {
+	static const struct engine_home relayed = {KTLS_HOME_RELAYED, CONN_WHY_NO_AEAD, 0};
 	struct ktls_session_keys none = {.role = KTLS_SERVER};
 	struct outgoing *o = NULL;
 	int pair[2] = {-1, -1};
@@ -194,7 +182,7 @@ static void establish_relayed(
 	if (rc)
 		goto failed;
 	rc = -ENOMEM;
-	o = make_outgoing(e, peer, h, KTLS_HOME_RELAYED, &none);
+	o = make_outgoing(e, peer, h, &relayed, &none);
 	if (!o)
 		goto failed;
 	rc = uring_relay_start(e->relay, peer, fd, pair[0], ktls_handshake_take_ssl(h));
@@ -217,19 +205,19 @@ static void establish_direct(struct engine *e, const struct uring_peer *peer, in
 	struct ktls_handshake *h, struct ktls_session_keys *keys)
 {
 	struct outgoing *o;
-	int home = choose_home(e, peer, fd, keys);
+	struct engine_home home;
 
-	if (home < 0) { /* it said why */
+	if (engine_choose_home(e, ktls_handshake_ssl(h), fd, keys, &home)) { /* it said why */
 		close(fd);
 		return;
 	}
-	o = make_outgoing(e, peer, h, home, keys);
+	o = make_outgoing(e, peer, h, &home, keys);
 	if (!o) {
 		lose(e, peer, -ENOMEM);
 		close(fd);
 		return;
 	}
-	counters_add(home == KTLS_HOME_KERNEL ? COUNTER_RECORDS_KERNEL : COUNTER_RECORDS_USER);
+	counters_add(home.home == KTLS_HOME_KERNEL ? COUNTER_RECORDS_KERNEL : COUNTER_RECORDS_USER);
 	hand_over(e, o, fd);
 }
 

@@ -79,7 +79,7 @@ static void look_again(struct uring_op *op, int res)
 
 	(void)res;
 	e->waits = 0;
-	if (limit_reached(e, coming(e), words) < 0 || engine_wait(e))
+	if (!e->retired && (limit_reached(e, coming(e), words) < 0 || engine_wait(e)))
 		uring_server_pause(e->server, 0);
 }
 
@@ -96,7 +96,7 @@ static int hold_up(struct engine *e, const char *words)
 {
 	static struct log_limit limit;
 
-	if (e->params->refuse_at_limit || e->waits || engine_wait(e))
+	if (params_refuse_at_limit(e->params) || e->waits || engine_wait(e))
 		return 0;
 	uring_server_pause(e->server, 1);
 	ser_log_limited(&limit, LOG_LEVEL_WARNING, "new connections have to wait: %s", words);

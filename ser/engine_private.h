@@ -3,6 +3,7 @@
 #ifndef SER_ENGINE_PRIVATE_H
 #define SER_ENGINE_PRIVATE_H
 
+#include "ser/conn.h"
 #include "ser/engine.h"
 #include "uring/pass_fd.h"
 #include "uring/relay.h"
@@ -16,6 +17,8 @@ struct engine {
 	struct uring_server *server;
 	struct uring_relay *relay;
 	struct uring_pass_queue handovers;
+	struct uring_op told; /* by the supervisor */
+	int retired;
 	struct uring_op look_again; /* while accepting is paused */
 	int waits;                  /* it is under way */
 	struct __kernel_timespec pause;
@@ -24,9 +27,21 @@ struct engine {
 	unsigned peak; /* connections at once, since memory was given back last */
 };
 
+struct engine_home {
+	enum ktls_home home;
+	enum conn_why why;
+	int error; /* negative errno, or 0 */
+};
+
+/* Decides and, for the kernel, gives it the keys. Returns 0, or -1 with a log line when the socket is lost.
+ */
+int engine_choose_home(struct engine *e, const SSL *ssl, int fd, const struct ktls_session_keys *keys,
+	struct engine_home *home);
+
 /* Callbacks of the server and the relay; arg is the engine. */
 int engine_admit(void *arg, const struct uring_peer *peer);
 SSL_CTX *engine_context(void *arg, const struct uring_peer *peer);
+void engine_begin(void *arg, const struct uring_peer *peer, struct ktls_handshake *h);
 void engine_established(void *arg, const struct uring_peer *peer, int fd, struct ktls_handshake *h);
 void engine_failed(void *arg, const struct uring_peer *peer, const char *reason, int timed_out);
 void engine_refused(void *arg, const struct uring_peer *peer, enum uring_refusal why);

@@ -310,13 +310,16 @@ enum { /* ranks of child_init() */
 /* Remote procedure calls. */
 
 struct host_rpc {
-	void *fault, *send;
+	void (*fault)(void *ctx, int code, const char *format, ...);
+	void *send;
 	int (*add)(void *ctx, const char *format, ...);
-	void *scan, *rpl_printf;
+	int (*scan)(void *ctx, const char *format, ...);
+	void *rpl_printf;
 	int (*struct_add)(void *handle, const char *format, ...);
 	void *rest[6];
 };
 HOST_AT(host_rpc, add, 16);
+HOST_AT(host_rpc, scan, 24);
 HOST_AT(host_rpc, struct_add, 40);
 HOST_SIZE(host_rpc, 96);
 

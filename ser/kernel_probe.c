@@ -46,13 +46,29 @@ static void log_no_ktls(int error)
 			strerror(-error));
 }
 
-void kernel_probe_and_log(const struct params *params, struct ktls_kernel_caps *caps)
+int kernel_is_wanted(const struct cfg_config *config)
+{
+	for (unsigned i = 0; i < config->count; i++)
+		if (config->domains[i]->ktls)
+			return 1;
+	return 0;
+}
+
+static int all_require_rekey(const struct cfg_config *config)
+{
+	for (unsigned i = 0; i < config->count; i++)
+		if (config->domains[i]->ktls && !config->domains[i]->ktls_rekey_required)
+			return 0;
+	return 1;
+}
+
+void kernel_probe_and_log(const struct cfg_config *config, struct ktls_kernel_caps *caps)
 {
 	char tls12[KERNEL_SUITES_TEXT], tls13[KERNEL_SUITES_TEXT];
 	int keep_13;
 
 	ktls_kernel_probe(caps);
-	if (!params->ktls.others && !params->ktls.count) {
+	if (!kernel_is_wanted(config)) {
 		ser_log(LOG_LEVEL_NOTICE, "records stay in user space: the parameter ktls is 0");
 		return;
 	}
@@ -60,7 +76,7 @@ void kernel_probe_and_log(const struct params *params, struct ktls_kernel_caps *
 		log_no_ktls(caps->ulp);
 		return;
 	}
-	keep_13 = params->ktls_rekey_required && caps->rekey;
+	keep_13 = caps->rekey && all_require_rekey(config);
 	kernel_list_suites(caps, TLS1_2_VERSION, tls12);
 	kernel_list_suites(caps, TLS1_3_VERSION, tls13);
 	ser_log(LOG_LEVEL_NOTICE,

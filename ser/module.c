@@ -5,6 +5,7 @@
  * listener, child_init() with PROC_INIT before and PROC_MAIN after the first workers are forked, then once in
  * every further process.
  */
+#include "cfg/set.h"
 #include "ser/board.h"
 #include "ser/counters.h"
 #include "ser/functions.h"
@@ -15,6 +16,7 @@
 #include "ser/listeners.h"
 #include "ser/log.h"
 #include "ser/privileges.h"
+#include "ser/reload.h"
 #include "ser/rpc.h"
 #include "ser/selects.h"
 #include "ser/send_drain.h"
@@ -39,31 +41,32 @@ EXPORT int mod_register(char *path, int *dlflags, void *reserved1, void *reserve
 static struct params params;
 static struct ktls_kernel_caps caps;
 
-/* The engine builds the context that is used; this one only finds mistakes, also for kamailio -c. */
-static int check_context(void)
-{
-	struct cfg_error e, warning;
-	SSL_CTX *ctx = cfg_build_context(&params.server, &e, &warning);
+static struct cfg_config *config;
 
-	if (!ctx) {
-		ser_log(LOG_LEVEL_ERROR, "%s", e.text);
-		return -1;
-	}
-	if (warning.text[0])
-		ser_log(LOG_LEVEL_WARNING, "%s", warning.text);
-	SSL_CTX_free(ctx);
-	return 0;
+/* Engines get contexts that their supervisors build; these only find mistakes, also for kamailio -c. */
+static int check_contexts(struct cfg_errors *errors, struct cfg_errors *warnings)
+{
+	const struct cfg_build how = {.kinds = 1 << CFG_SERVER | 1 << CFG_CLIENT};
+	struct cfg_set *set = cfg_build_set(config, &how, errors, warnings);
+
+	cfg_set_unref(set);
+	return set ? 0 : -1;
 }
 
+/* Goes on after a mistake, to tell all of them. */
 static int take_config(void)
 {
+	static struct cfg_errors errors, warnings;
 	struct cfg_error e;
 
-	if (params_take(&params, &e) || tickets_init(&params, &e)) {
-		ser_log(LOG_LEVEL_ERROR, "%s", e.text);
-		return -1;
-	}
-	return check_context();
+	if (!params_take(&params, &errors) && tickets_init(&params, &e))
+		cfg_add_error(&errors, "%s", e.text);
+	config = params_domains(&params, &errors, &warnings);
+	if (config)
+		check_contexts(&errors, &warnings);
+	params_log(LOG_LEVEL_WARNING, &warnings);
+	params_log(LOG_LEVEL_ERROR, &errors);
+	return errors.count ? -1 : 0;
 }
 
 /*
@@ -126,13 +129,13 @@ static int mod_init(void)
 	}
 	if (take_config())
 		return -1;
-	if (send_drain_prepare((unsigned)params.send_timeout)) {
+	if (send_drain_prepare((unsigned)params.send_timeout) || reload_prepare(&params)) {
 		ser_log(LOG_LEVEL_ERROR, "shared memory or descriptors are used up before the start");
 		return -1;
 	}
-	kernel_probe_and_log(&params, &caps);
+	kernel_probe_and_log(config, &caps);
 	privileges_prepare();
-	rpc_init(&params, &caps);
+	rpc_init(&params, config, &caps);
 	if (board_init()) {
 		ser_log(LOG_LEVEL_ERROR, "no memory is left for the TLS engine");
 		return -1;
@@ -150,7 +153,7 @@ static int start_engines(void)
 	int rc = tickets_inherit(1);
 
 	for (int i = 0; !rc && i < params.engines; i++)
-		rc = supervisor_start((unsigned)i, &params, &caps);
+		rc = supervisor_start((unsigned)i, &params, &caps, config);
 	tickets_forget();
 	return rc;
 }

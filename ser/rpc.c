@@ -4,17 +4,24 @@
 #include "ser/board.h"
 #include "ser/counters.h"
 #include "ser/kernel_probe.h"
+#include "ser/log.h"
+#include "ser/reload.h"
+#include "ser/rpc_connections.h"
+#include "ser/rpc_options.h"
 #include "ser/send_queue.h"
 
 #include <stdio.h>
 #include <string.h>
 
 static const struct params *params;
+static const struct cfg_config *config;
 static const struct ktls_kernel_caps *caps;
 
-void rpc_init(const struct params *p, const struct ktls_kernel_caps *c)
+void rpc_init(const struct params *p, const struct cfg_config *domains, const struct ktls_kernel_caps *c)
 {
 	params = p;
+	config = domains;
+	rpc_options_init(p, domains);
 	caps = c;
 }
 
@@ -51,8 +58,7 @@ static void info(struct host_rpc *rpc, void *ctx)
 	/* The stock module's name. With tcp_async=yes the core queues, and core.tcp_info has its figure. */
 	rpc->struct_add(handle, "d", "clear_text_write_queued_bytes", (int)send_queue_total());
 	rpc->struct_add(handle, "s", "ktls",
-		params->ktls.others || params->ktls.count ? yes_or_why(caps->ulp)
-							  : "no: the parameter ktls is 0");
+		kernel_is_wanted(config) ? yes_or_why(caps->ulp) : "no: the parameter ktls is 0");
 	rpc->struct_add(handle, "s", "ktls_rekey", yes_or_why(caps->rekey));
 	add_suites(rpc, handle, "tls12", caps->tls12);
 	add_suites(rpc, handle, "tls13", caps->tls13);
@@ -85,15 +91,46 @@ static void stats(struct host_rpc *rpc, void *ctx)
 		rpc->struct_add(handle, "d", name, (int)value);
 }
 
+/* In the stock module's words where it has some. */
+static void reload(struct host_rpc *rpc, void *ctx)
+{
+	static char text[RELOAD_TEXT];
+	char *line, *rest = text;
+
+	if (reload_request(text)) {
+		ser_log(LOG_LEVEL_ERROR, "tls.reload changes nothing: %s", text);
+		rpc->fault(ctx, 500, "%s", text);
+		return;
+	}
+	ser_log(LOG_LEVEL_NOTICE, "the TLS configuration was reloaded");
+	rpc->add(ctx, "s", "Ok. TLS configuration reloaded.");
+	while ((line = strsep(&rest, "\n")))
+		if (*line)
+			rpc->add(ctx, "s", line);
+}
+
 static const char *info_doc[] = {"Limits, connections, and what the kernel takes of TLS.", NULL};
 
 static const char *engines_doc[] = {
 	"The engine processes: process id (0: dead), starts, what is under way, and what was done.", NULL};
 
+static const char *list_doc[] = {"The TLS connections that are open.", NULL};
+
+static const char *kill_doc[] = {"Closes the TLS connection with this id.", NULL};
+
+static const char *options_doc[] = {"The module's parameters and the default server domain.", NULL};
+
+static const char *reload_doc[] = {
+	"Reads tls.cfg, certificates, keys and CRLs anew. On any mistake everything stays as it was.", NULL};
+
 static const char *stats_doc[] = {"The counters of the group tls.", NULL};
 
 struct host_rpc_export rpc_table[] = {
 	{"tls.info", info, info_doc, 0},
+	{"tls.list", rpc_list, list_doc, HOST_RPC_RET_ARRAY},
+	{"tls.kill", rpc_kill, kill_doc, 0},
+	{"tls.options", rpc_options, options_doc, 0},
+	{"tls.reload", reload, reload_doc, HOST_RPC_RET_ARRAY},
 	{"tls.stats", stats, stats_doc, 0},
 	{"tls.engines", engines, engines_doc, HOST_RPC_RET_ARRAY},
 	{NULL, NULL, NULL, 0},

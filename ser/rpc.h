@@ -9,7 +9,8 @@
 
 extern struct host_rpc_export rpc_table[];
 
-/* What the answers are about; both must stay. */
-void rpc_init(const struct params *params, const struct ktls_kernel_caps *caps);
+/* What the answers are about; all must stay. */
+void rpc_init(
+	const struct params *params, const struct cfg_config *config, const struct ktls_kernel_caps *caps);
 
 #endif

@@ -16,9 +16,10 @@ enum {
 
 /*
  * Forks supervisor number index from the host's main process and waits until its engine is ready to accept,
- * at most SUPERVISOR_START_SECONDS. Returns 0 in the main process, or -1 with a log line. The child does not
- * return.
+ * at most SUPERVISOR_START_SECONDS. config is finished. Returns 0 in the main process, or -1 with a log line.
+ * The child does not return.
  */
-int supervisor_start(unsigned index, const struct params *params, const struct ktls_kernel_caps *caps);
+int supervisor_start(unsigned index, const struct params *params, const struct ktls_kernel_caps *caps,
+	struct cfg_config *config);
 
 #endif

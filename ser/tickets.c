@@ -13,19 +13,11 @@ static struct uring_loop *loop;
 static struct uring_op timer;
 static struct __kernel_timespec period;
 
-int tickets_init(const struct params *params, struct cfg_error *e)
+int tickets_reload(const struct params *params, struct cfg_error *e)
 {
 	const char *path = params->session_ticket_keys;
-	int rc;
+	int rc = path ? ktls_ticket_read(keys, path) : 0;
 
-	keys = mmap(NULL, sizeof(*keys), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (keys == MAP_FAILED)
-		return cfg_fail(e, "out of memory for the keys of session tickets");
-	if (madvise(keys, sizeof(*keys), MADV_DONTDUMP) || tickets_inherit(0))
-		return cfg_fail(e, "the keys of session tickets cannot be protected: %s", strerror(errno));
-	if (!path)
-		return ktls_ticket_rotate(keys) ? cfg_fail(e, "OpenSSL has no random bytes") : 0;
-	rc = ktls_ticket_read(keys, path);
 	if (rc == -EINVAL)
 		return cfg_fail(e,
 			"session_ticket_keys: '%s' must have 1 to %d keys of %d bytes each, newest first; "
@@ -34,6 +26,18 @@ int tickets_init(const struct params *params, struct cfg_error *e)
 	if (rc)
 		return cfg_fail(e, "session_ticket_keys: cannot read '%s': %s", path, strerror(-rc));
 	return 0;
+}
+
+int tickets_init(const struct params *params, struct cfg_error *e)
+{
+	keys = mmap(NULL, sizeof(*keys), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (keys == MAP_FAILED)
+		return cfg_fail(e, "out of memory for the keys of session tickets");
+	if (madvise(keys, sizeof(*keys), MADV_DONTDUMP) || tickets_inherit(0))
+		return cfg_fail(e, "the keys of session tickets cannot be protected: %s", strerror(errno));
+	if (params->session_ticket_keys)
+		return tickets_reload(params, e);
+	return ktls_ticket_rotate(keys) ? cfg_fail(e, "OpenSSL has no random bytes") : 0;
 }
 
 int tickets_inherit(int yes)

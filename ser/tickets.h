@@ -18,6 +18,9 @@
  */
 int tickets_init(const struct params *params, struct cfg_error *e);
 
+/* Reads the file again, where there is one. Returns as tickets_init(); on error the keys stay. */
+int tickets_reload(const struct params *params, struct cfg_error *e);
+
 /* Whether processes that are forked from now on get the memory; at first they do not. Returns 0 or -errno. */
 int tickets_inherit(int yes);
 

@@ -101,6 +101,32 @@ void folder_add_encrypted_cert(const char *name, X509 *cert, const char *passwor
 	assert_int_equal(fclose(f), 0);
 }
 
+void folder_add_crl(const char *name, const struct identity *issuer, const X509 *revoked, long expires)
+{
+	X509_CRL *crl = X509_CRL_new();
+	ASN1_TIME *begin = X509_gmtime_adj(NULL, -3600), *end = X509_gmtime_adj(NULL, expires);
+	FILE *f = open_file(name);
+
+	assert_true(crl && begin && end);
+	X509_CRL_set_version(crl, X509_CRL_VERSION_2);
+	X509_CRL_set_issuer_name(crl, X509_get_subject_name(issuer->cert));
+	X509_CRL_set1_lastUpdate(crl, begin);
+	X509_CRL_set1_nextUpdate(crl, end);
+	if (revoked) {
+		X509_REVOKED *entry = X509_REVOKED_new();
+
+		X509_REVOKED_set_serialNumber(entry, (ASN1_INTEGER *)X509_get0_serialNumber(revoked));
+		X509_REVOKED_set_revocationDate(entry, begin);
+		assert_int_equal(X509_CRL_add0_revoked(crl, entry), 1);
+	}
+	assert_true(X509_CRL_sign(crl, issuer->key, EVP_sha256()) > 0);
+	assert_int_equal(PEM_write_X509_CRL(f, crl), 1);
+	assert_int_equal(fclose(f), 0);
+	ASN1_TIME_free(begin);
+	ASN1_TIME_free(end);
+	X509_CRL_free(crl);
+}
+
 void folder_add_folder(const char *name)
 {
 	char *path = folder_path(name);

@@ -21,6 +21,9 @@ void folder_add_key(const char *name, EVP_PKEY *key, const char *password); /* N
 void folder_add_old_key(const char *name, EVP_PKEY *key, const char *password);
 void folder_add_encrypted_cert(const char *name, X509 *cert, const char *password);
 
+/* A list of the issuer's that revokes one certificate, or none for NULL; it expires in so many seconds. */
+void folder_add_crl(const char *name, const struct identity *issuer, const X509 *revoked, long expires);
+
 void folder_add_folder(const char *name);
 
 #endif

@@ -91,7 +91,7 @@ static void add_extension(X509 *cert, int nid, const char *value)
 	X509_EXTENSION_free(e);
 }
 
-static X509 *make_certificate(EVP_PKEY *key, const char *name, const struct identity *issuer)
+static X509 *make_certificate(EVP_PKEY *key, const char *name, const struct identity *issuer, int is_ca)
 {
 	static long serial;
 	X509 *cert = X509_new();
@@ -107,7 +107,7 @@ static X509 *make_certificate(EVP_PKEY *key, const char *name, const struct iden
 		subject, "CN", MBSTRING_ASC, (const unsigned char *)name, (int)strlen(name), -1, 0);
 	X509_set_issuer_name(cert, issuer ? X509_get_subject_name(issuer->cert) : subject);
 	X509_set_pubkey(cert, key);
-	add_extension(cert, NID_basic_constraints, issuer ? "critical,CA:FALSE" : "critical,CA:TRUE");
+	add_extension(cert, NID_basic_constraints, is_ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
 	assert_true(X509_sign(cert, issuer ? issuer->key : key, EVP_sha256()) > 0);
 	return cert;
 }
@@ -118,7 +118,16 @@ struct identity make_identity(const char *key_type, const char *name, const stru
 
 	id.key = !strcmp(key_type, "RSA") ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256");
 	assert_non_null(id.key);
-	id.cert = make_certificate(id.key, name, issuer);
+	id.cert = make_certificate(id.key, name, issuer, !issuer);
+	return id;
+}
+
+struct identity make_authority(const char *name, const struct identity *issuer)
+{
+	struct identity id = {.key = EVP_EC_gen("P-256")};
+
+	assert_non_null(id.key);
+	id.cert = make_certificate(id.key, name, issuer, 1);
 	return id;
 }
 

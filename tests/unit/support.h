@@ -53,6 +53,8 @@ struct identity {
 
 /* A certificate for a new key ("RSA" or "EC"), signed by issuer or, when that is NULL, by itself (a CA). */
 struct identity make_identity(const char *key_type, const char *name, const struct identity *issuer);
+/* A CA below another, or a root for NULL. */
+struct identity make_authority(const char *name, const struct identity *issuer);
 void free_identity(struct identity *id);
 
 /* A prepared context for TLS 1.2 and 1.3. trusted may be NULL. */

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cfg/attribute.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* The columns that every row has; more may follow behind it. */
+#define ROW(index, kind_of_value, member, ...)                                                               \
+	.id = index, .type = kind_of_value, .offset = offsetof(struct cfg_domain, member),                   \
+	.names = {__VA_ARGS__}
+
+enum {
+	VERIFY_DEPTH_MAX = 100, /* of the stock module */
+	PASSWORD_MAX = 1023,    /* bytes; OpenSSL's room for one is 1024 */
+	HOST_NAME_MAX_LEN = 255,
+};
+
+const struct cfg_attribute cfg_attributes[CFG_ATTRIBUTES] = {
+	/* clang-format off */
+	{ROW(CFG_METHOD, CFG_TYPE_METHOD, versions, "method", "tls_method")},
+	{ROW(CFG_CERTIFICATE, CFG_TYPE_PATH, certificate, "certificate", "cert_file")},
+	{ROW(CFG_PRIVATE_KEY, CFG_TYPE_KEY, private_key, "private_key", "pkey_file")},
+	{ROW(CFG_PRIVATE_KEY_PASSWORD, CFG_TYPE_SECRET, private_key_password, "private_key_password", "pkey_password")},
+	{ROW(CFG_CERTIFICATE2, CFG_TYPE_PATH, certificate2, "certificate2", "cert_file2")},
+	{ROW(CFG_PRIVATE_KEY2, CFG_TYPE_KEY, private_key2, "private_key2", "pkey_file2")},
+	{ROW(CFG_PRIVATE_KEY_PASSWORD2, CFG_TYPE_SECRET, private_key_password2, "private_key_password2", "pkey_password2")},
+	{ROW(CFG_CA_LIST, CFG_TYPE_PATH, ca_list, "ca_list", "calist_file")},
+	{ROW(CFG_CA_PATH, CFG_TYPE_PATH, ca_path, "ca_path")},
+	{ROW(CFG_CRL, CFG_TYPE_PATH, crl, "crl")},
+	{ROW(CFG_VERIFY_CERTIFICATE, CFG_TYPE_BOOL, verify_certificate, "verify_certificate", "verify_cert")},
+	{ROW(CFG_REQUIRE_CERTIFICATE, CFG_TYPE_BOOL, require_certificate, "require_certificate", "require_cert")},
+	{ROW(CFG_VERIFY_CLIENT, CFG_TYPE_VERIFY_CLIENT, verify_client, "verify_client")},
+	{ROW(CFG_VERIFY_DEPTH, CFG_TYPE_INT, verify_depth, "verify_depth"), .max = VERIFY_DEPTH_MAX},
+	{ROW(CFG_CIPHER_LIST, CFG_TYPE_STRING, cipher_list, "cipher_list")},
+	{ROW(CFG_CIPHERSUITES, CFG_TYPE_STRING, ciphersuites, "ciphersuites")},
+	{ROW(CFG_SERVER_NAME, CFG_TYPE_NAME, server_name, "server_name")},
+	{ROW(CFG_SERVER_NAME_MODE, CFG_TYPE_INT, server_name_mode, "server_name_mode"), .max = CFG_NAME_SUBDOMAINS},
+	{ROW(CFG_SERVER_ID, CFG_TYPE_STRING, server_id, "server_id"), .kinds = 1u << CFG_CLIENT},
+	{ROW(CFG_KTLS, CFG_TYPE_BOOL, ktls, "ktls"), .ours = 1},
+	{ROW(CFG_KTLS_REKEY_REQUIRED, CFG_TYPE_BOOL, ktls_rekey_required, "ktls_rekey_required"), .ours = 1},
+	/* clang-format on */
+};
+
+const struct cfg_attribute *cfg_find_attribute(const char *name)
+{
+	for (int i = 0; i < CFG_ATTRIBUTES; i++)
+		for (int j = 0; j < 2 && cfg_attributes[i].names[j]; j++)
+			if (!strcasecmp(cfg_attributes[i].names[j], name))
+				return &cfg_attributes[i];
+	return NULL;
+}
+
+static int parse_verify_client(const char *param, const char *value, int *out, struct cfg_error *e)
+{
+	static const char *const words[] = {"off", "on", "optional", "optional_no_ca"};
+
+	for (int i = 0; i < 4; i++) {
+		if (!strcasecmp(words[i], value)) {
+			*out = i;
+			return 0;
+		}
+	}
+	return cfg_fail(e, "%s: '%s' is not known; use off, on, optional or optional_no_ca", param, value);
+}
+
+/* What a client can send as the name of a server (RFC 6066: the DNS name in ASCII, without a dot at the end).
+ */
+static int parse_name(const char *param, const char *value, char **out, struct cfg_error *e)
+{
+	size_t len = strlen(value);
+	char *name;
+
+	if (len && value[len - 1] == '.')
+		len--;
+	if (!len || len > HOST_NAME_MAX_LEN || value[0] == '.' ||
+		strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") < len)
+		return cfg_fail(e,
+			"%s: '%s' is not a host name in ASCII; for all its subdomains write the domain "
+			"without * and set server_name_mode to 1 or 2",
+			param, value);
+	name = strndup(value, len);
+	if (!name)
+		return cfg_fail(e, "%s: out of memory", param);
+	for (char *p = name; *p; p++)
+		*p = (char)tolower((unsigned char)*p);
+	*out = name;
+	return 0;
+}
+
+static int parse_text(const struct cfg_attribute *a, const char *param, const char *value,
+	const char *main_config, char **out, struct cfg_error *e)
+{
+	int is_path = a->type == CFG_TYPE_PATH;
+
+	if (a->type == CFG_TYPE_NAME)
+		return parse_name(param, value, out, e);
+	if (!*value)
+		return cfg_fail(e, "%s: the value is empty; leave the line out instead", param);
+	if (a->type == CFG_TYPE_SECRET && strlen(value) > PASSWORD_MAX)
+		return cfg_fail(e, "%s: the password is longer than %d bytes", param, PASSWORD_MAX);
+	if (a->type == CFG_TYPE_KEY) {
+		if (!strncmp(value, CFG_KEY_ENGINE, strlen(CFG_KEY_ENGINE)))
+			return cfg_fail(e,
+				"%s: '%s' is a key of an OpenSSL engine, which OpenSSL 3 retires; use %s and "
+				"a URI of a provider, e.g. %spkcs11:object=NAME",
+				param, value, CFG_KEY_URI, CFG_KEY_URI);
+		is_path = strncmp(value, CFG_KEY_URI, strlen(CFG_KEY_URI)) != 0;
+	}
+	*out = is_path ? cfg_resolve_path(main_config, value) : strdup(value);
+	return *out ? 0 : cfg_fail(e, "%s: out of memory", param);
+}
+
+static int parse_value(struct cfg_domain *d, const struct cfg_attribute *a, const char *param,
+	const char *value, const char *main_config, struct cfg_error *e)
+{
+	void *member = (char *)d + a->offset;
+	char *text = NULL, **old = member;
+
+	switch (a->type) {
+	case CFG_TYPE_METHOD:
+		return cfg_parse_method(param, value, member, e);
+	case CFG_TYPE_BOOL:
+		return cfg_parse_bool(param, value, member, e);
+	case CFG_TYPE_INT:
+		return cfg_parse_int(param, value, a->min, a->max, member, e);
+	case CFG_TYPE_VERIFY_CLIENT:
+		return parse_verify_client(param, value, member, e);
+	default:
+		break;
+	}
+	if (parse_text(a, param, value, main_config, &text, e))
+		return -1;
+	if (a->type == CFG_TYPE_SECRET && *old)
+		OPENSSL_cleanse(*old, strlen(*old));
+	free(*old);
+	*old = text;
+	return 0;
+}
+
+int cfg_set_attribute(struct cfg_domain *d, const char *name, const char *value,
+	const struct cfg_where *where, struct cfg_errors *errors)
+{
+	const struct cfg_attribute *a = cfg_find_attribute(name);
+	char domain[CFG_DOMAIN_TEXT];
+	struct cfg_error e;
+
+	cfg_domain_text(d, domain);
+	if (!a)
+		cfg_fail(&e, "'%.100s' is not an attribute of a TLS domain; see the manual for their names",
+			name);
+	else if (!parse_value(d, a, name, value, where->main_config, &e)) {
+		d->set |= 1u << a->id;
+		d->lines[a->id] = where->line;
+		return 0;
+	}
+	if (where->line)
+		return cfg_add_error(errors, "%.300s:%u: %s: %s", where->file, where->line, domain, e.text);
+	return cfg_add_error(errors, "%.300s: %s: %s", where->file, domain, e.text);
+}
+
+static int copy_value(struct cfg_domain *d, const struct cfg_domain *from, const struct cfg_attribute *a)
+{
+	void *to = (char *)d + a->offset;
+	const void *value = (const char *)from + a->offset;
+	char *text;
+
+	if (a->type == CFG_TYPE_METHOD) {
+		memcpy(to, value, sizeof(struct cfg_versions));
+		return 0;
+	}
+	if (a->type < CFG_TYPE_STRING) {
+		memcpy(to, value, sizeof(int));
+		return 0;
+	}
+	text = strdup(*(char *const *)value);
+	if (!text)
+		return -ENOMEM;
+	*(char **)to = text;
+	return 0;
+}
+
+int cfg_inherit(struct cfg_domain *d, const struct cfg_domain *from, uint32_t attributes)
+{
+	uint32_t wanted = from->set & ~d->set & attributes;
+
+	for (int i = 0; i < CFG_ATTRIBUTES; i++) {
+		if (!(wanted >> i & 1))
+			continue;
+		if (copy_value(d, from, &cfg_attributes[i]))
+			return -ENOMEM;
+		d->set |= 1u << i;
+		d->lines[i] = from->lines[i];
+	}
+	return 0;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The one table of what can be set in a domain, for tls.cfg and for modparams. */
+#ifndef CFG_ATTRIBUTE_H
+#define CFG_ATTRIBUTE_H
+
+#include "cfg/domain.h"
+
+enum cfg_type {
+	CFG_TYPE_METHOD,
+	CFG_TYPE_BOOL,
+	CFG_TYPE_INT,
+	CFG_TYPE_VERIFY_CLIENT,
+	CFG_TYPE_STRING,
+	CFG_TYPE_PATH,
+	CFG_TYPE_KEY,    /* a path or a URI */
+	CFG_TYPE_SECRET, /* a string that no message repeats */
+	CFG_TYPE_NAME,   /* a host name */
+};
+
+struct cfg_attribute {
+	enum cfg_attribute_id id;
+	const char *names[2]; /* as the manual spells it, and another spelling or NULL */
+	enum cfg_type type;
+	size_t offset; /* in struct cfg_domain */
+	int min, max;  /* CFG_TYPE_INT */
+	unsigned
+		kinds; /* 1 << CFG_SERVER or 1 << CFG_CLIENT where it has no meaning for the other; 0: both */
+	int ours;      /* not of the stock module: a modparam is the default for tls.cfg, too */
+};
+
+/* CFG_ATTRIBUTES of them, each at the index of its id. */
+extern const struct cfg_attribute cfg_attributes[];
+
+/* By name in any spelling and case; NULL when there is none. */
+const struct cfg_attribute *cfg_find_attribute(const char *name);
+
+/* Where a value was written, and the file that names of files in it are relative to. */
+struct cfg_where {
+	const char *file; /* "modparam" for modparams */
+	unsigned line;    /* 0: none */
+	const char *main_config;
+};
+
+/*
+ * Sets an attribute from its text; a second time replaces the first. Returns 0, or -1 with a sentence more in
+ * *errors and the domain as it was.
+ */
+int cfg_set_attribute(struct cfg_domain *d, const char *name, const char *value,
+	const struct cfg_where *where, struct cfg_errors *errors);
+
+/* Copies what is set in from and not in d, as far as it is in the set of attributes. 0 or -ENOMEM. */
+int cfg_inherit(struct cfg_domain *d, const struct cfg_domain *from, uint32_t attributes);
+
+#endif

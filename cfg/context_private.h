@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The parts that a context is built from. Those that report append to *errors; none stops at the first. */
+#ifndef CFG_CONTEXT_PRIVATE_H
+#define CFG_CONTEXT_PRIVATE_H
+
+#include "cfg/domain.h"
+#include "cfg/pem.h"
+
+struct cfg_builder {
+	const struct cfg_domain *domain;
+	SSL_CTX *ctx;
+	struct cfg_pems *pems;
+	struct cfg_errors *errors, *warnings;
+};
+
+/* Both certificates and keys of the domain. */
+void cfg_build_identities(struct cfg_builder *b);
+
+/* CA list, CA folder, CRL, verification, and the session id context that follows from them. */
+void cfg_build_trust(struct cfg_builder *b);
+
+/* A complete context or NULL; at least one sentence more in *errors says why. */
+SSL_CTX *cfg_make_context(const struct cfg_domain *d, struct cfg_pems *pems, struct cfg_errors *errors,
+	struct cfg_errors *warnings);
+
+#endif

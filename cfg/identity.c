@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a context shows of itself: certificate chains with their private keys. */
+#include "cfg/context_private.h"
+
+#include <openssl/err.h>
+#include <string.h>
+
+/* One certificate and what belongs to it, under the attributes' names. */
+struct identity {
+	const char *certificate, *key, *password;
+	enum cfg_attribute_id certificate_id, key_id, password_id;
+};
+
+static void write_time(const ASN1_TIME *t, char *out, int size)
+{
+	BIO *text = BIO_new(BIO_s_mem());
+	int len = 0;
+
+	if (text && ASN1_TIME_print(text, t) == 1)
+		len = BIO_read(text, out, size - 1);
+	out[len > 0 ? len : 0] = '\0';
+	BIO_free(text);
+}
+
+static void warn_of_validity(struct cfg_builder *b, const struct identity *id, const X509 *cert)
+{
+	const ASN1_TIME *begin = X509_get0_notBefore(cert), *end = X509_get0_notAfter(cert);
+	char time[64];
+
+	if (X509_cmp_time(begin, NULL) > 0) {
+		write_time(begin, time, sizeof(time));
+		cfg_domain_error(b->warnings, b->domain, id->certificate_id,
+			"'%s' is not valid yet, only from %s", id->certificate, time);
+	}
+	if (X509_cmp_time(end, NULL) < 0) {
+		write_time(end, time, sizeof(time));
+		cfg_domain_error(b->warnings, b->domain, id->certificate_id,
+			"'%s' is no longer valid since %s; peers will refuse it", id->certificate, time);
+	}
+}
+
+/* The leaf, owned by the context, or NULL. */
+static X509 *load_chain(struct cfg_builder *b, const struct identity *id)
+{
+	struct cfg_error e;
+	X509 *leaf;
+
+	if (cfg_check_certificates(id->certificate, &e)) {
+		cfg_domain_error(b->errors, b->domain, id->certificate_id, "%s", e.text);
+		return NULL;
+	}
+	if (SSL_CTX_use_certificate_chain_file(b->ctx, id->certificate) != 1) {
+		cfg_domain_error(b->errors, b->domain, id->certificate_id,
+			"'%s' holds no usable PEM certificate: %s", id->certificate, cfg_openssl_reason());
+		return NULL;
+	}
+	leaf = SSL_CTX_get0_certificate(b->ctx);
+	warn_of_validity(b, id, leaf);
+	return leaf;
+}
+
+static void load_key(struct cfg_builder *b, const struct identity *id, const X509 *leaf)
+{
+	struct cfg_error e;
+	int bad_password;
+	EVP_PKEY *key = cfg_load_key(id->key, id->password, &bad_password, &e);
+
+	if (!key) {
+		cfg_domain_error(
+			b->errors, b->domain, bad_password ? id->password_id : id->key_id, "%s", e.text);
+		return;
+	}
+	if (leaf && X509_check_private_key(leaf, key) != 1)
+		cfg_domain_error(b->errors, b->domain, id->key_id,
+			"the key in '%.*s' does not belong to the certificate in '%s'",
+			(int)strcspn(id->key, "?"), id->key, id->certificate);
+	else if (leaf && SSL_CTX_use_PrivateKey(b->ctx, key) != 1)
+		cfg_domain_error(b->errors, b->domain, id->key_id, "'%.*s' is refused: %s",
+			(int)strcspn(id->key, "?"), id->key, cfg_openssl_reason());
+	EVP_PKEY_free(key);
+	ERR_clear_error();
+}
+
+/* Returns the leaf, owned by the context, or NULL. */
+static X509 *load_identity(struct cfg_builder *b, const struct identity *id)
+{
+	X509 *leaf;
+
+	if (!id->certificate) {
+		if (id->key)
+			cfg_domain_error(b->errors, b->domain, id->key_id,
+				"is set without the certificate that belongs to it");
+		return NULL;
+	}
+	leaf = load_chain(b, id);
+	load_key(b, id, leaf);
+	return leaf;
+}
+
+void cfg_build_identities(struct cfg_builder *b)
+{
+	const struct cfg_domain *d = b->domain;
+	const struct identity first = {d->certificate, d->private_key, d->private_key_password,
+		CFG_CERTIFICATE, CFG_PRIVATE_KEY, CFG_PRIVATE_KEY_PASSWORD};
+	const struct identity second = {d->certificate2, d->private_key2, d->private_key_password2,
+		CFG_CERTIFICATE2, CFG_PRIVATE_KEY2, CFG_PRIVATE_KEY_PASSWORD2};
+	X509 *leaf = load_identity(b, &first), *leaf2;
+
+	if (leaf)
+		X509_up_ref(leaf); /* the second would replace one of its own type */
+	leaf2 = load_identity(b, &second);
+	if (leaf && leaf2 &&
+		EVP_PKEY_get_base_id(X509_get0_pubkey(leaf)) == EVP_PKEY_get_base_id(X509_get0_pubkey(leaf2)))
+		cfg_domain_error(b->errors, d, CFG_CERTIFICATE2,
+			"'%s' has a key of the same type as '%s'; the second certificate is for another type",
+			d->certificate2, d->certificate);
+	X509_free(leaf);
+}

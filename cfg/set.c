@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cfg/set.h"
+
+#include "cfg/context_private.h"
+#include "cfg/lookup.h"
+#include "cfg/sni.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct cfg_set {
+	struct cfg_config *config;
+	int refs;
+	SSL_CTX *contexts[]; /* at the domain's index; NULL for kinds that were not wanted */
+};
+
+/* What an SSL object of a set knows; its reference keeps the set. */
+struct note {
+	struct cfg_set *set;
+	struct cfg_scope local;
+	const struct cfg_domain *chosen; /* by the ClientHello */
+};
+
+static int set_index = -1, note_index = -1;
+
+/* OpenSSL calls it in SSL_new(), which has set the context by then. */
+static void make_note(void *ssl, void *ptr, CRYPTO_EX_DATA *data, int index, long argl, void *argp)
+{
+	SSL_CTX *ctx = SSL_get_SSL_CTX(ssl);
+	struct cfg_set *set = ctx ? SSL_CTX_get_ex_data(ctx, set_index) : NULL;
+	struct note *note;
+
+	(void)ptr;
+	(void)argl;
+	(void)argp;
+	if (!set)
+		return;
+	note = calloc(1, sizeof(*note));
+	if (note && CRYPTO_set_ex_data(data, index, note) != 1) {
+		free(note);
+		return;
+	}
+	if (!note)
+		return;
+	note->set = cfg_set_ref(set);
+	note->local = cfg_context_domain(ctx)->scope;
+}
+
+static void free_note(void *ssl, void *ptr, CRYPTO_EX_DATA *data, int index, long argl, void *argp)
+{
+	struct note *note = ptr;
+
+	(void)ssl;
+	(void)data;
+	(void)index;
+	(void)argl;
+	(void)argp;
+	if (!note)
+		return;
+	cfg_set_unref(note->set);
+	free(note);
+}
+
+/* A copy of an SSL object has a note of its own by now. */
+static int keep_note(
+	CRYPTO_EX_DATA *to, const CRYPTO_EX_DATA *from, void **data, int index, long argl, void *argp)
+{
+	(void)from;
+	(void)argl;
+	(void)argp;
+	*data = CRYPTO_get_ex_data(to, index);
+	return 1;
+}
+
+static void make_indexes(void)
+{
+	set_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+	note_index = SSL_get_ex_new_index(0, NULL, make_note, keep_note, free_note);
+}
+
+/* SSL_set_SSL_CTX() and what it leaves behind. Suites and CA names need nothing: an SSL object without lists
+ * of its own takes its context's. */
+static int move_to(SSL *ssl, SSL_CTX *ctx)
+{
+	uint64_t old_options = SSL_CTX_get_options(SSL_get_SSL_CTX(ssl));
+
+	if (SSL_set_SSL_CTX(ssl, ctx) != ctx)
+		return -1;
+	SSL_clear_options(ssl, old_options);
+	SSL_set_options(ssl, SSL_CTX_get_options(ctx));
+	SSL_set_verify(ssl, SSL_CTX_get_verify_mode(ctx), SSL_CTX_get_verify_callback(ctx));
+	SSL_set_verify_depth(ssl, SSL_CTX_get_verify_depth(ctx));
+	if (SSL_set_min_proto_version(ssl, SSL_CTX_get_min_proto_version(ctx)) != 1 ||
+		SSL_set_max_proto_version(ssl, SSL_CTX_get_max_proto_version(ctx)) != 1)
+		return -1;
+	return 0;
+}
+
+static int choose_domain(SSL *ssl, int *alert, void *arg)
+{
+	struct note *note = SSL_get_ex_data(ssl, note_index);
+	char name[CFG_SNI_MAX + 1];
+	const struct cfg_domain *d;
+	const struct sockaddr *local;
+
+	(void)arg;
+	*alert = SSL_AD_INTERNAL_ERROR;
+	if (!note)
+		return SSL_CLIENT_HELLO_ERROR;
+	local = note->local.address.any.sa_family == AF_UNSPEC ? NULL : &note->local.address.any;
+	d = cfg_find_server(note->set->config, local, cfg_sni_read(ssl, name) ? NULL : name);
+	if (note->chosen) {
+		/* A second ClientHello after a HelloRetryRequest must not name another server. */
+		*alert = SSL_AD_ILLEGAL_PARAMETER;
+		return note->chosen == d ? SSL_CLIENT_HELLO_SUCCESS : SSL_CLIENT_HELLO_ERROR;
+	}
+	note->chosen = d;
+	return move_to(ssl, note->set->contexts[d->index]) ? SSL_CLIENT_HELLO_ERROR
+							   : SSL_CLIENT_HELLO_SUCCESS;
+}
+
+/* Without it a resumed TLS 1.2 connection would not know its name. The choice is made above. */
+static int accept_name(SSL *ssl, int *alert, void *arg)
+{
+	(void)alert;
+	(void)arg;
+	return SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name) ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+}
+
+static int add_context(struct cfg_set *set, const struct cfg_domain *d, const struct cfg_build *how,
+	struct cfg_pems *pems, struct cfg_errors *errors, struct cfg_errors *warnings)
+{
+	SSL_CTX *ctx = cfg_make_context(d, pems, errors, warnings);
+	char domain[CFG_DOMAIN_TEXT];
+	struct cfg_error e;
+
+	set->contexts[d->index] = ctx;
+	if (!ctx)
+		return -1;
+	if (SSL_CTX_set_ex_data(ctx, set_index, set) != 1)
+		return cfg_add_error(errors, "out of memory while a TLS context was made");
+	if (d->kind == CFG_SERVER) {
+		SSL_CTX_set_client_hello_cb(ctx, choose_domain, NULL);
+		SSL_CTX_set_tlsext_servername_callback(ctx, accept_name);
+	}
+	if (how->built && how->built(ctx, d, how->arg, &e))
+		return cfg_add_error(errors, "%s: %s", cfg_domain_text(d, domain), e.text);
+	return 0;
+}
+
+struct cfg_set *cfg_build_set(struct cfg_config *config, const struct cfg_build *how,
+	struct cfg_errors *errors, struct cfg_errors *warnings)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct cfg_set *set = calloc(1, sizeof(*set) + config->count * sizeof(SSL_CTX *));
+	struct cfg_pems pems = {0};
+	int rc = 0;
+
+	pthread_once(&once, make_indexes);
+	if (!set || set_index < 0 || note_index < 0) {
+		free(set);
+		cfg_add_error(errors, "out of memory while the TLS contexts were made");
+		return NULL;
+	}
+	set->refs = 1;
+	set->config = cfg_config_ref(config);
+	for (unsigned i = 0; i < config->count; i++)
+		if (how->kinds >> config->domains[i]->kind & 1 &&
+			add_context(set, config->domains[i], how, &pems, errors, warnings))
+			rc = -1;
+	cfg_pems_clear(&pems);
+	if (!rc)
+		return set;
+	cfg_set_unref(set);
+	return NULL;
+}
+
+struct cfg_set *cfg_set_ref(struct cfg_set *set)
+{
+	__atomic_add_fetch(&set->refs, 1, __ATOMIC_RELAXED);
+	return set;
+}
+
+void cfg_set_unref(struct cfg_set *set)
+{
+	if (!set || __atomic_sub_fetch(&set->refs, 1, __ATOMIC_ACQ_REL))
+		return;
+	for (unsigned i = 0; i < set->config->count; i++)
+		SSL_CTX_free(set->contexts[i]);
+	cfg_config_unref(set->config);
+	free(set);
+}
+
+SSL_CTX *cfg_set_server_context(const struct cfg_set *set, const struct sockaddr *local)
+{
+	return set->contexts[cfg_find_server(set->config, local, NULL)->index];
+}
+
+SSL_CTX *cfg_set_client_context(const struct cfg_set *set, const char *server_id,
+	const struct sockaddr *remote, const char *server_name)
+{
+	return set->contexts[cfg_find_client(set->config, server_id, remote, server_name)->index];
+}
+
+int cfg_ssl_local(SSL *ssl, const struct sockaddr *local)
+{
+	struct note *note = note_index < 0 ? NULL : SSL_get_ex_data(ssl, note_index);
+
+	if (!note || (local->sa_family != AF_INET && local->sa_family != AF_INET6))
+		return -EINVAL;
+	memcpy(&note->local.address, local,
+		local->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
+	return 0;
+}
+
+const struct cfg_config *cfg_set_config(const struct cfg_set *set)
+{
+	return set->config;
+}

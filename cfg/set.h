@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The contexts of a configuration: one SSL_CTX for each domain, built aside, complete and checked, so that
+ * the caller only swaps a pointer to reload.
+ *
+ * Server connections choose their domain by the name in the ClientHello, in OpenSSL's client_hello callback,
+ * before anything is negotiated. From the chosen domain come certificates, keys, trusted CAs, CRLs,
+ * verification and its depth, the CA names in the request, protocol versions, both lists of suites with
+ * @SECLEVEL, options, and the session id context, so that no ticket of one domain is good in another. With
+ * OpenSSL 3.0 stay as the first context has them: ticket keys and their callback (session_ctx), the session
+ * cache, the number of tickets, groups, mode flags. All contexts of a set agree in these; the hook must see
+ * to it for what it sets.
+ *
+ * Lifetime: a set lives until its last reference is gone and the last SSL object made from one of its
+ * contexts is freed. References are counted atomically; apart from that one thread uses a set, in the process
+ * that built it or in children that were forked afterwards.
+ */
+#ifndef CFG_SET_H
+#define CFG_SET_H
+
+#include "cfg/config.h"
+
+struct cfg_set;
+
+/* How to build. */
+struct cfg_build {
+	unsigned kinds; /* 1 << CFG_SERVER, 1 << CFG_CLIENT or both: the domains that get a context */
+	/*
+	 * Called for each context when it is complete, e.g. to set ticket keys; may be NULL. It returns 0; -1
+	 * fails the set, with a sentence in *e, which must name no domain.
+	 */
+	int (*built)(SSL_CTX *ctx, const struct cfg_domain *d, void *arg, struct cfg_error *e);
+	void *arg;
+};
+
+/*
+ * Builds the contexts of a finished configuration and takes a reference on it. Reads all files; each CA list
+ * and CRL is parsed once, however many domains name it. Returns the set with one reference, or NULL with a
+ * sentence in *errors for each problem of each domain. *warnings gets what is odd but works (a certificate
+ * that is not valid today, verification without a CA).
+ */
+struct cfg_set *cfg_build_set(struct cfg_config *config, const struct cfg_build *how,
+	struct cfg_errors *errors, struct cfg_errors *warnings);
+
+struct cfg_set *cfg_set_ref(struct cfg_set *set);
+void cfg_set_unref(struct cfg_set *set); /* takes NULL */
+
+/*
+ * The context for a connection that came in at a listening address, before its ClientHello is known; owned by
+ * the set. Tell cfg_ssl_local() the address as well, on the SSL made from it.
+ */
+SSL_CTX *cfg_set_server_context(const struct cfg_set *set, const struct sockaddr *local);
+
+/*
+ * Tells a server's SSL object, made from a context of a set and before its handshake, the listening address
+ * of its connection (AF_INET or AF_INET6). Without it the address of the context's domain counts. Returns 0
+ * or -EINVAL.
+ */
+int cfg_ssl_local(SSL *ssl, const struct sockaddr *local);
+
+/* The context for a connection that we open; owned by the set. Each of the three may be NULL. */
+SSL_CTX *cfg_set_client_context(const struct cfg_set *set, const char *server_id,
+	const struct sockaddr *remote, const char *server_name);
+
+/* The domain of a context, of the chosen one for SSL_get_SSL_CTX() after the ClientHello; NULL for contexts
+ * of others. Valid as long as the context's set. */
+const struct cfg_domain *cfg_context_domain(const SSL_CTX *ctx);
+
+/* The configuration of the set, valid as long as the set. */
+const struct cfg_config *cfg_set_config(const struct cfg_set *set);
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef SER_RPC_OPTIONS_H
+#define SER_RPC_OPTIONS_H
+
+#include "ser/host.h"
+#include "ser/params.h"
+
+/* The parameters, under the stock module's names. */
+void rpc_options(struct host_rpc *rpc, void *ctx);
+
+/* What the answers are about; both must stay. */
+void rpc_options_init(const struct params *params, const struct cfg_config *config);
+
+#endif

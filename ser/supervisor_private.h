@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Shared by the supervisor's own files only. */
+#ifndef SER_SUPERVISOR_PRIVATE_H
+#define SER_SUPERVISOR_PRIVATE_H
+
+#include "cfg/set.h"
+#include "ser/engine.h"
+#include "ser/supervisor.h"
+#include "uring/loop.h"
+
+#include <sys/queue.h>
+
+/* An engine process. */
+struct child {
+	struct uring_op readable; /* the first member */
+	TAILQ_ENTRY(child) link;
+	struct cfg_set *set; /* what it works with; a reference */
+	pid_t pid;           /* 0: it is dead */
+	int channel;         /* our end; -1: the engine's is closed and all is read */
+	int retired;         /* it accepts nothing any more, and ends with its last connection */
+	unsigned started;    /* ticks */
+};
+
+struct supervisor {
+	unsigned index;
+	struct engine_parts parts;
+	struct uring_loop *loop;
+	TAILQ_HEAD(children, child) children; /* oldest first */
+	struct child *active;                 /* the one that accepts; NULL while there is none */
+	unsigned deaths;                      /* of active ones in a row */
+	struct uring_op restart;
+	struct __kernel_timespec delay;
+	int restarting; /* restart is under way */
+};
+
+extern struct supervisor supervisor; /* a process has one */
+
+/* supervisor.c: closes what a child must not have, ends the ring. */
+void supervisor_leave(void);
+
+/* children.c */
+
+/*
+ * Forks an engine with parts.set that tells report (see engine_run()) when it is ready. Returns it, or NULL
+ * with a log line. It is not the active one yet.
+ */
+struct child *child_start(int report);
+
+/* Makes an engine the active one; the one before retires. */
+void child_activate(struct child *c);
+
+/* A child process has ended. */
+void child_ended(pid_t pid, int status);
+
+/* Ends all of them, which they may take a moment for. */
+void children_end(void);
+
+#endif
