@@ -98,8 +98,13 @@ static void reload(struct host_rpc *rpc, void *ctx)
 	char *line, *rest = text;
 
 	if (reload_request(text)) {
-		ser_log(LOG_LEVEL_ERROR, "tls.reload changes nothing: %s", text);
-		rpc->fault(ctx, 500, "%s", text);
+		for (unsigned n = 0; (line = strsep(&rest, "\n")); n++) {
+			if (!n) /* some transports have room for no more than 255 bytes */
+				rpc->fault(ctx, 500, "%.200s%s", line,
+					rest && *rest ? " (the log has more)" : "");
+			if (*line)
+				ser_log(LOG_LEVEL_ERROR, "tls.reload changes nothing: %s", line);
+		}
 		return;
 	}
 	ser_log(LOG_LEVEL_NOTICE, "the TLS configuration was reloaded");

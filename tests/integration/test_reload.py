@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A new configuration while SER works: all or nothing, and nobody notices."""
+import os
+import subprocess
+import threading
+
+import pytest
+
+import settings
+import sip
+from homes import DIRECT, RELAYED
+from server import KAMCMD, Usage
+
+RELOADS = 100
+WORKERS = 4
+
+
+def reload(ser):
+    """What tls.reload answers, and whether it did."""
+    done = subprocess.run([KAMCMD, "-s", f"unix:{ser.control}", "tls.reload"], capture_output=True, text=True,
+                          timeout=2 * settings.PATIENCE, check=False)
+    text = done.stdout + done.stderr
+    return text, done.returncode == 0 and "error: 500" not in text
+
+
+@pytest.fixture
+def files(tmp_path, pki):
+    """A certificate and its key that a test may replace: copies."""
+    paths = {}
+    for kind in "cert", "key":
+        paths[kind] = str(tmp_path / f"{kind}.pem")
+        copy(getattr(pki.server, kind), paths[kind])
+    return paths
+
+
+def copy(source, target):
+    """As certificate tools do: in one step."""
+    with open(source, "rb") as old, open(target + ".new", "wb") as new:
+        new.write(old.read())
+    os.rename(target + ".new", target)
+
+
+def serial(ser, home=DIRECT[0]):
+    """Number of the certificate that a new client is shown."""
+    with home.client(ser) as client:
+        client.ask()
+        return client.tls.getpeercert(binary_form=True)
+
+
+def test_new_certificate(start, pki, files):
+    ser = start(tls={"certificate": files["cert"], "private_key": files["key"]})
+    with DIRECT[0].client(ser) as direct, RELAYED[0].client(ser) as relayed:
+        direct.ask()
+        relayed.ask()
+        before = serial(ser)
+        copy(pki.server_rsa.cert, files["cert"])
+        copy(pki.server_rsa.key, files["key"])
+        text, done = reload(ser)
+        assert done and "[server:default]" in text, text
+        with sip.TlsClient(ser.address()) as client:
+            client.ask()
+            assert client.tls.getpeercert(binary_form=True) != before
+        for _ in range(20):
+            direct.ask()
+            relayed.ask()
+    ser.wait_idle()
+
+
+def test_mistake(start, files):
+    """Everything stays, and the answer says why; it works again when the mistake is mended."""
+    ser = start(tls={"certificate": files["cert"], "private_key": files["key"]})
+    before, engines = serial(ser), ser.engines()
+    good = files["key"] + ".good"
+    copy(files["key"], good)
+    for content in ("", "garbage", None):
+        if content is None:
+            os.unlink(files["key"])
+        else:
+            with open(files["key"], "w", encoding="utf-8") as key:
+                key.write(content)
+        text, done = reload(ser)
+        assert not done and "private_key" in text and files["key"] in text, text
+        assert serial(ser) == before
+    assert [engine["pid"] for engine in ser.engines()] == [engine["pid"] for engine in engines]
+    copy(good, files["key"])
+    text, done = reload(ser)
+    assert done, text
+    assert serial(ser) == before
+    assert ser.engines()[0]["pid"] != engines[0]["pid"]
+
+
+class Load:
+    """Clients that shake hands, ask and leave, and some that stay; none may fail."""
+
+    def __init__(self, ser):
+        self.ser, self.done, self.errors = ser, 0, []
+        self.over = threading.Event()
+        self.threads = [threading.Thread(target=self.run, args=(number,)) for number in range(WORKERS)]
+
+    def run(self, number):
+        homes = (*DIRECT, RELAYED[0])
+        try:
+            while not self.over.is_set():
+                with homes[number % len(homes)].client(self.ser) as client:
+                    for _ in range(3):
+                        client.ask()
+                self.done += 1
+                number += 1
+        except Exception as error:  # pylint: disable=broad-except
+            self.errors.append(repr(error))
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        for thread in self.threads:
+            thread.join(settings.PATIENCE)
+        assert not self.errors, self.errors
+
+
+@pytest.mark.parametrize("engines", [1, 2])
+def test_under_load(start, engines):
+    """No handshake fails, no connection is lost, no memory stays behind."""
+    ser = start(tls={"engines": engines})
+    assert reload(ser)[1]
+    with DIRECT[0].client(ser) as client:
+        client.ask()
+    before = Usage(ser)
+    with DIRECT[1].client(ser) as direct, RELAYED[0].client(ser) as relayed, Load(ser) as load:
+        for _ in range(RELOADS if settings.EXPECT == "user" and not settings.PRELOAD else RELOADS // 10):
+            text, done = reload(ser)
+            assert done, text
+            direct.ask()
+            relayed.ask()
+        assert load.done > WORKERS
+    before.check()
+    assert ser.command("tls.stats")["engine_deaths"] == 0
+
+
+def test_sessions_survive(start):
+    ser = start()
+    for version in "1.2", "1.3":
+        context = sip.context(version=version)
+        with sip.TlsClient(ser.address(), context) as client:
+            client.ask()
+            session = client.tls.session
+        assert reload(ser)[1]
+        with sip.TlsClient(ser.address(), context, session) as client:
+            assert client.tls.session_reused
+            client.ask()
+
+
+def test_many_with_relayed_connections(start):
+    """Engines of old configurations that still relay are kept, but not any number of them."""
+    ser = start()
+    processes, clients = len(ser.processes()), []
+    for _ in range(12):
+        clients.append(RELAYED[0].client(ser).handshake())
+        clients[-1].ask()
+        assert reload(ser)[1]
+    alive = 0
+    for client in clients:
+        try:
+            client.ask()
+            alive += 1
+            client.close()
+        except (sip.Ended, OSError):
+            client.sock.close()
+    assert alive == 8
+    ser.wait_idle()
+    ser.settle(lambda: len(ser.processes()) == processes, ser.processes)
