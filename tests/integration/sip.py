@@ -95,10 +95,21 @@ def context(pair=None, version=None, ciphers=None):
 
 
 class Wire:
-    """A TCP connection; every wait has an end."""
+    """
+    A TCP connection; every wait has an end. segment: the most bytes a segment of the server's carries; with
+    as many as on a usual network its socket takes a hundred kilobytes that nobody reads, on loopback megabytes.
+    """
 
-    def __init__(self, address):
-        self.sock = socket.create_connection(address, timeout=settings.PATIENCE)
+    def __init__(self, address, segment=None):
+        self.sock = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
+        self.sock.settimeout(settings.PATIENCE)
+        if segment:
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, segment)
+        try:
+            self.sock.connect(address)
+        except BaseException:
+            self.sock.close()
+            raise
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
 
@@ -184,8 +195,8 @@ class TlsClient(Wire):
     where the server must have its records, if not where it has to have all that can be there.
     """
 
-    def __init__(self, address, settings_of_client=None, session=None, offload=settings.EXPECT):
-        super().__init__(address)
+    def __init__(self, address, settings_of_client=None, session=None, offload=settings.EXPECT, segment=None):
+        super().__init__(address, segment)
         self.offload = offload
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = (settings_of_client or context()).wrap_bio(self.incoming, self.outgoing, session=session)
