@@ -96,11 +96,24 @@ def context(pair=None, version=None, ciphers=None):
 
 
 class Wire:
-    """A TCP connection, from a source address on request; every wait has an end."""
+    """
+    A TCP connection, from a source address on request; every wait has an end. segment: the most bytes a segment
+    of the server's carries; with as many as on a usual network its socket takes a hundred kilobytes that nobody
+    reads, on loopback megabytes.
+    """
 
-    def __init__(self, address, source=None, preamble=b""):
-        self.sock = socket.create_connection(address, timeout=settings.PATIENCE,
-                                             source_address=source and (source, 0))
+    def __init__(self, address, source=None, preamble=b"", segment=None):
+        self.sock = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
+        self.sock.settimeout(settings.PATIENCE)
+        if segment:
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, segment)
+        try:
+            if source:
+                self.sock.bind((source, 0))
+            self.sock.connect(address)
+        except BaseException:
+            self.sock.close()
+            raise
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
         if preamble:
@@ -193,8 +206,8 @@ class TlsClient(Wire):
     """
 
     def __init__(self, address, settings_of_client=None, session=None, offload=settings.EXPECT, source=None,
-                 preamble=b"", server_name=None):
-        super().__init__(address, source, preamble)
+                 preamble=b"", server_name=None, segment=None):
+        super().__init__(address, source, preamble, segment)
         self.offload = offload
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = (settings_of_client or context()).wrap_bio(self.incoming, self.outgoing, session=session,
