@@ -182,6 +182,38 @@ static void test_lifetime(void **state)
 	SSL_CTX_free(client);
 }
 
+static int no_tickets(SSL_CTX *ctx, const struct cfg_domain *d, void *arg, struct cfg_error *e)
+{
+	(void)e;
+	if (d->line == *(unsigned *)arg)
+		SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
+	return 0;
+}
+
+/* An option of either domain is in force there and not in the other. */
+static void test_options(void **state)
+{
+	SSL_CTX *client = client_context(TLS1_2_VERSION, NULL);
+
+	(void)state;
+	for (unsigned line = 1; line < 3; line++) {
+		struct cfg_set *set = set_with("[s:*]\n[s:any]\nserver_name=a.example\n",
+			&(struct cfg_build){.kinds = 1u << CFG_SERVER, .built = no_tickets, .arg = &line});
+
+		for (unsigned chosen = 1; chosen < 3; chosen++) {
+			struct connection c;
+
+			connection_open_at(&c, set, NULL, client, chosen == 1 ? NULL : "a.example");
+			assert_int_equal(connection_works(&c), 1);
+			assert_int_equal(chosen_line(&c), chosen);
+			assert_int_equal(SSL_SESSION_has_ticket(SSL_get_session(c.client)), chosen != line);
+			connection_close(&c);
+		}
+		cfg_set_unref(set);
+	}
+	SSL_CTX_free(client);
+}
+
 static int refuse_second(SSL_CTX *ctx, const struct cfg_domain *d, void *arg, struct cfg_error *e)
 {
 	(void)ctx;
@@ -241,6 +273,7 @@ int main(void)
 		cmocka_unit_test(test_tickets_stay_in_their_domain),
 		cmocka_unit_test(test_tickets_and_trust),
 		cmocka_unit_test(test_lifetime),
+		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_hook_fails),
 		cmocka_unit_test(test_all_problems),
 		cmocka_unit_test(test_kinds),

@@ -29,6 +29,7 @@ static int make_files(void **state)
 	folder_add_crl("root.crl", &root, revoked.cert, 3600);
 	folder_add_crl("both.crl", &root, revoked.cert, 3600);
 	folder_add_crl("both.crl", &middle, NULL, 3600);
+	folder_add_crl("middle.crl", &middle, NULL, 3600);
 	folder_add_crl("old.crl", &root, NULL, -60);
 	/* The folder of files is a hashed one as well. */
 	snprintf(name, sizeof(name), "%08lx.0",
@@ -120,6 +121,9 @@ static void test_revocation(void **state)
 	set = set_of("[s:*]\nrequire_certificate=1\nca_list=root.pem\n");
 	assert_int_equal(takes(set, &revoked, &names), 1);
 	assert_int_equal(takes(set, &low, &names), 1);
+	cfg_set_unref(set);
+	set = set_of("[s:*]\nrequire_certificate=1\nca_list=root.pem\ncrl=middle.crl\n");
+	assert_int_equal(takes(set, &low, &names), 0); /* none of the authority above */
 	cfg_set_unref(set);
 	set = set_of("[s:*]\nrequire_certificate=1\nca_list=root.pem\ncrl=both.crl\n");
 	assert_int_equal(takes(set, &revoked, &names), 0);
