@@ -60,6 +60,7 @@ static void test_names(void **state)
 		{NULL, "a.b.a.example.com", 6},
 		{NULL, "A.B.a.example.COM.", 6},
 		{NULL, "xexample.com", 0},
+		{NULL, "xyexample.com", 0},
 		{NULL, "example.org", 9},
 		{NULL, "a.example.org", 9},
 		{NULL, "example.net", 12},
