@@ -30,13 +30,15 @@ SSL_CTX *engine_context(void *arg, const struct uring_peer *peer)
 	return ((struct engine *)arg)->parts->ctx;
 }
 
-void engine_failed(void *arg, const struct uring_peer *peer, const char *reason)
+void engine_failed(void *arg, const struct uring_peer *peer, const char *reason, int timed_out)
 {
 	static struct log_limit limit;
 	char remote[64], local[64];
 
 	(void)arg;
 	counters_add(COUNTER_HANDSHAKES_FAILED);
+	if (timed_out)
+		counters_add(COUNTER_HANDSHAKES_TIMED_OUT);
 	listeners_format_address(&peer->remote, remote);
 	listeners_format_address(&peer->local, local);
 	ser_log_limited(
@@ -88,7 +90,7 @@ static void log_established(const struct engine *e, const struct uring_peer *pee
 
 static void lose(struct engine *e, const struct uring_peer *peer, int error)
 {
-	engine_failed(e, peer, error == -ENOMEM ? "memory is used up" : strerror(-error));
+	engine_failed(e, peer, error == -ENOMEM ? "memory is used up" : strerror(-error), 0);
 }
 
 struct outgoing {
@@ -262,6 +264,7 @@ void engine_relay_ended(void *arg, const struct uring_peer *peer, const char *re
 	(void)arg;
 	if (!reason)
 		return;
+	counters_add(COUNTER_RELAYS_LOST);
 	listeners_format_address(&peer->remote, remote);
 	ser_log_limited(&limit, LOG_LEVEL_NOTICE, "connection with %s closed: %s", remote, reason);
 }

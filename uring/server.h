@@ -69,8 +69,11 @@ struct uring_server_config {
 	 * by the server when it returns.
 	 */
 	void (*established)(void *arg, const struct uring_peer *peer, int fd, struct ktls_handshake *h);
-	/* The handshake ended without a connection; reason is a phrase. The server has closed the socket. */
-	void (*failed)(void *arg, const struct uring_peer *peer, const char *reason);
+	/*
+	 * The handshake ended without a connection; reason is a phrase; timed_out 1: it took longer than
+	 * handshake_timeout. The server has closed the socket.
+	 */
+	void (*failed)(void *arg, const struct uring_peer *peer, const char *reason, int timed_out);
 	/*
 	 * A connection was closed for a limit, before its first TLS byte was read. With refuse_when_full and
 	 * proxy_header the header was not read either: remote is the proxy. May be NULL where neither

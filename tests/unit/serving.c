@@ -45,7 +45,7 @@ static void established(void *arg, const struct uring_peer *peer, int fd, struct
 	s->wrong += (fcntl(fd, F_GETFL) & O_NONBLOCK) || !(fcntl(fd, F_GETFD) & FD_CLOEXEC);
 }
 
-static void failed(void *arg, const struct uring_peer *peer, const char *reason)
+static void failed(void *arg, const struct uring_peer *peer, const char *reason, int timed_out)
 {
 	struct serving *s = arg;
 
@@ -53,6 +53,7 @@ static void failed(void *arg, const struct uring_peer *peer, const char *reason)
 		(struct failure){peer->transport_remote.in.sin_port, milliseconds()};
 	s->peer = *peer;
 	s->wrong += peer->listener != s || !*reason;
+	s->wrong += timed_out != (strstr(reason, "handshake_timeout") != NULL);
 	snprintf(s->reason, sizeof(s->reason), "%s", reason);
 }
 
