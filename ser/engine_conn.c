@@ -259,6 +259,7 @@ void engine_relay_ended(void *arg, const struct uring_peer *peer, const char *re
 	(void)arg;
 	if (!reason)
 		return;
+	counters_add(COUNTER_RELAYS_LOST);
 	listeners_format_address(&peer->remote, remote);
 	ser_log_limited(&limit, LOG_LEVEL_NOTICE, "connection with %s closed: %s", remote, reason);
 }

@@ -12,6 +12,10 @@
 #include <time.h>
 #include <unistd.h>
 
+enum {
+	HALF_CLOSED_RETRY_MS = 50,
+};
+
 static void settle(struct relay_conn *c);
 
 static int64_t now(void)
@@ -151,6 +155,7 @@ static void end_connection(struct relay_conn *c)
  */
 static void start_waiting(struct relay_flow *f)
 {
+	static struct __kernel_timespec pause = {.tv_nsec = HALF_CLOSED_RETRY_MS * 1000000L};
 	struct relay_conn *c = f->conn;
 	int fd = relay_holds(f) ? f->to : f->state == RELAY_FLOWS ? f->from : -1;
 	short events = relay_holds(f) ? POLLOUT : POLLIN;
@@ -160,7 +165,11 @@ static void start_waiting(struct relay_flow *f)
 		stop_waiting(f);
 	if (f->waits_fd >= 0 || fd < 0)
 		return;
-	rc = uring_poll(c->relay->loop, &f->op, fd, (unsigned)events);
+	if (f->poll_is_useless && events == POLLOUT)
+		rc = uring_timeout(c->relay->loop, &f->op, &pause);
+	else
+		rc = uring_poll(c->relay->loop, &f->op, fd, (unsigned)events);
+	f->poll_is_useless = 0;
 	if (rc) {
 		relay_lost(c, "the engine is overloaded: %s", strerror(-rc));
 		c->over = 1;
@@ -177,7 +186,10 @@ static void ready(struct uring_op *op, int res)
 
 	f->waits_fd = -1;
 	f->cancelled = 0;
-	if (res < 0 && res != -ECANCELED && res != -EINTR) {
+	/* io_uring adds POLLRDHUP to what is asked for, so a peer that ended its side ends each poll at once.
+	 */
+	f->poll_is_useless = res > 0 && f->waits_events == POLLOUT && !(res & (POLLOUT | POLLERR | POLLHUP));
+	if (res < 0 && res != -ECANCELED && res != -EINTR && res != -ETIME) {
 		relay_lost(c, "waiting failed: %s", strerror(-res));
 		c->over = 1;
 	}

@@ -30,15 +30,16 @@ enum relay_state {
 
 /* One direction. Waits either for something to read or for room to write, so one operation is enough. */
 struct relay_flow {
-	struct uring_op op; /* a poll; the flow's first member */
+	struct uring_op op; /* a poll, or a timeout instead of one; the flow's first member */
 	struct relay_conn *conn;
 	enum relay_state state;
 	int from, to;
 	int waits_fd; /* what the poll under way is for; -1 when there is none */
 	short waits_events;
-	char cancelled; /* it was asked to end */
-	char watched;   /* in the list of deadlines */
-	char progress;  /* something held was written since the deadline was set */
+	char cancelled;       /* it was asked to end */
+	char poll_is_useless; /* for the next wait */
+	char watched;         /* in the list of deadlines */
+	char progress;        /* something held was written since the deadline was set */
 	TAILQ_ENTRY(relay_flow) link;
 	int64_t deadline; /* CLOCK_MONOTONIC milliseconds */
 	uint8_t *held;    /* what could not be written, or NULL */

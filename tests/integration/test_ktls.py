@@ -122,6 +122,39 @@ def test_switched_off_counts_nothing(start, pki):
     assert kernel.counters() == before
 
 
+def at(index, value):
+    """A parameter's value for one of the server's listeners."""
+    def text(ser):
+        where, port = ser.ports[index]
+        return f"{where.split(':', 1)[1]}:{port}={value}"
+    return text
+
+
+# Lines of the parameter, and which listeners of three have the kernel's help with them.
+BY_LISTENER = {
+    "one-off": ([at(1, 0)], (1, 0, 1)),
+    "ipv6-off": ([at(2, "off")], (1, 1, 0)),
+    "two-off": ([at(1, 0), at(2, "no")], (1, 0, 0)),
+    "all-but-one-off": ([0, at(0, 1)], (1, 0, 0)),
+    "one-off-then-others-on": ([at(1, 0), 1], (1, 0, 1)),
+    "last-line-counts": ([at(1, 1), at(1, 0), at(2, 0), at(2, 1)], (1, 0, 1)),
+}
+
+
+@pytest.mark.parametrize("case", BY_LISTENER)
+def test_by_listener(start, case):
+    """A value for one address holds there only."""
+    lines, expected = BY_LISTENER[case]
+    ser = start(tls={"ktls": lines}, listen=("tls:127.0.0.1", "tls:127.0.0.1", "tls:[::1]"))
+    for index, on in enumerate(expected):
+        for version in "1.2", "1.3":
+            with sip.TlsClient(ser.address(index), sip.context(version=version),
+                               offload=settings.EXPECT if on else "user") as client:
+                client.ask()
+    if settings.EXPECT == "kernel":
+        assert ser.info()["ktls"] == "yes"
+
+
 @pytest.mark.parametrize("name,value", [("ktls", 2), ("ktls", -1), ("ktls_rekey_required", 2),
                                         ("send_timeout", 0), ("send_timeout", 3601)])
 def test_bad_value(refused, name, value):

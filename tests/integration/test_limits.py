@@ -328,7 +328,7 @@ def test_connections_that_come_at_once(start, stack, limit, engines):
             client.handshake()
             client.ask()
             answered += 1
-    assert 6 <= answered <= 6 + engines - 1
+    assert 6 <= answered <= 6 + engines  # one for each, when it ends its handshake at that moment
     assert ser.tls_connections() == answered
 
 

@@ -54,6 +54,7 @@ static void failed(void *arg, const struct uring_peer *peer, const char *reason,
 		(struct failure){peer->transport_remote.in.sin_port, milliseconds()};
 	s->peer = *peer;
 	s->wrong += peer->listener != s || !*reason;
+	s->wrong += timed_out != (strstr(reason, "handshake_timeout") != NULL);
 	snprintf(s->reason, sizeof(s->reason), "%s", reason);
 }
 
