@@ -29,6 +29,8 @@ enum counter {
 	/* Kept by supervisors. */
 	COUNTER_ENGINE_DEATHS,
 	COUNTER_CONNECTIONS_LOST,
+	/* Kept by processes that run scripts. */
+	COUNTER_LOOKUPS,
 	COUNTERS
 };
 

@@ -49,33 +49,37 @@ def free_port():
             continue
 
 
-def variable_lines(names):
-    """The same for variables, whose values have the same form."""
-    for name in names:
-        yield (f'if (defined ${name}) append_to_reply("X-{name}: H$({name}{{s.encode.hexa}})\\r\\n"); '
-               f'else append_to_reply("X-{name}: N\\r\\n");')
+def value_lines(label, value, test=None):
+    """Script that puts a value into a header of the answer; test is how the script asks whether there is one."""
+    yield (f'if ({test or "defined " + value}) {{ $var(v) = {value}; '
+           f'append_to_reply("X-{label}: H$(var(v){{s.encode.hexa}})\\r\\n"); }} '
+           f'else append_to_reply("X-{label}: N\\r\\n");')
 
 
 def select_lines(names):
-    """Script that puts the values of selects into headers of the answer."""
+    """The same for several selects, with their names."""
     for name in names:
-        yield (f'if (defined @{name}) {{ $var(v) = @{name}; '
-               f'append_to_reply("X-{name}: H$(var(v){{s.encode.hexa}})\\r\\n"); }} '
-               f'else append_to_reply("X-{name}: N\\r\\n");')
+        yield from value_lines(name, "@" + name)
+
+
+def variable_lines(names):
+    """The same for several variables."""
+    for name in names:
+        yield from value_lines(name, "$" + name)
 
 
 class Server:
     """
     One Kamailio in a folder of its own. tls = parameters of the module, None takes a default away; script = lines that
-    run before each request is answered; modules = further ones.
+    run before each request is answered; routes = further blocks; modules = further ones with their parameters.
     """
 
     def __init__(self, pki, tls=None, listen=("tls:127.0.0.1",), core=(), binary=BINARY, load=None,
-                 environment=None, script=(), modules=()):
+                 environment=None, script=(), routes=(), modules=None):
         # Short, because the path of a socket is; on a tmpfs in a guest, because hostfs has no sockets.
         self.folder = tempfile.mkdtemp(prefix="ser-")
         self.pki, self.binary, self.environment = pki, binary, environment or {}
-        self.script, self.modules = script, modules
+        self.script, self.routes, self.modules = script, routes, modules or {}
         self.ports = [(where, free_port()) for where in listen]
         self.tls = {"certificate": pki.server.cert, "private_key": pki.server.key, "ca_list": pki.ca.cert,
                     "verify_certificate": 1, "tls_log": 2, **(tls or {})}
@@ -104,6 +108,9 @@ class Server:
             yield f'loadmodule "{module}.so"'
         if load is None:
             yield f'modparam("ctl", "binrpc", "unix:{self.control}")'
+        for module, parameters in self.modules.items():
+            for name, value in parameters.items():
+                yield f'modparam("{module}", "{name}", "{value}")'
         for name, value in self.tls.items():
             if value is not None:
                 yield f'modparam("tls", "{name}", {value})' if isinstance(value, int) else \
@@ -121,6 +128,7 @@ class Server:
         yield "}"
         yield 'sl_send_reply("200", "OK");'
         yield "exit; }"
+        yield from self.routes
 
     def address(self, index=0):
         """Of a listener, for a client."""
