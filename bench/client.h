@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* One connection of the closed loop: at most one request outstanding. */
+/* One connection that sends OPTIONS and checks each answer. Answers come in the order of the requests. */
 #ifndef BENCH_CLIENT_H
 #define BENCH_CLIENT_H
 
@@ -8,13 +8,12 @@
 #include "stream.h"
 
 enum {
-	ANSWER_MAX = 20 * 1024
-}; /* room for one answer, and above the 16 KiB of a TLS record */
+	ANSWER_MAX = 20 * 1024 /* room for one answer, and above the 16 KiB of a TLS record */
+};
 
 enum client_state {
 	CLIENT_OPENING,
-	CLIENT_IDLE,
-	CLIENT_BUSY,
+	CLIENT_OPEN,
 	CLIENT_FAILED
 };
 
@@ -22,8 +21,12 @@ struct client {
 	enum client_state state;
 	struct stream stream;
 	struct sip_request request;
-	uint64_t since; /* when the connect or the outstanding request began */
 	char call_id[CALL_ID_MAX];
+	uint64_t opened; /* when the connect began */
+	uint32_t window; /* how many requests may be outstanding, a power of two */
+	uint32_t sent;
+	uint32_t answered;
+	uint64_t *since; /* from when the latency of each outstanding request counts */
 	char *out;
 	size_t out_size;
 	size_t out_sent;
@@ -32,14 +35,17 @@ struct client {
 };
 
 /* Begins to connect; nonce tells the Call-IDs of this run from those of another. */
-void client_open(struct client *c, const struct options *o, int epoll, uint32_t id, SSL_CTX *ctx,
+void client_open(struct client *c, const struct stream_setup *setup, int epoll, uint32_t id, uint32_t window,
 	uint64_t nonce, struct tally *t);
-/* Sends the next request of an idle client. */
-void client_send(struct client *c, struct tally *t);
-/* Goes on after an event: handshake, rest of the request, answer. */
+/* True when a request may be sent: the last one has left and the window has room. */
+bool client_ready(const struct client *c);
+uint32_t client_outstanding(const struct client *c);
+/* Sends the next request of a ready client; its latency counts from since. */
+void client_send(struct client *c, struct tally *t, uint64_t since);
+/* Goes on after an event: handshake, rest of the request, answers. */
 void client_event(struct client *c, struct tally *t);
-/* Counts a timeout when the connect or the answer takes too long. */
-void client_check_time(struct client *c, struct tally *t, uint64_t now);
+/* Counts a timeout when the connect takes over 10 s or an answer longer than the limit. */
+void client_check_time(struct client *c, struct tally *t, uint64_t now, uint64_t answer_limit);
 void client_free(struct client *c);
 
 #endif

@@ -1,37 +1,53 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The epoll loop: events, a sweep for time limits, the progress line, the stop on a signal. */
+/* The epoll loop: it hands events to the parts of a run, tells the time, prints progress, stops on a signal.
+ */
 #ifndef BENCH_LOOP_H
 #define BENCH_LOOP_H
 
 #include "report.h"
 
-#include <sys/epoll.h>
-
 #define NS_PER_MS  UINT64_C(1000000)
 #define NS_PER_SEC UINT64_C(1000000000)
 
 enum {
-	LOOP_EVENTS = 64,
+	LOOP_PARTS = 2,
 	LOOP_SWEEP_MS = 20
+};
+
+/* Something that has connections. Their epoll ids are first, first + 1, ... */
+struct loop_part {
+	void *self;
+	uint32_t connections;
+	uint32_t first;                            /* set by loop_add */
+	void (*event)(void *self, uint32_t index); /* one of its connections is ready */
+	void (*turn)(void *self, uint64_t now);    /* after every wait; NULL when it has nothing to do */
+	void (*sweep)(void *self, uint64_t now);   /* every LOOP_SWEEP_MS, for time limits */
 };
 
 struct loop {
 	int epoll;
-	enum mode mode;
-	struct tally *tally;
+	int timer;
+	uint64_t wake; /* what the timer is set to, 0 for nothing */
 	uint64_t next_sweep;
-	uint64_t progress_at; /* time and count of the last progress line */
-	uint64_t progress_done;
-	bool sweep; /* set by loop_turn when time limits are to be looked at */
-	struct epoll_event events[LOOP_EVENTS];
+	uint64_t progress_from; /* 0: no progress lines */
+	uint64_t progress_at;
+	struct loop_part *parts[LOOP_PARTS];
+	const struct tally *watched[LOOP_PARTS];
+	uint64_t watched_done[LOOP_PARTS]; /* as of the last progress line */
 };
 
-void loop_init(struct loop *l, enum mode mode, struct tally *tally);
-/* Starts the clock of the tally: latencies, rate and progress count from here. */
-void loop_start_clock(struct loop *l);
-void loop_stop_clock(struct loop *l);
-/* Waits for events, at most until the next sweep; returns how many are in l->events. */
-int loop_turn(struct loop *l);
+void loop_init(struct loop *l);
+/* Adds a part, which stays the caller's. Gives its connections their ids. */
+void loop_add(struct loop *l, struct loop_part *part);
+/* Prints a line each second from here on, in place slot with this tally. */
+void loop_watch(struct loop *l, unsigned slot, const struct tally *t);
+void loop_unwatch(struct loop *l);
+/* Ends the wait at that time of the monotonic clock, once. */
+void loop_wake_at(struct loop *l, uint64_t at);
+/* Waits once, at most until the next sweep, and lets the parts act. */
+void loop_turn(struct loop *l);
+/* Turns until that time or a stop signal. */
+void loop_run(struct loop *l, uint64_t end);
 /* True once SIGINT or SIGTERM arrived. */
 bool loop_stopped(void);
 void loop_free(struct loop *l);

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The two ways to load a server. Each fills the tally. */
+/* The ways to load a server. Each prints its JSON object; false when something went wrong. */
 #ifndef BENCH_MODES_H
 #define BENCH_MODES_H
 
-#include "report.h"
+#include "options.h"
 
-void closed_run(const struct options *o, struct tally *t);
-void storm_run(const struct options *o, struct tally *t);
+bool exchange_run(const struct options *o); /* closed and rate */
+bool storm_run(const struct options *o);    /* storm and resume */
+bool idle_run(const struct options *o);
+bool stalled_run(const struct options *o);
+bool mixed_run(const struct options *o);
 
 #endif

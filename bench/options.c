@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "options.h"
 
-#include <arpa/inet.h>
+#include "target.h"
+
 #include <err.h>
-#include <errno.h>
 #include <getopt.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
@@ -11,89 +11,83 @@
 #include <string.h>
 
 static const char usage[] =
-	"usage: load closed --to ADDRESS:PORT [--tls] [--connections 10] [--seconds 10] [--body BYTES]\n"
-	"       load storm  --to ADDRESS:PORT [--parallel 20] [--seconds 10] [--resume] [--plain-close]\n"
-	"both:  [--tls-max 1.2|1.3] [--ciphers LIST] [--ca FILE]\n"
-	"closed: one OPTIONS request outstanding on each connection, every answer checked\n"
-	"storm:  connect, full TLS handshake, reset, again; --resume resumes sessions,\n"
-	"        --plain-close ends with close_notify and close() in place of the reset\n"
-	"ADDRESS is a loopback one (127.0.0.1:5061 or [::1]:5061). One JSON object on stdout.\n";
+	"usage: load MODE --to ADDRESS:PORT [--tls] [option...]\n"
+	"  closed   one OPTIONS request outstanding on each connection  [--connections 10] [--body BYTES]\n"
+	"  rate     a constant rate, whatever the server does; latency counts from the moment a request was\n"
+	"           meant to be sent                     --rate PER_SECOND [--connections 10] [--body "
+	"BYTES]\n"
+	"  storm    connect, full handshake, reset, again            [--parallel 20] [--plain-close]\n"
+	"  resume   the same with session resumption                 [--parallel 20] [--plain-close]\n"
+	"  idle     connections, each asked once and then held; a JSON line when all are up\n"
+	"                                        [--connections 1000] [--parallel 16] [--until-eof]\n"
+	"  stalled  traffic, then the same traffic beside peers that ask for long answers and never read\n"
+	"           [--peers 60] [--peer-rate 20] [--connections 10] [--rate PER_SECOND] [--body BYTES]\n"
+	"  mixed    traffic, then the same traffic in a storm\n"
+	"           [--parallel 50] [--plain-close] [--connections 10] [--rate PER_SECOND] [--body BYTES]\n"
+	"all:       [--seconds 10] [--tls-max 1.2|1.3] [--ciphers LIST] [--ca FILE]\n"
+	"--seconds is the length of each phase, for idle how long the connections are held at most.\n"
+	"stalled and mixed exchange in the closed loop without --rate. --plain-close ends with close_notify "
+	"and\n"
+	"close() in place of the reset. ADDRESS is a loopback one (127.0.0.1:5061 or [::1]:5061).\n"
+	"One JSON object on stdout, progress on stderr.\n";
+
+#define IN(mode) (1u << (mode))
+
+enum {
+	ALL = IN(MODES) - 1,
+	TRAFFIC = IN(MODE_CLOSED) | IN(MODE_RATE) | IN(MODE_STALLED) | IN(MODE_MIXED),
+	HANDSHAKES = IN(MODE_STORM) | IN(MODE_RESUME) | IN(MODE_MIXED),
+};
 
 static const struct option long_options[] = {
 	{"to", required_argument, NULL, 't'},
 	{"tls", no_argument, NULL, 'e'},
 	{"connections", required_argument, NULL, 'c'},
 	{"parallel", required_argument, NULL, 'p'},
+	{"peers", required_argument, NULL, 'n'},
+	{"peer-rate", required_argument, NULL, 'o'},
+	{"rate", required_argument, NULL, 'r'},
 	{"seconds", required_argument, NULL, 's'},
 	{"body", required_argument, NULL, 'b'},
 	{"tls-max", required_argument, NULL, 'm'},
 	{"ciphers", required_argument, NULL, 'l'},
 	{"ca", required_argument, NULL, 'a'},
-	{"resume", no_argument, NULL, 'r'},
 	{"plain-close", no_argument, NULL, 'x'},
+	{"until-eof", no_argument, NULL, 'u'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
 };
 
-static int number(const char *name, const char *text, int low, int high)
-{
-	char *end;
+static const struct {
+	const char *name;
+	int connections;
+	int parallel;
+} modes[MODES] = {
+	[MODE_CLOSED] = {"closed", 10, 0},
+	[MODE_RATE] = {"rate", 10, 0},
+	[MODE_STORM] = {"storm", 0, 20},
+	[MODE_RESUME] = {"resume", 0, 20},
+	[MODE_IDLE] = {"idle", 1000, 16},
+	[MODE_STALLED] = {"stalled", 10, 0},
+	[MODE_MIXED] = {"mixed", 10, 50},
+};
 
-	errno = 0;
-	long value = strtol(text, &end, 10);
-	if (errno || end == text || *end || value < low || value > high)
-		errx(EXIT_USAGE, "%s must be a number from %d to %d, not '%s'.", name, low, high, text);
-	return (int)value;
-}
-
-static bool is_loopback(const struct sockaddr_storage *to)
-{
-	if (to->ss_family == AF_INET6)
-		return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)to)->sin6_addr);
-	return ntohl(((const struct sockaddr_in *)to)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-}
-
-static bool set_address(struct options *o, const char *host, bool bracketed, uint16_t port)
-{
-	struct sockaddr_in *v4 = (struct sockaddr_in *)&o->to;
-	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&o->to;
-
-	if (bracketed && inet_pton(AF_INET6, host, &v6->sin6_addr) == 1) {
-		v6->sin6_family = AF_INET6;
-		v6->sin6_port = htons(port);
-		o->to_length = sizeof(*v6);
-		return true;
-	}
-	if (!bracketed && inet_pton(AF_INET, host, &v4->sin_addr) == 1) {
-		v4->sin_family = AF_INET;
-		v4->sin_port = htons(port);
-		o->to_length = sizeof(*v4);
-		return true;
-	}
-	return false;
-}
-
-static void parse_target(struct options *o, const char *text)
-{
-	char host[INET6_ADDRSTRLEN];
-	const char *colon = strrchr(text, ':');
-	bool bracketed = text[0] == '[';
-	const char *start = text + bracketed;
-	const char *end = bracketed ? strchr(text, ']') : colon;
-
-	if (!colon || !end || (bracketed && colon != end + 1) || (size_t)(end - start) >= sizeof(host))
-		errx(EXIT_USAGE, "--to must read like 127.0.0.1:5061 or [::1]:5061, not '%s'.", text);
-	memcpy(host, start, (size_t)(end - start));
-	host[end - start] = '\0';
-	int port = number("the port of --to", colon + 1, 1, 65535);
-	if (!set_address(o, host, bracketed, (uint16_t)port))
-		errx(EXIT_USAGE,
-			"--to must hold a numeric IPv4 address or an IPv6 address in brackets, not '%s'.",
-			text);
-	if (!is_loopback(&o->to))
-		errx(EXIT_USAGE, "--to must be a loopback address (127.0.0.0/8 or ::1), '%s' is not.", text);
-	snprintf(o->to_text, sizeof(o->to_text), bracketed ? "[%s]:%d" : "%s:%d", host, port);
-}
+/* In which modes an option has a meaning, and what number it takes. */
+static const struct {
+	int option;
+	unsigned modes;
+	int low, high;
+} rules[] = {
+	{'c', TRAFFIC | IN(MODE_IDLE), 1, CLIENTS_MAX},
+	{'p', HANDSHAKES | IN(MODE_IDLE), 1, CLIENTS_MAX},
+	{'n', IN(MODE_STALLED), 1, CLIENTS_MAX},
+	{'o', IN(MODE_STALLED), 1, 1000},
+	{'r', TRAFFIC & ~IN(MODE_CLOSED), 1, RATE_MAX},
+	{'s', ALL, 1, SECONDS_MAX},
+	{'b', TRAFFIC, 0, BODY_MAX},
+	{'x', HANDSHAKES, 0, 0},
+	{'u', IN(MODE_IDLE), 0, 0},
+};
 
 static int tls_version(const char *text)
 {
@@ -106,47 +100,76 @@ static int tls_version(const char *text)
 
 static void parse_mode(struct options *o, const char *text)
 {
-	if (strcmp(text, "closed") == 0) {
-		o->mode = MODE_CLOSED;
-		o->clients = 10;
-	} else if (strcmp(text, "storm") == 0) {
-		o->mode = MODE_STORM;
-		o->clients = 20;
-		o->tls = true;
-	} else {
-		errx(EXIT_USAGE, "The first word must be closed or storm, not '%s'; see --help.", text);
+	for (int i = 0; i < MODES; i++) {
+		if (strcmp(text, modes[i].name) != 0)
+			continue;
+		o->mode = (enum mode)i;
+		o->mode_name = modes[i].name;
+		o->connections = modes[i].connections;
+		o->parallel = modes[i].parallel;
+		return;
 	}
+	errx(EXIT_USAGE, "The first word must be a mode, not '%s'; see --help.", text);
 }
 
-static void only_in(const struct options *o, enum mode mode, const char *name)
+static const char *name_of(int option)
 {
-	if (o->mode != mode)
-		errx(EXIT_USAGE, "%s belongs to %s only.", name, mode == MODE_CLOSED ? "closed" : "storm");
+	const struct option *o = long_options;
+
+	while (o->val != option)
+		o++;
+	return o->name;
+}
+
+/* Checks that the option belongs to the mode; returns its number, 0 for an option without one. */
+static int checked(const struct options *o, int option)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "--%s", name_of(option));
+	for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++) {
+		if (rules[i].option != option)
+			continue;
+		if (!(rules[i].modes & IN(o->mode)))
+			errx(EXIT_USAGE, "%s does not belong to the mode %s; see --help.", name,
+				o->mode_name);
+		int high = option == 'c' && o->mode == MODE_IDLE ? IDLE_MAX : rules[i].high;
+		return high ? option_number(name, optarg, rules[i].low, high) : 0;
+	}
+	return 0;
 }
 
 static void parse_option(struct options *o, int option)
 {
+	int number = option == '?' || option == 'h' ? 0 : checked(o, option);
+
 	switch (option) {
 	case 't':
-		parse_target(o, optarg);
+		target_parse(o, optarg);
 		break;
 	case 'e':
 		o->tls = true;
 		break;
 	case 'c':
-		only_in(o, MODE_CLOSED, "--connections");
-		o->clients = number("--connections", optarg, 1, CLIENTS_MAX);
+		o->connections = number;
 		break;
 	case 'p':
-		only_in(o, MODE_STORM, "--parallel");
-		o->clients = number("--parallel", optarg, 1, CLIENTS_MAX);
+		o->parallel = number;
+		break;
+	case 'n':
+		o->peers = number;
+		break;
+	case 'o':
+		o->peer_rate = number;
+		break;
+	case 'r':
+		o->rate = number;
 		break;
 	case 's':
-		o->seconds = number("--seconds", optarg, 1, SECONDS_MAX);
+		o->seconds = number;
 		break;
 	case 'b':
-		only_in(o, MODE_CLOSED, "--body");
-		o->body = number("--body", optarg, 0, BODY_MAX);
+		o->body = number;
 		break;
 	case 'm':
 		o->tls_max = tls_version(optarg);
@@ -157,13 +180,11 @@ static void parse_option(struct options *o, int option)
 	case 'a':
 		o->ca = optarg;
 		break;
-	case 'r':
-		only_in(o, MODE_STORM, "--resume");
-		o->resume = true;
-		break;
 	case 'x':
-		only_in(o, MODE_STORM, "--plain-close");
 		o->plain_close = true;
+		break;
+	case 'u':
+		o->until_eof = true;
 		break;
 	case 'h':
 		fputs(usage, stdout);
@@ -174,12 +195,26 @@ static void parse_option(struct options *o, int option)
 	}
 }
 
+static void check_together(const struct options *o)
+{
+	if (!o->to_length)
+		errx(EXIT_USAGE, "--to is missing.");
+	if (!o->tls && (o->ciphers || o->ca))
+		errx(EXIT_USAGE, "--ciphers and --ca need --tls.");
+	if (!o->tls && o->mode == MODE_RESUME)
+		errx(EXIT_USAGE, "resume needs --tls.");
+	if (!o->rate && o->mode == MODE_RATE)
+		errx(EXIT_USAGE, "rate needs --rate, the messages per second.");
+}
+
 void options_parse(struct options *o, int argc, char **argv)
 {
 	int option;
 
 	memset(o, 0, sizeof(*o));
 	o->seconds = 10;
+	o->peers = 60;
+	o->peer_rate = 20;
 	o->tls_max = TLS1_3_VERSION;
 	if (argc >= 2 && strcmp(argv[1], "--help") == 0)
 		parse_option(o, 'h');
@@ -191,8 +226,5 @@ void options_parse(struct options *o, int argc, char **argv)
 		parse_option(o, option);
 	if (optind != argc)
 		errx(EXIT_USAGE, "'%s' is one word too many.", argv[optind]);
-	if (!o->to_length)
-		errx(EXIT_USAGE, "--to is missing.");
-	if (!o->tls && (o->ciphers || o->ca))
-		errx(EXIT_USAGE, "--ciphers and --ca need --tls.");
+	check_together(o);
 }

@@ -12,26 +12,39 @@ enum {
 };
 
 enum {
-	CLIENTS_MAX = 1000, /* stays below the usual limit of 1024 open files */
+	CLIENTS_MAX = 1000, /* that send, shake hands or stall */
+	IDLE_MAX = 20000,
+	RATE_MAX = 200000,
 	SECONDS_MAX = 3600,
 	BODY_MAX = 32768,
 };
 
 enum mode {
 	MODE_CLOSED,
-	MODE_STORM
+	MODE_RATE,
+	MODE_STORM,
+	MODE_RESUME,
+	MODE_IDLE,
+	MODE_STALLED,
+	MODE_MIXED,
+	MODES
 };
 
 struct options {
 	enum mode mode;
+	const char *mode_name;
 	struct sockaddr_storage to;
 	socklen_t to_length;
 	char to_text[INET6_ADDRSTRLEN + 8]; /* address and port, an IPv6 address in brackets */
 	bool tls;
-	bool resume;
 	bool plain_close;
-	int clients;
-	int seconds;
+	bool until_eof;
+	int connections; /* that exchange messages or idle */
+	int parallel;    /* handshakes at a time */
+	int peers;       /* that stall */
+	int peer_rate;   /* requests per second of each of them */
+	int rate;        /* messages per second of all connections together; 0 for the closed loop */
+	int seconds;     /* of each phase */
 	int body;
 	int tls_max; /* TLS1_2_VERSION or TLS1_3_VERSION */
 	const char *ciphers;

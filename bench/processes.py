@@ -4,6 +4,7 @@
 import contextlib
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import time
@@ -55,7 +56,18 @@ def cpu_by_process(before, after):
     """CPU seconds each process spent between the two looks, the busiest first."""
     tick = os.sysconf("SC_CLK_TCK")
     spent = {pid: (s["ticks"] - before.get(pid, {"ticks": 0})["ticks"]) / tick for pid, s in after.items()}
-    return dict(sorted(spent.items(), key=lambda item: -item[1]))
+    return dict(sorted(((pid, cpu) for pid, cpu in spent.items() if cpu), key=lambda item: -item[1]))
+
+
+def private_memory(pids):
+    """Bytes of private memory; a page several processes still share after fork counts once in all."""
+    total = 0
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+            found = re.search(r"^Pss_Anon:\s*(\d+) kB", text, re.M)
+            total += int(found[1]) * 1024 if found else 0
+    return total
 
 
 class Process:

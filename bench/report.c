@@ -29,6 +29,17 @@ uint64_t now_ns(void)
 	return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
 }
 
+void tally_start(struct tally *t, const char *unit)
+{
+	t->unit = unit;
+	t->started = t->ended = now_ns();
+}
+
+void tally_stop(struct tally *t)
+{
+	t->ended = now_ns();
+}
+
 uint64_t tally_errors(const struct tally *t)
 {
 	uint64_t sum = 0;
@@ -59,16 +70,10 @@ void tally_session(struct tally *t, const SSL *ssl)
 	snprintf(t->suite, sizeof(t->suite), "%s", SSL_get_cipher_name(ssl));
 }
 
-static const char *unit(enum mode mode)
+void report_progress(const struct tally *t, uint64_t before, double step)
 {
-	return mode == MODE_CLOSED ? "messages" : "handshakes";
-}
-
-void report_progress(const struct tally *t, enum mode mode, uint64_t before, double step)
-{
-	fprintf(stderr, "%5.0f s  %" PRIu64 " %s, %.0f/s, %" PRIu64 " errors\n",
-		(double)(t->ended - t->started) / 1e9, t->done, unit(mode),
-		step > 0 ? (double)(t->done - before) / step : 0.0, tally_errors(t));
+	fprintf(stderr, "  %" PRIu64 " %s, %.0f/s, %" PRIu64 " errors", t->done, t->unit,
+		(double)(t->done - before) / step, tally_errors(t));
 }
 
 static double cpu_seconds(void)
@@ -80,18 +85,32 @@ static double cpu_seconds(void)
 	       (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e6;
 }
 
-static void print_setting(const struct tally *t, const struct options *o)
+void report_open(const struct options *o, const struct tally *session)
 {
-	printf("{\"mode\": \"%s\", \"to\": \"%s\", \"transport\": \"%s\"",
-		o->mode == MODE_CLOSED ? "closed" : "storm", o->to_text, o->tls ? "tls" : "tcp");
-	if (t->version[0])
-		printf(", \"tls_version\": \"%s\", \"tls_suite\": \"%s\"", t->version, t->suite);
-	if (o->mode == MODE_CLOSED)
-		printf(", \"connections\": %d, \"body\": %d", o->clients, o->body);
-	else
-		printf(", \"parallel\": %d, \"resume\": %s, \"plain_close\": %s, \"resumed\": %" PRIu64,
-			o->clients, o->resume ? "true" : "false", o->plain_close ? "true" : "false",
-			t->resumed);
+	printf("{\"mode\": \"%s\", \"to\": \"%s\", \"transport\": \"%s\"", o->mode_name, o->to_text,
+		o->tls ? "tls" : "tcp");
+	if (session->version[0])
+		printf(", \"tls_version\": \"%s\", \"tls_suite\": \"%s\"", session->version, session->suite);
+	if (o->connections)
+		printf(", \"connections\": %d", o->connections);
+	if (o->connections && o->mode != MODE_IDLE)
+		printf(", \"body\": %d, \"intended_rate\": %d", o->body, o->rate);
+	if (o->parallel)
+		printf(", \"parallel\": %d, \"plain_close\": %s", o->parallel,
+			o->plain_close ? "true" : "false");
+}
+
+void report_latency(const char *name, const struct histogram *h)
+{
+	printf(", \"%s\": {\"p50\": %" PRIu64 ", \"p90\": %" PRIu64 ", \"p99\": %" PRIu64
+	       ", \"p999\": %" PRIu64 ", \"max\": %" PRIu64 "}",
+		name, histogram_quantile(h, 0.5), histogram_quantile(h, 0.9), histogram_quantile(h, 0.99),
+		histogram_quantile(h, 0.999), h->max);
+}
+
+void report_number(const char *name, uint64_t number)
+{
+	printf(", \"%s\": %" PRIu64, name, number);
 }
 
 static void print_faults(const struct tally *t)
@@ -102,18 +121,24 @@ static void print_faults(const struct tally *t)
 	printf("}");
 }
 
-bool report_json(const struct tally *t, const struct options *o)
+void report_tally(const char *name, const struct tally *t)
 {
-	const struct histogram *h = &t->latency;
 	double seconds = (double)(t->ended - t->started) / 1e9;
 
-	print_setting(t, o);
-	printf(", \"%s\": %" PRIu64 ", \"seconds\": %.3f, \"rate\": %.1f", unit(o->mode), t->done, seconds,
-		seconds > 0 ? (double)t->done / seconds : 0.0);
+	if (name)
+		printf(", \"%s\": {", name);
+	printf("%s\"%s\": %" PRIu64 ", \"seconds\": %.3f, \"rate\": %.1f", name ? "" : ", ", t->unit, t->done,
+		seconds, seconds > 0 ? (double)t->done / seconds : 0.0);
 	print_faults(t);
-	printf(", \"latency_us\": {\"p50\": %" PRIu64 ", \"p90\": %" PRIu64 ", \"p99\": %" PRIu64
-	       ", \"max\": %" PRIu64 "}",
-		histogram_quantile(h, 0.5), histogram_quantile(h, 0.9), histogram_quantile(h, 0.99), h->max);
+	report_latency("latency_us", &t->latency);
+	if (strcmp(t->unit, "handshakes") == 0)
+		report_number("resumed", t->resumed);
+	if (name)
+		printf("}");
+}
+
+bool report_close(void)
+{
 	printf(", \"load_cpu_seconds\": %.3f}\n", cpu_seconds());
 	return fflush(stdout) == 0;
 }

@@ -20,7 +20,8 @@ enum fault {
 };
 
 struct tally {
-	uint64_t done;    /* messages answered or handshakes finished */
+	const char *unit; /* "messages", "handshakes", "opened", ... */
+	uint64_t done;    /* how many of them were answered or finished */
 	uint64_t resumed; /* those of the handshakes that resumed a session */
 	uint64_t faults[FAULTS];
 	uint64_t started; /* nanoseconds of the monotonic clock */
@@ -31,6 +32,8 @@ struct tally {
 };
 
 uint64_t now_ns(void);
+void tally_start(struct tally *t, const char *unit);
+void tally_stop(struct tally *t);
 uint64_t tally_errors(const struct tally *t);
 /* Counts a fault; the first few are also told on stderr. */
 void tally_fault(struct tally *t, enum fault fault, const char *reason);
@@ -38,8 +41,15 @@ void tally_done(struct tally *t, uint64_t since, uint64_t now);
 /* Keeps the negotiated version and suite of the first session. */
 void tally_session(struct tally *t, const SSL *ssl);
 
-void report_progress(const struct tally *t, enum mode mode, uint64_t before, double step);
-/* The JSON object on stdout; false when it could not be written. */
-bool report_json(const struct tally *t, const struct options *o);
+/* The words of one tally in a progress line. */
+void report_progress(const struct tally *t, uint64_t before, double step);
+/* The JSON object on stdout: opened with the settings of the run, ... */
+void report_open(const struct options *o, const struct tally *session);
+/* ... what was counted, as an object of that name or, with NULL, as keys of the run itself, ... */
+void report_tally(const char *name, const struct tally *t);
+void report_number(const char *name, uint64_t number);
+void report_latency(const char *name, const struct histogram *h);
+/* ... and closed; false when it could not be written. */
+bool report_close(void);
 
 #endif

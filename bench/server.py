@@ -20,14 +20,31 @@ disable_core_dump=yes
 auto_aliases=no
 children=1
 tcp_children=2
-tcp_rd_buf_size=65536
+tcp_async={tcp_async}
+{more}
 {transport}
 mpath="{modules}/"
 loadmodule "sl.so"
+loadmodule "textops.so"
+loadmodule "ctl.so"
+modparam("ctl", "binrpc", "unix:{control}")
 {tls}
 request_route {{
+	if (method == "MESSAGE") set_reply_body("{long}", "text/plain");
 	sl_send_reply("200", "OK");
 }}
+"""
+
+# What a MESSAGE is answered with: peers that do not read are full soon.
+LONG = "x" * 6000
+
+# The words of our module's log.
+HOMES = {"kernel": "the kernel", "user": "user space", "relayed": "user space, relayed by the engine"}
+
+# Idle connections are many and live long.
+CROWD = """\
+tcp_max_connections={room}
+tcp_connection_lifetime=3600
 """
 
 TLS_CONFIG = """\
@@ -85,31 +102,60 @@ def free_port():
 class Server:
     """One Kamailio with one subject. Use as a context manager."""
 
-    def __init__(self, bench, subject):
+    def __init__(self, bench, subject, tcp_async=True, crowd=0, shared_mb=256):
         self.bench = bench
         self.subject = subject
+        self.tcp_async = tcp_async
+        self.crowd = crowd  # so many connections have to find room
+        self.shared_mb = shared_mb
         self.port = free_port()
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{subject}-", dir=bench.folder))
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="server-", dir=bench.folder))
+        self.control = self.folder / "ctl"
         self.log = self.folder / "kamailio.log"
         self.log_read = 0
         self.crash = None
         self.process = None
 
+    def more(self):
+        """Core settings beyond the common ones."""
+        lines = [CROWD.format(room=self.crowd + 500)] if self.crowd else []
+        if self.crowd and self.subject.module:
+            lines.append(f"tls_max_connections={self.crowd + 500}")
+        if self.bench.scale.body > 8192:
+            lines.append("tcp_rd_buf_size=65536")
+        return "\n".join(lines)
+
+    def tls(self):
+        if not self.subject.module:
+            return ""
+        folder = self.bench.folder
+        text = TLS_CONFIG.format(
+            module=self.bench.tools[self.subject.module], certificate=folder / "server.pem", key=folder / "server.key"
+        )
+        if self.subject.ktls is not None:
+            text += f'modparam("tls", "ktls", {self.subject.ktls})\n'
+        if self.subject.home:
+            text += 'modparam("tls", "tls_log", -1)\n'  # a line for each connection that names its home
+        return text
+
     def config(self):
-        tls = self.subject != "tcp"
+        tls = bool(self.subject.module)
         listen = f"listen={'tls' if tls else 'tcp'}:127.0.0.1:{self.port}"
-        certificates = {"certificate": self.bench.folder / "server.pem", "key": self.bench.folder / "server.key"}
         return CONFIG.format(
+            tcp_async="yes" if self.tcp_async else "no",
+            more=self.more(),
             transport=f"enable_tls=yes\n{listen}" if tls else listen,
             modules=self.bench.tools["modules"],
-            tls=TLS_CONFIG.format(module=self.bench.tools[self.subject], **certificates) if tls else "",
+            control=self.control,
+            tls=self.tls(),
+            long=LONG,
         )
 
     def __enter__(self):
         config = self.folder / "kamailio.cfg"
         config.write_text(self.config())
         command = [self.bench.tools["kamailio"], "-f", config, "-DD", "-E", "-w", self.folder, "-Y", self.folder]
-        command += ["-P", self.folder / "pid", "-m", "256", "-M", "8"]
+        command += ["-P", self.folder / "pid", "-m", self.shared_mb, "-M", "8"]
         with self.log.open("wb") as log:
             self.process = Process(command, log)
         try:
@@ -122,21 +168,34 @@ class Server:
     def __exit__(self, *_):
         self.process.stop()
         if self.process.killed:
-            say(f"compare: Kamailio with {self.subject} did not stop on SIGTERM and was killed.")
+            say(f"compare: Kamailio with {self.subject.name} did not stop on SIGTERM and was killed.")
 
     def wait_ready(self):
         end = time.monotonic() + START_LIMIT
         while time.monotonic() < end:
             if self.process.status() is not None:
-                raise Failed(f"Kamailio with {self.subject} did not start:\n{self.log_tail()}")
+                raise Failed(f"Kamailio with {self.subject.name} did not start:\n{self.log_tail()}")
             with socket.socket() as s:
                 if s.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
             time.sleep(0.05)
-        raise Failed(f"Kamailio with {self.subject} did not listen in {START_LIMIT:.0f} s:\n{self.log_tail()}")
+        raise Failed(f"Kamailio with {self.subject.name} did not listen in {START_LIMIT:.0f} s:\n{self.log_tail()}")
 
     def log_tail(self):
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
+
+    def rpc(self, *words):
+        """What kamcmd answers, numbers by name."""
+        command = [self.bench.tools["kamcmd"], "-s", f"unix:{self.control}", *words]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+        if done.returncode:
+            raise Failed(f"kamcmd {' '.join(words)}: {done.stdout.strip()} {done.stderr.strip()}")
+        return {name: int(value) for name, value in re.findall(r"(\w+): (\d+)$", done.stdout, re.M)}
+
+    def homes(self):
+        """How many connections our module's log says to have each home; it is silent after 200 in 10 s."""
+        found = re.findall(r"records in (.+)$", self.log.read_text(errors="replace"), re.M)
+        return {home: found.count(text) for home, text in HOMES.items()}
 
     def family(self):
         return family(self.process.popen.pid)

@@ -13,22 +13,22 @@ struct span {
 
 static const char status_prefix[] = "SIP/2.0 ";
 
-size_t sip_build(const struct sip_request *r, char *out)
+size_t sip_build(const struct sip_request *r, uint32_t cseq, char *out)
 {
 	int length = snprintf(out, SIP_HEADER_MAX,
-		"OPTIONS sip:bench@%s;transport=%s SIP/2.0\r\n"
+		"%s sip:bench@%s;transport=%s SIP/2.0\r\n"
 		"Via: SIP/2.0/%s 127.0.0.1:9;branch=z9hG4bK%s.%u;rport\r\n"
 		"Max-Forwards: 70\r\n"
 		"From: <sip:load@bench.invalid>;tag=%s\r\n"
 		"To: <sip:bench@bench.invalid>\r\n"
 		"Call-ID: %s\r\n"
-		"CSeq: %u OPTIONS\r\n"
+		"CSeq: %u %s\r\n"
 		"User-Agent: load\r\n"
 		"Content-Type: text/plain\r\n"
 		"Content-Length: %zu\r\n"
 		"\r\n",
-		r->to, r->transport, strcmp(r->transport, "tls") == 0 ? "TLS" : "TCP", r->call_id, r->cseq,
-		r->call_id, r->call_id, r->cseq, r->body);
+		r->method, r->to, r->transport, strcmp(r->transport, "tls") == 0 ? "TLS" : "TCP", r->call_id,
+		cseq, r->call_id, r->call_id, cseq, r->method, r->body);
 
 	memset(out + length, 'x', r->body);
 	return (size_t)length + r->body;
@@ -88,26 +88,28 @@ static bool header(struct span lines, const char *name, const char *brief, struc
 	return false;
 }
 
-static bool is_answer_to(const struct sip_request *r, struct span lines)
+static bool is_answer_to(const struct sip_request *r, uint32_t cseq, struct span lines)
 {
-	struct span call_id, cseq;
+	struct span call_id, number;
 	uint32_t sequence;
 
-	if (!header(lines, "Call-ID", "i", &call_id) || !header(lines, "CSeq", "CSeq", &cseq))
+	if (!header(lines, "Call-ID", "i", &call_id) || !header(lines, "CSeq", "CSeq", &number))
 		return false;
 	if (call_id.size != strlen(r->call_id) || memcmp(call_id.at, r->call_id, call_id.size) != 0)
 		return false;
-	return digits(&cseq, &sequence) && sequence == r->cseq && equals(trim(cseq), "OPTIONS");
+	return digits(&number, &sequence) && sequence == cseq && equals(trim(number), r->method);
 }
 
-static enum sip_verdict judge(const struct sip_request *r, const char *bytes, struct span lines)
+static enum sip_verdict judge(
+	const struct sip_request *r, uint32_t cseq, const char *bytes, struct span lines)
 {
-	if (!is_answer_to(r, lines))
+	if (!is_answer_to(r, cseq, lines))
 		return SIP_WRONG_ANSWER;
 	return memcmp(bytes + strlen(status_prefix), "200 ", 4) == 0 ? SIP_OK : SIP_WRONG_STATUS;
 }
 
-enum sip_verdict sip_check(const struct sip_request *r, const char *bytes, size_t size, size_t *used)
+enum sip_verdict sip_check(
+	const struct sip_request *r, uint32_t cseq, const char *bytes, size_t size, size_t *used)
 {
 	size_t prefix = strlen(status_prefix);
 	struct span lines, length_text;
@@ -129,5 +131,5 @@ enum sip_verdict sip_check(const struct sip_request *r, const char *bytes, size_
 	if (body > size - head)
 		return SIP_INCOMPLETE;
 	*used = head + body;
-	return judge(r, bytes, lines);
+	return judge(r, cseq, bytes, lines);
 }

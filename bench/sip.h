@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The OPTIONS request and the check of its answer. */
+/* The request and the check of its answer. */
 #ifndef BENCH_SIP_H
 #define BENCH_SIP_H
 
@@ -13,10 +13,10 @@ enum {
 };
 
 struct sip_request {
+	const char *method;
 	const char *to; /* address and port */
 	const char *transport;
 	const char *call_id;
-	uint32_t cseq;
 	size_t body;
 };
 
@@ -29,8 +29,9 @@ enum sip_verdict {
 };
 
 /* Writes the request; out has room for SIP_HEADER_MAX plus the body. Returns its length. */
-size_t sip_build(const struct sip_request *request, char *out);
+size_t sip_build(const struct sip_request *request, uint32_t cseq, char *out);
 /* Looks at the first message in the bytes; used is its length unless it is incomplete or malformed. */
-enum sip_verdict sip_check(const struct sip_request *request, const char *bytes, size_t size, size_t *used);
+enum sip_verdict sip_check(
+	const struct sip_request *request, uint32_t cseq, const char *bytes, size_t size, size_t *used);
 
 #endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The storm: every client connects, shakes hands, drops the connection and starts anew. */
-#include "loop.h"
+#include "storm.h"
+
 #include "modes.h"
-#include "stream.h"
 
 #include <err.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #define PAUSE_NS           (UINT64_C(100) * NS_PER_MS)
 
 enum phase {
+	PHASE_REST,
 	PHASE_PAUSE,
 	PHASE_HANDSHAKE,
 	PHASE_TICKET
@@ -24,14 +24,6 @@ struct storm_client {
 	uint64_t since; /* when the phase began */
 	SSL_SESSION *session;
 	bool has_ticket; /* the session came on this connection */
-};
-
-struct storm {
-	const struct options *options;
-	struct tally *tally;
-	struct storm_client *clients;
-	struct loop loop;
-	SSL_CTX *ctx;
 };
 
 static void pause_after(struct storm *m, struct storm_client *c, enum fault fault, const char *reason)
@@ -46,14 +38,15 @@ static void pause_after(struct storm *m, struct storm_client *c, enum fault faul
 
 static void begin(struct storm *m, struct storm_client *c)
 {
-	uint32_t id = (uint32_t)(c - m->clients);
+	uint32_t id = m->part.first + (uint32_t)(c - m->clients);
+	struct stream_setup setup = {.options = m->options, .ctx = m->ctx, .session = c->session};
 
 	c->phase = PHASE_HANDSHAKE;
 	c->has_ticket = false;
 	c->since = now_ns();
-	if (stream_open(&c->stream, m->options, m->loop.epoll, id, m->ctx, c->session) == STREAM_FAILED)
+	if (stream_open(&c->stream, &setup, m->loop->epoll, id) == STREAM_FAILED)
 		pause_after(m, c, FAULT_CONNECT, c->stream.reason);
-	else
+	else if (m->ctx)
 		SSL_set_app_data(c->stream.ssl, c);
 }
 
@@ -82,9 +75,9 @@ static void finished(struct storm *m, struct storm_client *c)
 
 	tally_done(m->tally, c->since, now);
 	tally_session(m->tally, c->stream.ssl);
-	m->tally->resumed += SSL_session_reused(c->stream.ssl) == 1;
+	m->tally->resumed += m->ctx && SSL_session_reused(c->stream.ssl) == 1;
 	/* TLS 1.3 sends the session after the handshake. */
-	if (m->options->resume && !c->has_ticket && SSL_version(c->stream.ssl) == TLS1_3_VERSION) {
+	if (m->resume && !c->has_ticket && SSL_version(c->stream.ssl) == TLS1_3_VERSION) {
 		c->phase = PHASE_TICKET;
 		c->since = now;
 		return;
@@ -115,8 +108,11 @@ static void await_ticket(struct storm *m, struct storm_client *c)
 		begin_anew(m, c);
 }
 
-static void on_event(struct storm *m, struct storm_client *c)
+static void on_event(void *self, uint32_t index)
 {
+	struct storm *m = self;
+	struct storm_client *c = &m->clients[index];
+
 	if (c->phase == PHASE_HANDSHAKE)
 		shake_hands(m, c);
 	if (c->phase == PHASE_TICKET)
@@ -135,16 +131,11 @@ static void check_time(struct storm *m, struct storm_client *c, uint64_t now)
 		begin(m, c);
 }
 
-static void turn(struct storm *m)
+static void on_sweep(void *self, uint64_t now)
 {
-	int events = loop_turn(&m->loop);
+	struct storm *m = self;
 
-	for (int i = 0; i < events; i++)
-		on_event(m, &m->clients[m->loop.events[i].data.u32]);
-	if (!m->loop.sweep)
-		return;
-	uint64_t now = now_ns();
-	for (int i = 0; i < m->options->clients; i++)
+	for (int i = 0; i < m->options->parallel; i++)
 		check_time(m, &m->clients[i], now);
 }
 
@@ -156,27 +147,57 @@ static void allow_resumption(SSL_CTX *ctx, bool resume)
 		SSL_CTX_sess_set_new_cb(ctx, keep_session);
 }
 
-void storm_run(const struct options *o, struct tally *t)
+void storm_init(struct storm *m, const struct options *o, struct loop *l, struct tally *t)
 {
-	struct storm m = {.options = o, .tally = t, .ctx = stream_context(o)};
-
-	m.clients = calloc((size_t)o->clients, sizeof(*m.clients));
-	if (!m.clients)
+	*m = (struct storm){
+		.options = o,
+		.loop = l,
+		.tally = t,
+		.ctx = o->tls ? stream_context(o) : NULL,
+		.resume = o->mode == MODE_RESUME,
+		.part = {.self = m, .event = on_event, .sweep = on_sweep},
+	};
+	m->clients = calloc((size_t)o->parallel, sizeof(*m->clients));
+	if (!m->clients)
 		err(EXIT_FAILURE, "clients");
-	allow_resumption(m.ctx, o->resume);
-	loop_init(&m.loop, MODE_STORM, t);
-	loop_start_clock(&m.loop);
-	for (int i = 0; i < o->clients; i++)
-		begin(&m, &m.clients[i]);
-	uint64_t end = t->started + (uint64_t)o->seconds * NS_PER_SEC;
-	while (now_ns() < end && !loop_stopped())
-		turn(&m);
-	loop_stop_clock(&m.loop);
-	for (int i = 0; i < o->clients; i++) {
-		stream_reset(&m.clients[i].stream);
-		SSL_SESSION_free(m.clients[i].session);
+	if (m->ctx)
+		allow_resumption(m->ctx, m->resume);
+	m->part.connections = (uint32_t)o->parallel;
+	loop_add(l, &m->part);
+}
+
+void storm_begin(struct storm *m)
+{
+	for (int i = 0; i < m->options->parallel; i++)
+		begin(m, &m->clients[i]);
+}
+
+void storm_free(struct storm *m)
+{
+	for (int i = 0; i < m->options->parallel; i++) {
+		stream_reset(&m->clients[i].stream);
+		SSL_SESSION_free(m->clients[i].session);
 	}
-	free(m.clients);
-	loop_free(&m.loop);
-	SSL_CTX_free(m.ctx);
+	free(m->clients);
+	SSL_CTX_free(m->ctx);
+}
+
+bool storm_run(const struct options *o)
+{
+	static struct tally t;
+	struct loop l;
+	struct storm m;
+
+	loop_init(&l);
+	storm_init(&m, o, &l, &t);
+	tally_start(&t, "handshakes");
+	loop_watch(&l, 0, &t);
+	storm_begin(&m);
+	loop_run(&l, t.started + (uint64_t)o->seconds * NS_PER_SEC);
+	tally_stop(&t);
+	storm_free(&m);
+	loop_free(&l);
+	report_open(o, &t);
+	report_tally(NULL, &t);
+	return report_close() && t.done;
 }

@@ -71,6 +71,8 @@ SSL_CTX *stream_context(const struct options *o)
 	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE);
 	/* One read per record in place of two: the generator shall not be the slow part. */
 	SSL_CTX_set_read_ahead(ctx, 1);
+	if (o->mode == MODE_IDLE)
+		SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
 	if (o->ciphers)
 		set_ciphers(ctx, o->ciphers);
 	if (o->ca)
@@ -104,9 +106,29 @@ static bool attach_tls(struct stream *s, SSL_CTX *ctx, SSL_SESSION *session)
 	return !session || SSL_set_session(s->ssl, session) == 1;
 }
 
-enum stream_result stream_open(
-	struct stream *s, const struct options *o, int epoll, uint32_t id, SSL_CTX *ctx, SSL_SESSION *session)
+static enum stream_result set_source(struct stream *s, uint32_t source)
 {
+	struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(source)};
+	int one = 1;
+
+	/* The port is chosen at connect, so that all of them can be used for every source address. */
+	setsockopt(s->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
+	if (bind(s->fd, (const struct sockaddr *)&from, sizeof(from)) < 0)
+		return fail(s, "bind", errno);
+	return STREAM_OK;
+}
+
+static void set_narrow(struct stream *s)
+{
+	int buffer = 16 * 1024, segment = 1400;
+
+	setsockopt(s->fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
+	setsockopt(s->fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof(segment));
+}
+
+enum stream_result stream_open(struct stream *s, const struct stream_setup *setup, int epoll, uint32_t id)
+{
+	const struct options *o = setup->options;
 	int one = 1;
 
 	memset(s, 0, sizeof(*s));
@@ -117,9 +139,13 @@ enum stream_result stream_open(
 	if (s->fd < 0)
 		return fail(s, "socket", errno);
 	setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (setup->narrow)
+		set_narrow(s);
+	if (setup->source && set_source(s, setup->source) == STREAM_FAILED)
+		return STREAM_FAILED;
 	if (connect(s->fd, (const struct sockaddr *)&o->to, o->to_length) < 0 && errno != EINPROGRESS)
 		return fail(s, "connect", errno);
-	if (ctx && !attach_tls(s, ctx, session))
+	if (setup->ctx && !attach_tls(s, setup->ctx, setup->session))
 		return fail(s, "no TLS object", ENOMEM);
 	return watch(s, EPOLLOUT);
 }
@@ -232,6 +258,11 @@ enum stream_result stream_write(struct stream *s, const char *from, size_t size,
 	if (result == STREAM_OK && watch(s, EPOLLIN) == STREAM_FAILED)
 		return STREAM_FAILED;
 	return result;
+}
+
+enum stream_result stream_ignore_input(struct stream *s)
+{
+	return watch(s, EPOLLRDHUP) == STREAM_FAILED ? STREAM_FAILED : STREAM_OK;
 }
 
 bool stream_pending(const struct stream *s)

@@ -32,15 +32,25 @@ struct stream {
 	char reason[160];
 };
 
+/* How a stream is opened. */
+struct stream_setup {
+	const struct options *options;
+	SSL_CTX *ctx;         /* NULL for plain TCP */
+	SSL_SESSION *session; /* NULL for a full handshake */
+	uint32_t source;      /* the IPv4 address to come from, host byte order; 0: any */
+	bool narrow;          /* small receive buffer, segments of an Ethernet: soon full when not read */
+};
+
 /* The client context of the run; ends the process with a sentence when the options do not suit. */
 SSL_CTX *stream_context(const struct options *o);
-/* Begins to connect; ctx is NULL for plain TCP, session NULL for a full handshake. */
-enum stream_result stream_open(struct stream *s, const struct options *o, int epoll, uint32_t id,
-	SSL_CTX *ctx, SSL_SESSION *session);
+/* Begins to connect. */
+enum stream_result stream_open(struct stream *s, const struct stream_setup *setup, int epoll, uint32_t id);
 /* Goes on with connect and handshake; STREAM_OK once the stream is ready. */
 enum stream_result stream_establish(struct stream *s);
 enum stream_result stream_read(struct stream *s, char *to, size_t room, size_t *got);
 enum stream_result stream_write(struct stream *s, const char *from, size_t size, size_t *put);
+/* From now on epoll only tells that the server closed or reset. */
+enum stream_result stream_ignore_input(struct stream *s);
 /* True when bytes are left inside the TLS layer, of which epoll does not know. */
 bool stream_pending(const struct stream *s);
 /* Closes with a reset, so no port is left in TIME_WAIT. */

@@ -63,3 +63,15 @@ enum ktls_alert ktls_alert_for_error(int error)
 		return KTLS_INTERNAL_ERROR;
 	}
 }
+
+enum ktls_alert_level ktls_alert_level(uint8_t description)
+{
+	switch (description) {
+	case KTLS_CLOSE_NOTIFY:
+	case KTLS_USER_CANCELED:
+	case KTLS_NO_RENEGOTIATION:
+		return KTLS_ALERT_WARNING;
+	default:
+		return KTLS_ALERT_FATAL;
+	}
+}

@@ -30,6 +30,7 @@ enum ktls_home {
 
 enum {
 	KTLS_STREAM_CHUNK = KTLS_MAX_RECORD,
+	KTLS_ALERT_RECORD_MAX = 2 + KTLS_MAX_EXPANSION,
 };
 
 /* Where a stream keeps bytes between two reads; alloc returns NULL when memory is short. */
@@ -145,5 +146,12 @@ ssize_t ktls_stream_seal(
  * -EAGAIN is returned. Needs the writer's rights. Returns 0 or a negative errno.
  */
 int ktls_stream_send_alert(struct ktls_stream *s, int fd, uint8_t description);
+
+/*
+ * KTLS_HOME_USER only: the record that ktls_stream_send_alert() would send, for whoever writes it himself,
+ * behind what was sealed before. Needs the writer's rights. Returns its length or a negative errno.
+ */
+ssize_t ktls_stream_seal_alert(
+	struct ktls_stream *s, uint8_t description, uint8_t out[KTLS_ALERT_RECORD_MAX]);
 
 #endif

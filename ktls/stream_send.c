@@ -185,29 +185,24 @@ ssize_t ktls_stream_seal(
 	return (ssize_t)used;
 }
 
-static enum ktls_alert_level level_of(uint8_t description)
+ssize_t ktls_stream_seal_alert(struct ktls_stream *s, uint8_t description, uint8_t out[KTLS_ALERT_RECORD_MAX])
 {
-	switch (description) {
-	case KTLS_CLOSE_NOTIFY:
-	case KTLS_USER_CANCELED:
-	case KTLS_NO_RENEGOTIATION:
-		return KTLS_ALERT_WARNING;
-	default:
-		return KTLS_ALERT_FATAL;
-	}
+	uint8_t alert[ALERT_LEN] = {(uint8_t)ktls_alert_level(description), description};
+
+	return ktls_record_seal(&s->tx, KTLS_ALERT, alert, sizeof(alert), out, KTLS_ALERT_RECORD_MAX);
 }
 
 int ktls_stream_send_alert(struct ktls_stream *s, int fd, uint8_t description)
 {
-	uint8_t alert[ALERT_LEN] = {(uint8_t)level_of(description), description};
-	uint8_t record[ALERT_LEN + KTLS_MAX_EXPANSION];
+	uint8_t alert[ALERT_LEN] = {(uint8_t)ktls_alert_level(description), description};
+	uint8_t record[KTLS_ALERT_RECORD_MAX];
 	ssize_t len, n;
 
 	if (s->home == KTLS_HOME_RELAYED)
 		return 0; /* the relay says goodbye itself */
 	if (s->home == KTLS_HOME_KERNEL)
 		return ktls_kernel_send_control(fd, KTLS_ALERT, alert, sizeof(alert));
-	len = ktls_record_seal(&s->tx, KTLS_ALERT, alert, sizeof(alert), record, sizeof(record));
+	len = ktls_stream_seal_alert(s, description, record);
 	if (len < 0)
 		return (int)len;
 	n = ktls_sys.send(fd, record, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL);

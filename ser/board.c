@@ -36,6 +36,16 @@ unsigned board_on_the_way(void)
 	return n;
 }
 
+unsigned board_maybe_known(void)
+{
+	unsigned n = 0;
+
+	for (int i = 0; i < BOARD_ENGINES_MAX; i++)
+		n += __atomic_load_n(&board_engines[i].handed, __ATOMIC_RELAXED) !=
+		     __atomic_load_n(&board_engines[i].taken, __ATOMIC_RELAXED);
+	return n;
+}
+
 /* The finalizer of splitmix64: enough against collisions on purpose, as long as the key is secret. */
 static uint32_t slot_of(uint64_t address, uint64_t key)
 {

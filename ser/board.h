@@ -43,6 +43,12 @@ int board_init(void);
 unsigned board_on_the_way(void);
 
 /*
+ * How many of these the core may know already: tcp_main may count a connection before the supervisor that
+ * gave it away is on to the next line.
+ */
+unsigned board_maybe_known(void);
+
+/*
  * Connections by source address. The table has a fixed size and is addressed by a keyed hash: an address may
  * be taken to have more connections than it has, when it shares both counters with busy ones, never fewer.
  * An IPv6 address counts as its /64, since who has one address has all of these.

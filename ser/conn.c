@@ -30,11 +30,12 @@ struct conn *conn_adopt(const struct conn *filled, size_t size)
 		return NULL;
 	memcpy(conn, filled, size);
 	conn->refcnt = 1;
+	send_queue_init(&conn->queue);
 	board_source_enter(&conn->source);
 	return conn;
 }
 
-static struct conn *get(struct conn *conn)
+struct conn *conn_get(struct conn *conn)
 {
 	__atomic_add_fetch(&conn->refcnt, 1, __ATOMIC_RELAXED);
 	return conn;
@@ -42,8 +43,10 @@ static struct conn *get(struct conn *conn)
 
 void conn_put(struct conn *conn)
 {
-	if (!__atomic_sub_fetch(&conn->refcnt, 1, __ATOMIC_ACQ_REL))
-		shared_memory.release(conn);
+	if (__atomic_sub_fetch(&conn->refcnt, 1, __ATOMIC_ACQ_REL))
+		return;
+	send_queue_free(&conn->queue);
+	shared_memory.release(conn);
 }
 
 void conn_close(struct conn *conn)
@@ -59,7 +62,7 @@ void conn_make_current(struct conn *conn)
 		return;
 	if (current)
 		conn_put(current);
-	current = get(conn);
+	current = conn_get(conn);
 }
 
 static int is_tls(int type)
@@ -76,13 +79,13 @@ struct conn *conn_of_message(const struct host_sip_msg *msg)
 	if (!is_tls(msg->rcv.proto))
 		return NULL;
 	if (current && current->id == id)
-		return get(current);
+		return conn_get(current);
 	counters_add(COUNTER_LOOKUPS);
 	shared_lock(tcpconn_lock);
 	for (c = tcpconn_id_hash[(unsigned)id & (HOST_ID_HASH_SIZE - 1)]; c && c->id != id; c = c->id_next)
 		;
 	if (c && is_tls(c->type) && c->extra_data)
-		found = get(c->extra_data);
+		found = conn_get(c->extra_data);
 	shared_unlock(tcpconn_lock);
 	return found;
 }

@@ -13,6 +13,7 @@
 #include "select/snapshot.h"
 #include "ser/board.h"
 #include "ser/host.h"
+#include "ser/send_queue.h"
 
 struct conn {
 	int refcnt;
@@ -20,6 +21,7 @@ struct conn {
 	int sent_last; /* an alert that ends our side was sent */
 	struct board_source source;
 	struct ktls_stream stream;
+	struct send_queue queue;  /* with tcp_async=no */
 	struct snapshot snapshot; /* the last member: it has a tail */
 };
 
@@ -37,7 +39,10 @@ int conn_fill(struct conn *conn, size_t size, SSL *ssl, const struct ktls_sessio
  */
 struct conn *conn_adopt(const struct conn *filled, size_t size);
 
-/* Drops a reference. The last one frees the record. */
+/* Another reference. */
+struct conn *conn_get(struct conn *conn);
+
+/* Drops a reference. The last one frees the record and what waits to be sent. */
 void conn_put(struct conn *conn);
 
 /* The connection is over: it no longer counts, its keys are wiped and the core's reference is dropped. */

@@ -83,9 +83,19 @@ int counters_register(void)
 	return rc ? -1 : 0;
 }
 
+static void add(uint16_t handle)
+{
+	__atomic_add_fetch(&_cnts_vals[process_no * _cnts_row_len + handle], 1, __ATOMIC_RELAXED);
+}
+
 void counters_add(enum counter counter)
 {
-	_cnts_vals[process_no * _cnts_row_len + handles[counter]]++;
+	add(handles[counter]);
+}
+
+void counters_add_reject(void)
+{
+	add(tcp_cnts_h.local_reject);
 }
 
 const char *counters_get(unsigned i, long *value)

@@ -3,14 +3,12 @@
  * The module's counters, in the core's group "tls": they are read with kamcmd (counters.grp_get_all tls,
  * stats.fetch tls:) and by the core's exporters.
  *
- * Every counter is kept for each of the core's processes; an engine and its supervisor are one of them, and
- * none of the counters is kept by both.
+ * Every counter is kept for each of the core's processes; an engine and its supervisor are one of them.
  */
 #ifndef SER_COUNTERS_H
 #define SER_COUNTERS_H
 
 enum counter {
-	/* Kept by engines. */
 	COUNTER_HANDSHAKES_OK,
 	COUNTER_HANDSHAKES_FAILED,
 	COUNTER_HANDSHAKES_TIMED_OUT,
@@ -26,7 +24,6 @@ enum counter {
 	COUNTER_LIMIT_QUEUE,
 	COUNTER_ACCEPT_PAUSES,
 	COUNTER_RELAYS_LOST,
-	/* Kept by supervisors. */
 	COUNTER_ENGINE_DEATHS,
 	COUNTER_CONNECTIONS_LOST,
 	/* Kept by processes that run scripts. */
@@ -38,6 +35,9 @@ enum counter {
 int counters_register(void);
 
 void counters_add(enum counter counter);
+
+/* The core's own counter of connections that were refused. */
+void counters_add_reject(void);
 
 /* Name (static text) and value, over all processes, of counter i; counters and gauges; NULL past the end. */
 const char *counters_get(unsigned i, long *value);

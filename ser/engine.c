@@ -105,6 +105,12 @@ static int set_up(struct engine *e, struct cfg_error *error)
 	/* The setting of its parent is not inherited. */
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM))
 		return cfg_fail(error, "the TLS engine cannot start: %s", strerror(errno));
+	/* Established connections come first: their readers are SER's processes. Relative to SER's own value,
+	 * below which nobody may go without CAP_SYS_NICE. */
+	errno = 0;
+	if (nice(e->params->engine_nice) == -1 && errno)
+		return cfg_fail(
+			error, "engine_nice: %d cannot be set: %s", e->params->engine_nice, strerror(errno));
 	return start_server(e, error);
 }
 
@@ -125,8 +131,10 @@ void engine_run(const struct engine_parts *parts, int report)
 	tell(report, &error);
 	if (rc)
 		_exit(ENGINE_CANNOT_START);
-	while (!ending && !(rc = uring_turn(e.loop)))
+	while (!ending && !(rc = uring_turn(e.loop))) {
 		engine_report(&e);
+		engine_watch_memory(&e);
+	}
 	uring_relay_goodbye(e.relay);
 	if (ending)
 		_exit(0); /* as the core's processes do */

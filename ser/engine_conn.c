@@ -31,13 +31,15 @@ SSL_CTX *engine_context(void *arg, const struct uring_peer *peer)
 	return ((struct engine *)arg)->parts->ctx;
 }
 
-void engine_failed(void *arg, const struct uring_peer *peer, const char *reason)
+void engine_failed(void *arg, const struct uring_peer *peer, const char *reason, int timed_out)
 {
 	static struct log_limit limit;
 	char remote[64], local[64];
 
 	(void)arg;
 	counters_add(COUNTER_HANDSHAKES_FAILED);
+	if (timed_out)
+		counters_add(COUNTER_HANDSHAKES_TIMED_OUT);
 	listeners_format_address(&peer->remote, remote);
 	listeners_format_address(&peer->local, local);
 	ser_log_limited(
@@ -89,7 +91,7 @@ static void log_established(const struct engine *e, const struct uring_peer *pee
 
 static void lose(struct engine *e, const struct uring_peer *peer, int error)
 {
-	engine_failed(e, peer, error == -ENOMEM ? "memory is used up" : strerror(-error));
+	engine_failed(e, peer, error == -ENOMEM ? "memory is used up" : strerror(-error), 0);
 }
 
 struct outgoing {

@@ -14,6 +14,7 @@ enum {
 	ON_THE_WAY_MAX = 1024, /* connections that tcp_main has not taken yet */
 	LOOK_AGAIN_MS = 50,    /* while everybody waits */
 	LIMIT_TEXT = 160,
+	CONNECTION_MEMORY = 18 * 1024, /* bytes of SER's shared memory that one takes */
 };
 
 /* Connections of all engines that the core does not know yet. */
@@ -27,10 +28,17 @@ static unsigned coming(const struct engine *e)
 	return n;
 }
 
+/* The least that it may be: nobody is refused because a connection was counted twice. */
+static unsigned coming_at_least(const struct engine *e)
+{
+	return coming(e) - board_maybe_known();
+}
+
 /* Whether more than that many connections are too many. Returns the limit's counter with words, or -1. */
 static int limit_reached(const struct engine *e, long more, char words[LIMIT_TEXT])
 {
 	unsigned long threshold = (unsigned long)e->params->low_mem_threshold1 * 1024;
+	unsigned long reserved = (unsigned long)more * CONNECTION_MEMORY;
 	struct host_tcp_gen_info info;
 
 	tcp_get_info(&info);
@@ -44,7 +52,7 @@ static int limit_reached(const struct engine *e, long more, char words[LIMIT_TEX
 		snprintf(words, LIMIT_TEXT, "SER's tcp_main does not keep up");
 		return COUNTER_LIMIT_QUEUE;
 	}
-	if (threshold && _shm_root.xavailable(_shm_root.block) < threshold) {
+	if (threshold && _shm_root.xavailable(_shm_root.block) < threshold + reserved) {
 		snprintf(words, LIMIT_TEXT,
 			"less than %d KB of shared memory are free (low_mem_threshold1): raise it with "
 			"kamailio -m",
@@ -59,7 +67,7 @@ static void log_refusal(const struct uring_peer *peer, const char *words)
 	static struct log_limit limit;
 	char text[64];
 
-	_cnts_vals[process_no * _cnts_row_len + tcp_cnts_h.local_reject]++;
+	counters_add_reject();
 	listeners_format_address(&peer->remote, text);
 	ser_log_limited(&limit, LOG_LEVEL_ERROR, "connection from %s refused: %s", text, words);
 }
@@ -70,6 +78,7 @@ static void look_again(struct uring_op *op, int res)
 	char words[LIMIT_TEXT];
 
 	(void)res;
+	e->waits = 0;
 	if (limit_reached(e, coming(e), words) < 0 || engine_wait(e))
 		uring_server_pause(e->server, 0);
 }
@@ -78,22 +87,27 @@ int engine_wait(struct engine *e)
 {
 	e->pause = (struct __kernel_timespec){.tv_nsec = LOOK_AGAIN_MS * 1000000L};
 	e->look_again.done = look_again;
-	return uring_timeout(e->loop, &e->look_again, &e->pause);
+	e->waits = !uring_timeout(e->loop, &e->look_again, &e->pause);
+	return e->waits ? 0 : -EBUSY;
 }
 
-/* Where the last connection that fits has come in, the next ones wait in the backlog, if that is the policy.
- */
-static void pause_if_full(struct engine *e)
+/* The next ones wait in the backlog, if that is the policy. Returns 1 when they do from now on. */
+static int hold_up(struct engine *e, const char *words)
 {
 	static struct log_limit limit;
-	char words[LIMIT_TEXT];
-	int counter = limit_reached(e, (long)coming(e) + 1, words);
 
-	if (counter < 0 || e->params->refuse_at_limit || engine_wait(e))
-		return;
+	if (e->params->refuse_at_limit || e->waits || engine_wait(e))
+		return 0;
 	uring_server_pause(e->server, 1);
-	counters_add((enum counter)counter);
 	ser_log_limited(&limit, LOG_LEVEL_WARNING, "new connections have to wait: %s", words);
+	return 1;
+}
+
+static int refuse(const struct uring_peer *peer, int counter, const char *words)
+{
+	counters_add((enum counter)counter);
+	log_refusal(peer, words);
+	return -EBUSY;
 }
 
 int engine_admit(void *arg, const struct uring_peer *peer)
@@ -102,18 +116,21 @@ int engine_admit(void *arg, const struct uring_peer *peer)
 	struct board_source source = board_source_of(&peer->remote);
 	unsigned max = (unsigned)e->params->max_connections_per_source;
 	char words[LIMIT_TEXT];
-	int counter = limit_reached(e, coming(e), words);
+	int counter = limit_reached(e, coming_at_least(e), words);
 
-	if (counter < 0 && max && board_source_connections(&source) >= max) {
-		counter = COUNTER_LIMIT_SOURCE_CONNECTIONS;
-		snprintf(words, sizeof(words), "it has max_connections_per_source (%u) connections", max);
-	}
+	/* Others than ours took the last place, or it is one that the kernel had accepted already. */
 	if (counter >= 0) {
-		counters_add((enum counter)counter);
-		log_refusal(peer, words);
-		return -EBUSY;
+		hold_up(e, words);
+		return refuse(peer, counter, words);
 	}
-	pause_if_full(e);
+	if (max && board_source_connections(&source) >= max) {
+		snprintf(words, sizeof(words), "it has max_connections_per_source (%u) connections", max);
+		return refuse(peer, COUNTER_LIMIT_SOURCE_CONNECTIONS, words);
+	}
+	/* This may be the last one that fits. */
+	counter = limit_reached(e, (long)coming(e) + 1, words);
+	if (counter >= 0 && hold_up(e, words))
+		counters_add((enum counter)counter);
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 #include "ser/conn.h"
 #include "ser/listeners.h"
 #include "ser/log.h"
+#include "ser/send.h"
 #include "ser/shared.h"
 #include "ser/shutdown.h"
 
@@ -56,13 +57,14 @@ static void tcpconn_clean(struct host_tcp_connection *c)
 	conn_close(conn);
 }
 
-/* Only where nothing waits to be written: an alert in the middle of a record would damage it. */
+/* Behind what we queued, but only where nothing of the core's waits: an alert in the middle of a record would
+ * damage it. */
 static void send_alert_in_order(struct host_tcp_connection *c, struct conn *conn, int fd, uint8_t description)
 {
 	if (c->wbuf_first || conn->sent_last)
 		return;
 	conn->sent_last = 1;
-	ktls_stream_send_alert(&conn->stream, fd, description);
+	send_alert(conn, fd, description);
 }
 
 /* Only where nobody is writing: no process waits for a peer or for a colleague here. */
@@ -76,15 +78,22 @@ static void send_last_alert(struct host_tcp_connection *c, int fd, uint8_t descr
 	shared_unlock(&c->write_lock);
 }
 
+/* No lock, because its holder may be dead; what we queued is lost with the drainer. */
 void hooks_say_goodbye(struct host_tcp_connection *c)
 {
-	if (c->extra_data && c->s > 0)
-		send_alert_in_order(c, c->extra_data, c->s, KTLS_CLOSE_NOTIFY);
+	struct conn *conn = c->extra_data;
+
+	if (!conn || c->s <= 0 || c->wbuf_first || conn->sent_last || send_queue_is_busy(&conn->queue))
+		return;
+	conn->sent_last = 1;
+	ktls_stream_send_alert(&conn->stream, c->s, KTLS_CLOSE_NOTIFY);
 }
 
 static void tcpconn_close(struct host_tcp_connection *c, int fd)
 {
 	send_last_alert(c, fd, KTLS_CLOSE_NOTIFY);
+	if (c->extra_data)
+		send_let_finish(c->extra_data, fd);
 }
 
 static void count(uint16_t counter)
@@ -94,7 +103,8 @@ static void count(uint16_t counter)
 
 static void log_end(const struct ktls_read *r, const char *peer)
 {
-	static struct log_limit truncated, alert, changed, flood, unreadable, failed; /* one for each kind */
+	/* One for each kind. */
+	static struct log_limit truncated, alert, changed, flood, memory, unreadable, failed;
 
 	switch (r->end) {
 	case KTLS_END_TRUNCATED:
@@ -117,6 +127,11 @@ static void log_end(const struct ktls_read *r, const char *peer)
 			ser_log_limited(&flood, LOG_LEVEL_WARNING,
 				"connection with %s closed: too many key changes or records without content",
 				peer);
+		else if (r->error == -ENOMEM)
+			ser_log_limited(&memory, LOG_LEVEL_ERROR,
+				"connection with %s closed: memory for a part of its message is used up: "
+				"raise shared memory with kamailio -m",
+				peer);
 		else if (r->owed)
 			ser_log_limited(&unreadable, LOG_LEVEL_WARNING,
 				"connection with %s closed: its record cannot be read (%s)", peer,
@@ -131,38 +146,60 @@ static void log_end(const struct ktls_read *r, const char *peer)
 	}
 }
 
-/* Ends the connection's receiving side the way the core expects it; our own log line replaces the core's. */
-static void end_reading(struct host_tcp_connection *c, const struct ktls_read *r, int *flags)
+static void say_eof(struct host_tcp_connection *c, int *flags)
 {
-	char peer[64];
-
 	c->state = HOST_CONN_EOF;
 	c->event = HOST_CLOSED_EOF;
 	*flags |= HOST_RD_EOF | HOST_RD_SHORT_READ;
+}
+
+/* Ends the connection's receiving side the way the core expects it; our own log line replaces the core's. */
+static void end_reading(struct host_tcp_connection *c, const struct ktls_read *r, int *flags)
+{
+	const struct conn *conn = c->extra_data;
+	char peer[64];
+
+	say_eof(c, flags);
 	if (r->end == KTLS_END_ERROR && r->error == -ECONNRESET) {
 		c->event = HOST_CLOSED_RESET;
 		count(tcp_cnts_h.con_reset);
 	}
 	if (r->owed)
 		send_last_alert(c, c->fd, r->alert);
+	if (conn->queue.broken)
+		return; /* we ended it, and said so */
 	listeners_format_address(&c->rcv.src_su, peer);
 	log_end(r, peer);
 }
 
 /*
- * Answers a KeyUpdate or a renegotiation. Where a writer is busy or bytes of the core wait, the next writer
- * of a user space connection, or the next read, does it.
+ * Sends what is owed in front of the next write. In the kernel's home the drainer must not write between a
+ * KeyUpdate and the change of the kernel's key; in user space what waits goes first.
  */
-static void respond(struct host_tcp_connection *c, struct conn *conn, struct ktls_read *r)
+static int respond_in_order(struct host_tcp_connection *c, struct conn *conn)
 {
 	int rc = 0;
 
+	shared_lock(&conn->queue.lock);
+	if (conn->stream.home == KTLS_HOME_KERNEL || (!c->wbuf_first && !conn->queue.busy))
+		rc = ktls_stream_respond(&conn->stream, c->fd);
+	shared_unlock(&conn->queue.lock);
+	return rc == -EAGAIN ? 0 : rc;
+}
+
+/*
+ * Answers a KeyUpdate or a renegotiation. Where a writer is busy or bytes wait, the next writer of a user
+ * space connection, or the next read, does it.
+ */
+static void respond(struct host_tcp_connection *c, struct conn *conn, struct ktls_read *r)
+{
+	int rc;
+
 	if (!shared_trylock(&c->write_lock))
 		return;
-	if (!c->wbuf_first || conn->stream.home == KTLS_HOME_KERNEL)
-		rc = ktls_stream_respond(&conn->stream, c->fd);
+	rc = respond_in_order(c, conn);
 	shared_unlock(&c->write_lock);
-	if (!rc || rc == -EAGAIN)
+	if (!rc)
 		return;
 	r->end = KTLS_END_ERROR;
 	r->error = rc;
@@ -182,6 +219,10 @@ static int on_read(struct host_tcp_connection *c, int *flags)
 	if (!conn) {
 		req->error = HOST_TCP_READ_ERROR;
 		return -1;
+	}
+	if (conn->queue.broken) {
+		say_eof(c, flags);
+		return 0;
 	}
 	if (room <= 0) {
 		listeners_format_address(&c->rcv.src_su, peer);
@@ -209,50 +250,94 @@ static int on_read(struct host_tcp_connection *c, int *flags)
  * In the kernel's home: counts what is about to be written, and sends what is owed in front of it. Only the
  * reader has the descriptor at hand; where another process writes, the reader sends it with its next read.
  */
-static int prepare_kernel_write(struct host_tcp_connection *c, struct conn *conn, unsigned len)
+static int prepare_kernel_write(struct host_tcp_connection *c, struct conn *conn, size_t len)
 {
 	int rc = ktls_stream_count_write(&conn->stream, len);
 
 	if (!rc && conn->stream.owes && c->reader_pid == my_pid())
-		rc = ktls_stream_respond(&conn->stream, c->fd);
-	return rc == -EAGAIN ? 0 : rc;
+		rc = respond_in_order(c, conn);
+	return rc;
+}
+
+/*
+ * What to write for content: *out of the returned length, which is protected where SER does that and then
+ * valid until the next call, and covers *taken bytes. -1 where the connection must be closed.
+ */
+static ssize_t protect(struct host_tcp_connection *c, struct conn *conn, const void *in, size_t len,
+	const void **out, size_t *taken)
+{
+	static uint8_t sealed[SEALED_MAX];
+	static struct log_limit limit;
+	ssize_t n = (ssize_t)len;
+	char peer[64];
+	int rc = 0;
+
+	*out = in;
+	*taken = len;
+	if (conn->stream.home == KTLS_HOME_KERNEL) {
+		rc = prepare_kernel_write(c, conn, len);
+	} else if (conn->stream.home == KTLS_HOME_USER) {
+		n = ktls_stream_seal(&conn->stream, in, len, sealed, sizeof(sealed), taken);
+		rc = n < 0 ? (int)n : 0;
+		*out = sealed;
+	}
+	if (!rc)
+		return n;
+	listeners_format_address(&c->rcv.src_su, peer);
+	ser_log_limited(&limit, LOG_LEVEL_ERROR, "connection with %s closed: %s", peer,
+		rc == -EOVERFLOW ? "its key has protected as many records as is safe" : strerror(-rc));
+	return -1;
+}
+
+/* With tcp_async=no: the core would wait for the peer, so it gets nothing to write. */
+static int send_message(
+	struct host_tcp_connection *c, struct conn *conn, const char *buf, size_t len, unsigned send_flags)
+{
+	struct send s;
+	const void *out;
+	size_t taken;
+	ssize_t n = 0;
+	int rc = 0;
+
+	send_begin(&s, c, conn);
+	c->send_flags |= send_flags;
+	while (!rc && len) {
+		n = protect(c, conn, buf, len, &out, &taken);
+		rc = n < 0 ? -1 : send_bytes(&s, out, (size_t)n);
+		buf += taken;
+		len -= taken;
+	}
+	if (!rc && (send_flags & HOST_SND_F_CON_CLOSE))
+		send_close(&s);
+	send_end(&s);
+	return rc;
 }
 
 static int on_encode(struct host_tcp_connection *c, const char **buf, unsigned *len, const char **rest,
 	unsigned *rest_len, unsigned *send_flags)
 {
-	static uint8_t sealed[SEALED_MAX];
-	static struct log_limit limit;
 	struct conn *conn = c->extra_data;
-	char peer[64];
+	const void *out;
 	size_t taken;
 	ssize_t n;
 
-	(void)send_flags;
 	*rest = NULL;
 	*rest_len = 0;
 	if (!conn || conn->sent_last)
 		return -1;
-	if (conn->stream.home == KTLS_HOME_RELAYED)
-		return (int)*len;
-	if (conn->stream.home == KTLS_HOME_KERNEL)
-		n = prepare_kernel_write(c, conn, *len);
-	else
-		n = ktls_stream_seal(&conn->stream, *buf, *len, sealed, sizeof(sealed), &taken);
-	if (n < 0) {
-		listeners_format_address(&c->rcv.src_su, peer);
-		ser_log_limited(&limit, LOG_LEVEL_ERROR, "connection with %s closed: %s", peer,
-			n == -EOVERFLOW ? "its key has protected as many records as is safe"
-					: strerror((int)-n));
-		return -1;
+	if (!tcp_cfg->async) {
+		n = send_message(c, conn, *buf, *len, *send_flags);
+		*len = 0;
+		return (int)n;
 	}
-	if (conn->stream.home == KTLS_HOME_KERNEL)
-		return (int)*len;
+	n = protect(c, conn, *buf, *len, &out, &taken);
+	if (n < 0)
+		return -1;
 	if (taken < *len) {
 		*rest = *buf + taken;
 		*rest_len = *len - (unsigned)taken;
 	}
-	*buf = (const char *)sealed;
+	*buf = out;
 	*len = (unsigned)n;
 	return (int)n;
 }

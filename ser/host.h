@@ -194,15 +194,19 @@ enum {                          /* connection flags */
 	HOST_F_CONN_PASSIVE = 16384,
 };
 
+#define HOST_SND_F_CON_CLOSE 2U /* send flag: close the connection behind the message */
+
 enum { /* rd_conn_flags_t */
 	HOST_RD_SHORT_READ = 1,
 	HOST_RD_EOF = 2,
 	HOST_RD_REPEAT = 4,
 };
 
-enum {                              /* conn_cmds_t: messages to tcp_main */
-	HOST_CONN_NEW = 3,          /* takes a connection over */
-	HOST_CONN_QUEUED_WRITE = 4, /* watches a connection until it can be written */
+enum {                              /* conn_cmds_t: what a process asks of tcp_main */
+	HOST_CONN_CMD_EOF = -1,     /* close the connection, drop the reference of who asks */
+	HOST_CONN_CMD_GET_FD = 2,   /* send its descriptor */
+	HOST_CONN_NEW = 3,          /* take it over */
+	HOST_CONN_QUEUED_WRITE = 4, /* watch it until it can be written, drop the reference */
 };
 
 enum {
@@ -220,11 +224,17 @@ struct host_cfg_tcp {
 	int connect_timeout_s, send_timeout;
 	unsigned con_lifetime; /* ticks */
 	int max_connections, max_tls_connections;
-	char between[84];
+	int no_connect, fd_cache;
+	int async, connect_wait;
+	unsigned conn_wq_max, wq_max; /* bytes that may wait for one connection, for all */
+	char between[60];
 	int rd_buf_size;
 	int end;
 };
 HOST_AT(host_cfg_tcp, max_tls_connections, 16);
+HOST_AT(host_cfg_tcp, async, 28);
+HOST_AT(host_cfg_tcp, conn_wq_max, 36);
+HOST_AT(host_cfg_tcp, wq_max, 40);
 HOST_AT(host_cfg_tcp, rd_buf_size, 104);
 HOST_SIZE(host_cfg_tcp, 112);
 
@@ -553,6 +563,9 @@ void dprint_color(int level);
 void dprint_color_reset(void);
 int my_pid(void);
 int tcpconn_exists(int id, struct host_ip *peer, int peer_port, struct host_ip *local, int local_port);
+/* pass_fd.h: both wait. They return what send() and recvmsg() do; *fd is -1 where none came. */
+int send_all(int socket, void *data, int len);
+int receive_fd(int socket, void *data, int len, int *fd, int flags);
 int shm_initialized(void);
 int init_shm(void);
 

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/inject.h"
 
+#include "ser/counters.h"
 #include "ser/hooks.h"
 #include "ser/idle.h"
+#include "ser/listeners.h"
 #include "ser/log.h"
 #include "ser/shared.h"
 #include "uring/pass_fd.h"
 
 #include <arpa/inet.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -68,22 +69,26 @@ static void discard(struct host_tcp_connection *c)
 	shared_memory.release(c);
 }
 
-static void lost(const char *why)
+void inject_refuse(const struct uring_peer *peer, const char *why)
 {
 	static struct log_limit limit;
+	char remote[64];
 
-	ser_log_limited(&limit, LOG_LEVEL_ERROR, "a connection is lost: %s", why);
+	counters_add(COUNTER_CONNECTIONS_LOST);
+	listeners_format_address(&peer->remote, remote);
+	ser_log_limited(&limit, LOG_LEVEL_ERROR, "connection from %s refused: %s", remote, why);
 }
 
 static void passed(struct uring_passing *p, int rc)
 {
+	static struct log_limit limit;
 	struct injection *i = (struct injection *)p;
-	char why[128];
 
 	close(p->fd);
 	if (rc) {
-		snprintf(why, sizeof(why), "tcp_main does not take it over: %s", strerror(-rc));
-		lost(why);
+		counters_add(COUNTER_CONNECTIONS_LOST);
+		ser_log_limited(&limit, LOG_LEVEL_ERROR,
+			"a connection is lost: tcp_main does not take it over: %s", strerror(-rc));
 		discard(i->c);
 	} else {
 		idle_watch(i->id);
@@ -105,6 +110,16 @@ static int is_duplicate(struct host_tcp_connection *c)
 {
 	return tcp_accept_unique &&
 	       tcpconn_exists(0, &c->rcv.src_ip, c->rcv.src_port, &c->rcv.dst_ip, c->rcv.dst_port);
+}
+
+/* The core would say it, too, in a line that is not limited and names no remedy. */
+static int has_room(void)
+{
+	void *p = shared_memory.alloc(sizeof(struct host_tcp_connection) + (size_t)tcp_cfg->rd_buf_size);
+
+	if (p)
+		shared_memory.release(p);
+	return p != NULL;
 }
 
 static struct host_tcp_connection *new_connection(int fd, const struct uring_peer *peer)
@@ -139,20 +154,36 @@ static void note_proxy(struct host_tcp_connection *c, const struct uring_peer *p
 	};
 }
 
-void inject(int fd, const struct uring_peer *peer, struct conn *conn, void (*done)(void))
+/* The core's part first: it is the bigger one, and must not be kept from a place that just became free. */
+static struct host_tcp_connection *make_whole(
+	int fd, const struct uring_peer *peer, const struct conn *filled, size_t size)
+{
+	struct host_tcp_connection *c = has_room() ? new_connection(fd, peer) : NULL;
+
+	if (!c)
+		return NULL;
+	c->extra_data = conn_adopt(filled, size);
+	if (c->extra_data)
+		return c;
+	shared_memory.release(c);
+	return NULL;
+}
+
+void inject(int fd, const struct uring_peer *peer, const struct conn *filled, size_t size, void (*done)(void))
 {
 	struct injection *i = malloc(sizeof(*i));
-	struct host_tcp_connection *c = i ? new_connection(fd, peer) : NULL;
+	struct host_tcp_connection *c = i ? make_whole(fd, peer, filled, size) : NULL;
+	struct conn *conn;
 
 	if (!c) {
-		lost(i ? "shared memory is used up: raise it with kamailio -m" : "memory is used up");
-		conn_close(conn);
+		inject_refuse(peer,
+			i ? "shared memory is used up: raise it with kamailio -m" : "memory is used up");
 		goto failed;
 	}
-	c->extra_data = conn;
+	conn = c->extra_data;
 	note_proxy(c, peer);
 	if (is_duplicate(c)) {
-		lost("one with the same addresses exists (tcp_accept_unique)");
+		inject_refuse(peer, "one with the same addresses exists (tcp_accept_unique)");
 		discard(c);
 		goto failed;
 	}

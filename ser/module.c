@@ -17,8 +17,10 @@
 #include "ser/privileges.h"
 #include "ser/rpc.h"
 #include "ser/selects.h"
+#include "ser/send_drain.h"
 #include "ser/shutdown.h"
 #include "ser/supervisor.h"
+#include "ser/tickets.h"
 #include "ser/variables.h"
 
 #include <stdio.h>
@@ -53,23 +55,28 @@ static int check_context(void)
 	return 0;
 }
 
+static int take_config(void)
+{
+	struct cfg_error e;
+
+	if (params_take(&params, &e) || tickets_init(&params, &e)) {
+		ser_log(LOG_LEVEL_ERROR, "%s", e.text);
+		return -1;
+	}
+	return check_context();
+}
+
 /*
  * kamailio -c ends before mod_init(), with exit code 0, so the module's own mistakes would pass. An exit
  * handler is the one place left to find them.
  */
 static void check_at_exit(void)
 {
-	struct cfg_error e;
-
 	/* The core destroys its memory, with it the parameters, where the configuration has failed already.
 	 */
 	if (!shm_initialized())
 		return;
-	if (params_take(&params, &e)) {
-		ser_log(LOG_LEVEL_ERROR, "%s", e.text);
-		_exit(1);
-	}
-	if (check_context())
+	if (take_config())
 		_exit(1);
 }
 
@@ -113,18 +120,16 @@ int mod_register(char *path, int *dlflags, void *reserved1, void *reserved2)
 
 static int mod_init(void)
 {
-	struct cfg_error e;
-
 	if (is_off()) {
 		say_off();
 		return 0;
 	}
-	if (params_take(&params, &e)) {
-		ser_log(LOG_LEVEL_ERROR, "%s", e.text);
+	if (take_config())
+		return -1;
+	if (send_drain_prepare((unsigned)params.send_timeout)) {
+		ser_log(LOG_LEVEL_ERROR, "shared memory or descriptors are used up before the start");
 		return -1;
 	}
-	if (check_context())
-		return -1;
 	kernel_probe_and_log(&params, &caps);
 	privileges_prepare();
 	rpc_init(&params, &caps);
@@ -142,10 +147,11 @@ static int mod_init(void)
 
 static int start_engines(void)
 {
-	int rc = 0;
+	int rc = tickets_inherit(1);
 
 	for (int i = 0; !rc && i < params.engines; i++)
 		rc = supervisor_start((unsigned)i, &params, &caps);
+	tickets_forget();
 	return rc;
 }
 

@@ -11,9 +11,12 @@ enum {
 	HANDSHAKE_TIMEOUT_DEFAULT = 10,
 	SEND_TIMEOUT_DEFAULT = 10,
 	TIMEOUT_MAX = 3600,
-	CONNECTION_TIMEOUT_DEFAULT = 600, /* of SER's own module */
-	CONNECTION_TIMEOUT_MAX = 1 << 26, /* in the core's ticks it must fit an int, twice */
-	MAX_HANDSHAKES_DEFAULT = 1024,    /* each costs some 60 KB of the engine's memory */
+	CONNECTION_TIMEOUT_DEFAULT = 600,   /* of SER's own module */
+	CONNECTION_TIMEOUT_MAX = 1 << 26,   /* in the core's ticks it must fit an int, twice */
+	TICKET_ROTATION_DEFAULT = 8 * 3600, /* the oldest of three keys serves for a day */
+	TICKET_ROTATION_MAX = 7 * 86400,    /* RFC 9325 3.4 */
+	ENGINE_NICE_DEFAULT = 0,
+	MAX_HANDSHAKES_DEFAULT = 1024, /* each costs some 60 KB of the engine's memory */
 	MAX_HANDSHAKES_MAX = 1 << 16,
 	MAX_PER_SOURCE = 1 << 20,
 	LOW_MEM_THRESHOLD_DEFAULT = 1024, /* KB; a connection takes some 18 */
@@ -23,12 +26,13 @@ enum {
 /* As written; a parameter that may be a number or a word has both. */
 static struct {
 	char *method, *tls_method, *certificate, *private_key, *ca_list, *cipher_list;
-	char *limit_policy;
+	char *limit_policy, *session_ticket_keys;
+	int session_ticket_rotation;
 	char *ktls_scoped[PARAMS_SCOPED_MAX];
 	unsigned ktls_scoped_count;
 	int verify_certificate, require_certificate, tls_log, handshake_timeout, ktls, ktls_rekey_required,
-		send_timeout, connection_timeout, engines, max_handshakes, max_handshakes_per_source,
-		max_connections_per_source, low_mem_threshold1;
+		send_timeout, connection_timeout, engines, engine_nice, max_handshakes,
+		max_handshakes_per_source, max_connections_per_source, low_mem_threshold1;
 	char *verify_certificate_word, *require_certificate_word;
 } raw = {
 	.tls_log = LOG_LEVEL_DEBUG,
@@ -36,7 +40,9 @@ static struct {
 	.send_timeout = SEND_TIMEOUT_DEFAULT,
 	.ktls = 1,
 	.connection_timeout = CONNECTION_TIMEOUT_DEFAULT,
+	.session_ticket_rotation = TICKET_ROTATION_DEFAULT,
 	.engines = 1,
+	.engine_nice = ENGINE_NICE_DEFAULT,
 	.max_handshakes = MAX_HANDSHAKES_DEFAULT,
 	.low_mem_threshold1 = -1,
 };
@@ -70,10 +76,13 @@ struct host_param params_table[] = {
 	{"send_timeout", HOST_PARAM_INT, &raw.send_timeout},
 	{"connection_timeout", HOST_PARAM_INT, &raw.connection_timeout},
 	{"engines", HOST_PARAM_INT, &raw.engines},
+	{"engine_nice", HOST_PARAM_INT, &raw.engine_nice},
 	{"max_handshakes", HOST_PARAM_INT, &raw.max_handshakes},
 	{"max_handshakes_per_source", HOST_PARAM_INT, &raw.max_handshakes_per_source},
 	{"max_connections_per_source", HOST_PARAM_INT, &raw.max_connections_per_source},
 	{"low_mem_threshold1", HOST_PARAM_INT, &raw.low_mem_threshold1},
+	{"session_ticket_keys", HOST_PARAM_STRING, &raw.session_ticket_keys},
+	{"session_ticket_rotation", HOST_PARAM_INT, &raw.session_ticket_rotation},
 	{"limit_policy", HOST_PARAM_STRING, &raw.limit_policy},
 	{"ktls", HOST_PARAM_INT, &raw.ktls},
 	{"ktls", HOST_PARAM_STRING | HOST_PARAM_USE_FUNC, (void *)keep_ktls},
@@ -139,6 +148,7 @@ int params_switch_at(const struct params_switch *s, const struct sockaddr *local
 static int take_limits(struct params *p, struct cfg_error *e)
 {
 	p->engines = raw.engines;
+	p->engine_nice = raw.engine_nice;
 	p->max_handshakes = raw.max_handshakes;
 	p->max_handshakes_per_source = raw.max_handshakes_per_source;
 	p->max_connections_per_source = raw.max_connections_per_source;
@@ -149,6 +159,7 @@ static int take_limits(struct params *p, struct cfg_error *e)
 		return cfg_fail(
 			e, "limit_policy: '%s' is not a policy; use wait or refuse", raw.limit_policy);
 	if (cfg_check_int("engines", p->engines, 1, BOARD_ENGINES_MAX, e) ||
+		cfg_check_int("engine_nice", p->engine_nice, 0, 19, e) ||
 		cfg_check_int("max_handshakes", p->max_handshakes, 1, MAX_HANDSHAKES_MAX, e) ||
 		cfg_check_int(
 			"max_handshakes_per_source", p->max_handshakes_per_source, 0, MAX_PER_SOURCE, e) ||
@@ -168,13 +179,15 @@ int params_take(struct params *p, struct cfg_error *e)
 	p->handshake_timeout = raw.handshake_timeout;
 	p->send_timeout = raw.send_timeout;
 	p->connection_timeout = raw.connection_timeout;
+	p->session_ticket_rotation = raw.session_ticket_rotation;
 	p->ktls_rekey_required = raw.ktls_rekey_required;
 	/* One parameter under two names: SER's manual has the short one. */
 	if (raw.method && cfg_parse_method("method", raw.method, &d->versions, e))
 		return -1;
 	if (raw.tls_method && cfg_parse_method("tls_method", raw.tls_method, &d->versions, e))
 		return -1;
-	if (take_path(&d->certificate, raw.certificate, e) ||
+	if (take_path(&p->session_ticket_keys, raw.session_ticket_keys, e) ||
+		take_path(&d->certificate, raw.certificate, e) ||
 		take_path(&d->private_key, raw.private_key, e) || take_path(&d->ca_list, raw.ca_list, e) ||
 		take_string(&d->cipher_list, raw.cipher_list, e))
 		return -1;
@@ -185,6 +198,8 @@ int params_take(struct params *p, struct cfg_error *e)
 		return -1;
 	if (cfg_check_int("handshake_timeout", p->handshake_timeout, 1, TIMEOUT_MAX, e) ||
 		cfg_check_int("send_timeout", p->send_timeout, 1, TIMEOUT_MAX, e) ||
+		cfg_check_int(
+			"session_ticket_rotation", p->session_ticket_rotation, 1, TICKET_ROTATION_MAX, e) ||
 		cfg_check_int("connection_timeout", p->connection_timeout, 1, CONNECTION_TIMEOUT_MAX, e) ||
 		cfg_check_int("ktls_rekey_required", p->ktls_rekey_required, 0, 1, e))
 		return -1;

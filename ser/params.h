@@ -27,14 +27,17 @@ struct params_switch {
 int params_switch_at(const struct params_switch *s, const struct sockaddr *local);
 
 struct params {
-	struct cfg_domain server;  /* the default server domain */
-	int tls_log;               /* level of the lines about connections */
-	struct params_switch ktls; /* 0: records stay in user space */
-	int ktls_rekey_required;   /* 1: TLS 1.3 goes only to kernels that can change keys */
-	int send_timeout;          /* seconds that a relayed connection may be stuck */
-	int handshake_timeout;     /* seconds */
-	int connection_timeout;    /* seconds that a connection may be silent */
-	int engines;               /* processes */
+	struct cfg_domain server;    /* the default server domain */
+	int tls_log;                 /* level of the lines about connections */
+	struct params_switch ktls;   /* 0: records stay in user space */
+	int ktls_rekey_required;     /* 1: TLS 1.3 goes only to kernels that can change keys */
+	int send_timeout;            /* seconds that a relayed connection may be stuck */
+	int handshake_timeout;       /* seconds */
+	char *session_ticket_keys;   /* file, or NULL: random ones */
+	int session_ticket_rotation; /* seconds */
+	int connection_timeout;      /* seconds that a connection may be silent */
+	int engines;                 /* processes */
+	int engine_nice;             /* of these processes, on top of SER's own */
 	/* Limits; what is under way is counted in each engine by itself. 0: no limit of that kind. */
 	int max_handshakes;
 	int max_handshakes_per_source;

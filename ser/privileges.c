@@ -8,19 +8,14 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
-enum {
-	LOCKED_MEMORY = 4 << 20, /* bytes: a ring needs some 100 KB */
-};
-
 void privileges_prepare(void)
 {
-	struct rlimit locked;
+	struct rlimit locked, none = {RLIM_INFINITY, RLIM_INFINITY};
 
-	if (getrlimit(RLIMIT_MEMLOCK, &locked) || locked.rlim_cur >= LOCKED_MEMORY)
+	/* The limit is one of a process, what is compared with it is what all processes of the user have. */
+	if (!setrlimit(RLIMIT_MEMLOCK, &none) || getrlimit(RLIMIT_MEMLOCK, &locked))
 		return;
-	locked.rlim_cur = LOCKED_MEMORY;
-	if (locked.rlim_max < LOCKED_MEMORY)
-		locked.rlim_max = LOCKED_MEMORY;
+	locked.rlim_cur = locked.rlim_max;
 	setrlimit(RLIMIT_MEMLOCK, &locked);
 }
 

@@ -5,9 +5,9 @@
 #include "cfg/error.h"
 
 /*
- * Uses what rights there are at the start for what the engine cannot do later: before Linux 5.12 the memory
- * of its ring counts as locked memory, of which an ordinary user may have too little. Needs no right and
- * cannot fail: where the limit stays low, the engine's ring is smaller.
+ * Uses what rights there are at the start for what the engine cannot do later: in many kernels the memory of
+ * its ring counts as locked memory, of which an ordinary user may have too little. Needs no right and cannot
+ * fail: where the limit stays low, the engine's ring is smaller.
  */
 void privileges_prepare(void);
 

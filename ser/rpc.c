@@ -4,6 +4,7 @@
 #include "ser/board.h"
 #include "ser/counters.h"
 #include "ser/kernel_probe.h"
+#include "ser/send_queue.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -47,8 +48,8 @@ static void info(struct host_rpc *rpc, void *ctx)
 		return;
 	rpc->struct_add(handle, "dd", "max_connections", tcp.tls_max_connections, "opened_connections",
 		tcp.tls_connections_no);
-	/* Clear text is never queued here; the field is the stock module's. */
-	rpc->struct_add(handle, "d", "clear_text_write_queued_bytes", 0);
+	/* The stock module's name. With tcp_async=yes the core queues, and core.tcp_info has its figure. */
+	rpc->struct_add(handle, "d", "clear_text_write_queued_bytes", (int)send_queue_total());
 	rpc->struct_add(handle, "s", "ktls",
 		params->ktls.others || params->ktls.count ? yes_or_why(caps->ulp)
 							  : "no: the parameter ktls is 0");

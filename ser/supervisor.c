@@ -6,9 +6,12 @@
 #include "ser/handover.h"
 #include "ser/host.h"
 #include "ser/inject.h"
+#include "ser/listeners.h"
 #include "ser/log.h"
 #include "ser/privileges.h"
+#include "ser/send_drain.h"
 #include "ser/shared.h"
+#include "ser/tickets.h"
 #include "uring/pass_fd.h"
 
 #include <errno.h>
@@ -79,21 +82,32 @@ static void taken(void)
 	__atomic_add_fetch(&self.parts.board->taken, 1, __ATOMIC_RELAXED);
 }
 
-static void take(const struct handover *h, size_t size, int fd)
+/* The engine looked when the handshake began; others may have ended theirs meanwhile. */
+static int source_has_too_many(const struct handover *h)
 {
 	static struct log_limit limit;
-	struct conn *conn = NULL;
+	unsigned max = (unsigned)self.parts.params->max_connections_per_source;
+	char text[64];
 
-	if (fd >= 0 && size >= sizeof(*h))
-		conn = conn_adopt(&h->conn, size - offsetof(struct handover, conn));
-	if (conn) {
-		inject(fd, &h->peer, conn, taken);
+	if (!max || board_source_connections(&h->conn.source) < max)
+		return 0;
+	counters_add(COUNTER_LIMIT_SOURCE_CONNECTIONS);
+	counters_add_reject();
+	listeners_format_address(&h->peer.remote, text);
+	ser_log_limited(&limit, LOG_LEVEL_ERROR,
+		"connection from %s refused: it has max_connections_per_source (%u) connections", text, max);
+	return 1;
+}
+
+static void take(const struct handover *h, size_t size, int fd)
+{
+	if (fd >= 0 && size >= sizeof(*h) && !source_has_too_many(h)) {
+		inject(fd, &h->peer, &h->conn, size - offsetof(struct handover, conn), taken);
 		return;
 	}
-	counters_add(COUNTER_CONNECTIONS_LOST);
-	ser_log_limited(&limit, LOG_LEVEL_ERROR,
-		"a connection is lost: shared memory is used up: raise it with kamailio -m");
-	if (fd >= 0)
+	if (fd < 0)
+		inject_refuse(&h->peer, "no descriptor is left: raise the limit of open files (ulimit -n)");
+	else
 		close(fd);
 	taken();
 }
@@ -323,7 +337,7 @@ static int set_up(unsigned index, struct cfg_error *error)
 	if (privileges_drop(error))
 		return -1;
 	self.parts.ctx = cfg_build_context(&self.parts.params->server, error, &warning);
-	if (!self.parts.ctx || keep_own_certificate(error))
+	if (!self.parts.ctx || tickets_use(self.parts.ctx) || keep_own_certificate(error))
 		return -1;
 	rc = uring_loop_new(&self.loop, &why);
 	if (rc)
@@ -333,6 +347,9 @@ static int set_up(unsigned index, struct cfg_error *error)
 	self.readable.done = readable;
 	self.restart.done = restart;
 	inject_init(self.loop, index);
+	/* One process does for all: what peers do not take with tcp_async=no is few connections' matter. */
+	if (!index && (send_drain_start(self.loop) || tickets_keep_fresh(self.loop, self.parts.params)))
+		return cfg_fail(error, "the TLS engine cannot start: its ring takes nothing");
 	return 0;
 }
 

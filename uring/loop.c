@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 enum {
-	RING_ENTRIES = 1024,
+	RING_ENTRIES = 256, /* operations submitted at once; any number may be under way */
 	RING_ENTRIES_MIN = 64,
 	COMPLETIONS_A_TURN = 64, /* what was started meanwhile wants to be submitted */
 	PATIENT_A_TURN = 4,      /* one may cost a signature */
@@ -48,8 +48,10 @@ static int open_ring_of(struct uring_loop *loop, unsigned entries)
 	return rc;
 }
 
-/* Before Linux 5.12 a ring counts as locked memory: where that is short, a smaller one does, with more system
- * calls. */
+/*
+ * Before Linux 5.12, and again in newer ones (seen in 6.18), the memory of all rings of a user counts as
+ * locked: where that is short, a smaller one does, with more system calls.
+ */
 static int open_ring(struct uring_loop *loop)
 {
 	int rc = -ENOMEM;

@@ -209,8 +209,9 @@ static void expire(struct relay_flow *f)
 	struct relay_conn *c = f->conn;
 	const struct relay_flow *other = f == &c->in ? &c->out : &c->in;
 
-	relay_flush(f);
-	if (!f->progress || other->state == RELAY_DONE) {
+	if (other->state != RELAY_DONE)
+		relay_flush(f);
+	if (!f->progress) {
 		if (relay_holds(f))
 			relay_lost(
 				c, "not written within send_timeout (%u s)", c->relay->config.send_timeout);
@@ -328,6 +329,7 @@ void uring_relay_goodbye(struct uring_relay *r)
 	{
 		if (c->over || c->out.state != RELAY_FLOWS || relay_holds(&c->out))
 			continue;
+		relay_orderly(c);
 		c->out.state = RELAY_ENDS;
 		relay_tls_goodbye(c);
 	}

@@ -14,8 +14,12 @@ enum {
 	 */
 	RELAY_CHUNK = SSL3_RT_MAX_PLAIN_LENGTH,
 	RELAY_HELD_MAX = 17 * 1024, /* a record and a few alerts */
-	/* Reads in one direction before the others get their turn. Each gives 16 KB at the most. */
-	RELAY_READS = 16,
+	/*
+	 * Reads in one direction before the others get their turn. One of the server gives a record, one of
+	 * the peer so many bytes at the most, which may be some hundred small records.
+	 */
+	RELAY_READS = 4,
+	RELAY_AHEAD = 4096,
 };
 
 enum relay_state {
@@ -53,11 +57,11 @@ struct relay_conn {
 	LIST_ENTRY(relay_conn) link;
 	struct uring_relay *relay;
 	SSL *ssl;
-	unsigned reads;   /* that OpenSSL may still do in this turn */
-	int recv_error;   /* negative errno that ended receiving */
-	char eof;         /* the TCP stream's end was read */
-	char server_gone; /* nobody reads what the peer says */
-	char over;        /* ends as soon as no operation is under way */
+	unsigned reads; /* that OpenSSL may still do in this turn */
+	char drained;   /* the last one gave less than it could: the next would give nothing */
+	int recv_error; /* negative errno that ended receiving */
+	char eof;       /* the TCP stream's end was read */
+	char over;      /* ends as soon as no operation is under way */
 	enum relay_cause cause;
 	struct uring_peer peer;
 	char reason[96]; /* RELAY_TROUBLE only */

@@ -35,7 +35,10 @@ void relay_drop_held(struct relay_flow *f)
 	f->held_off = f->held_len = 0;
 }
 
-/* Whoever closed its side may still have said something that we did not read, so only writing ends. */
+/*
+ * Whoever closed its side may still have said something that we did not read, so only writing ends. What
+ * comes for a server that is gone is dropped here one by one until its end is read.
+ */
 static void write_failed(struct relay_flow *f, int error)
 {
 	struct relay_conn *c = f->conn;
@@ -46,9 +49,7 @@ static void write_failed(struct relay_flow *f, int error)
 		relay_trouble(c, is_in ? "the server cannot be reached: %s" : "sending failed: %s",
 			strerror(-error));
 		c->over = 1;
-	} else if (is_in) {
-		c->server_gone = 1;
-	} else {
+	} else if (!is_in) {
 		relay_trouble(c, "sending failed: %s", strerror(-error));
 		f->state = RELAY_DONE;
 	}
@@ -119,11 +120,8 @@ static int may_read(const struct relay_flow *f)
 static void end_of_peer(struct relay_conn *c, ssize_t error)
 {
 	c->in.state = RELAY_ENDS;
-	if (!error)
-		return;
-	if (c->out.state == RELAY_FLOWS)
+	if (error && c->out.state == RELAY_FLOWS)
 		c->out.state = RELAY_ENDS;
-	c->over |= c->recv_error != 0;
 }
 
 static void move_in(struct relay_conn *c)
@@ -131,13 +129,15 @@ static void move_in(struct relay_conn *c)
 	uint8_t *chunk = c->relay->chunk;
 	ssize_t n;
 
-	for (c->reads = RELAY_READS; c->reads && may_read(&c->in);) {
+	c->reads = RELAY_READS;
+	c->drained = 0;
+	while (may_read(&c->in)) {
 		n = relay_tls_read(c, chunk);
 		if (n == -EAGAIN)
 			return;
 		if (n <= 0)
 			end_of_peer(c, n);
-		else if (!c->server_gone)
+		else
 			relay_put(&c->in, chunk, (size_t)n);
 	}
 }
@@ -161,10 +161,11 @@ static void end_of_server(struct relay_conn *c, ssize_t error)
 static void move_out(struct relay_conn *c)
 {
 	uint8_t *chunk = c->relay->chunk;
+	ssize_t n = RELAY_CHUNK;
 
-	for (unsigned reads = RELAY_READS; reads && may_read(&c->out); reads--) {
-		ssize_t n = relay_recv(c->out.from, chunk, RELAY_CHUNK);
-
+	/* Less than there is room for was all. */
+	for (unsigned reads = RELAY_READS; reads && n == RELAY_CHUNK && may_read(&c->out); reads--) {
+		n = relay_recv(c->out.from, chunk, RELAY_CHUNK);
 		if (n == -EAGAIN)
 			return;
 		if (n <= 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * OpenSSL's part of a relayed connection. Its BIO reads from the socket itself, one record at a time, and
- * writes there: bytes lie in the kernel until they are wanted, none wait unseen between the socket and
- * OpenSSL.
+ * OpenSSL's part of a relayed connection. Its BIO reads from the socket itself, as far ahead as one read
+ * goes, and writes there. No poll tells of records that OpenSSL has read ahead: who reads from it goes on
+ * until it has none, or comes back when there is room for what they say.
  */
 #include "uring/relay_conn.h"
 
@@ -18,9 +18,12 @@ static int bio_read(BIO *b, char *buf, int len)
 	ssize_t n = -EAGAIN;
 
 	BIO_clear_retry_flags(b);
-	if (c->reads && !c->eof) {
+	if (len > RELAY_AHEAD)
+		len = RELAY_AHEAD;
+	if (c->reads && !c->eof && !c->drained) {
 		c->reads--;
 		n = relay_recv(c->in.from, buf, (size_t)len);
+		c->drained = n < len;
 	}
 	if (n > 0)
 		return (int)n;
@@ -42,8 +45,7 @@ static int bio_write(BIO *b, const char *buf, int len)
 	struct relay_conn *c = BIO_get_data(b);
 
 	BIO_clear_retry_flags(b);
-	if (c->out.state != RELAY_DONE)
-		relay_put(&c->out, buf, (size_t)len);
+	relay_put(&c->out, buf, (size_t)len);
 	return len;
 }
 
@@ -75,8 +77,7 @@ int relay_tls_attach(struct relay_conn *c)
 	BIO_set_data(bio, c);
 	BIO_set_init(bio, 1);
 	SSL_set_bio(c->ssl, bio, bio);
-	/* Reading ahead would hide bytes inside OpenSSL that no poll tells of. */
-	SSL_set_read_ahead(c->ssl, 0);
+	SSL_set_read_ahead(c->ssl, 1);
 	return 0;
 }
 

@@ -64,13 +64,18 @@ struct uring_server_config {
 	int (*admit)(void *arg, const struct uring_peer *peer);
 	/* The context to shake hands with; never NULL; referenced by the handshake. */
 	SSL_CTX *(*context)(void *arg, const struct uring_peer *peer);
+	/* Called before the first byte of a handshake; may be NULL. */
+	void (*begin)(void *arg, const struct uring_peer *peer, struct ktls_handshake *h);
 	/*
 	 * The handshake is done and its last byte sent. The callee takes over fd (blocking mode); h is freed
 	 * by the server when it returns.
 	 */
 	void (*established)(void *arg, const struct uring_peer *peer, int fd, struct ktls_handshake *h);
-	/* The handshake ended without a connection; reason is a phrase. The server has closed the socket. */
-	void (*failed)(void *arg, const struct uring_peer *peer, const char *reason);
+	/*
+	 * The handshake ended without a connection; reason is a phrase, timed_out 1 when handshake_timeout
+	 * was it. The server has closed the socket.
+	 */
+	void (*failed)(void *arg, const struct uring_peer *peer, const char *reason, int timed_out);
 	/*
 	 * A connection was closed for a limit, before its first TLS byte was read. With refuse_when_full and
 	 * proxy_header the header was not read either: remote is the proxy. May be NULL where neither
@@ -112,5 +117,11 @@ void uring_server_pause(struct uring_server *server, int paused);
  * asked it does not count yet, nor while its PROXY header is awaited.
  */
 unsigned uring_server_handshakes(const struct uring_server *server);
+
+/*
+ * 1 when a paused server has nothing under way any more, accepting included: its process may end and loses
+ * nobody.
+ */
+int uring_server_is_quiet(const struct uring_server *server);
 
 #endif

@@ -26,7 +26,7 @@ static void free_connection(struct connection *c)
 static void end_connection(struct connection *c, const char *reason)
 {
 	uring_close_politely(c->fd);
-	c->server->config.failed(c->server->config.arg, &c->peer, reason);
+	c->server->config.failed(c->server->config.arg, &c->peer, reason, c->timed_out);
 	free_connection(c);
 }
 
@@ -153,6 +153,8 @@ static int shake_hands(struct connection *c)
 	if (!c->handshake)
 		return drop(c, -ENOMEM);
 	s->handshakes++;
+	if (config->begin)
+		config->begin(config->arg, &c->peer, c->handshake);
 	advance(c);
 	return 0;
 }

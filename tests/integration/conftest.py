@@ -8,6 +8,7 @@ import pytest
 
 pytest.register_assert_rewrite("kernel", "server", "sip", "tools")  # so that failures there show values, too
 
+import faults  # noqa: E402
 import kernel  # noqa: E402
 import pki as certificates  # noqa: E402
 import settings  # noqa: E402
@@ -130,6 +131,12 @@ def refused(pki):
     yield make
     for server in own:
         server.clean_up()
+
+
+@pytest.fixture(scope="session")
+def control(tmp_path_factory):
+    """What makes calls fail in a server that has its environment."""
+    return faults.Faults(tmp_path_factory.mktemp("faults"))
 
 
 @pytest.fixture(autouse=True)

@@ -9,8 +9,13 @@ import re
 import struct
 import subprocess
 
-LAYOUT = struct.Struct("6i")  # struct control of faults.c
+import sip
+
+LOST = (sip.Ended, ConnectionError, sip.ssl.SSLError)  # how a client finds out
+LAYOUT = struct.Struct("6i")  # the part of faults.c's struct control that arms it
+COUNT = struct.Struct("2i")  # the rest of it
 HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
 
 
 class Call(enum.IntEnum):
@@ -23,13 +28,14 @@ class Call(enum.IntEnum):
     GIVE_AWAY = 5
     PAIR = 6
     ALLOCATE = 7
+    SHARE = 8
 
 
 def build(folder):
     """The library to preload."""
     library = os.path.join(folder, "faults.so")
-    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-fno-builtin", "-Wall", "-Wextra", "-o", library,
-                    os.path.join(HERE, "faults.c")], check=True, timeout=120)
+    subprocess.run(["cc", "-D_GNU_SOURCE", "-I", ROOT, "-shared", "-fPIC", "-O1", "-fno-builtin", "-Wall",
+                    "-Wextra", "-o", library, os.path.join(HERE, "faults.c")], check=True, timeout=120)
     return library
 
 
@@ -37,38 +43,44 @@ class Faults:
     """The control file of one server."""
 
     def __init__(self, folder):
-        self.path = os.path.join(folder, "faults")
         self.engine = self.supervisor = 0
-        with open(self.path, "w+b") as file:
-            file.write(bytes(LAYOUT.size))
+        path = os.path.join(folder, "faults")
+        self.environment = {"LD_PRELOAD": build(folder), "FAULTS": path}
+        with open(path, "w+b") as file:
+            file.write(bytes(LAYOUT.size + COUNT.size))
             file.flush()
-            self.memory = mmap.mmap(file.fileno(), LAYOUT.size)
+            self.memory = mmap.mmap(file.fileno(), LAYOUT.size + COUNT.size)
 
     def find_engine(self, server):
         """Its process id, and its supervisor's."""
         self.engine = server.engines()[0]["pid"]
         self.supervisor = int(re.search(r"(\d+)\s+tls engine supervisor", server.text("core.ps"))[1])
         assert {self.engine, self.supervisor} <= set(server.processes())
-
-    def write(self, *numbers):
-        """The whole control block."""
-        self.memory[:] = LAYOUT.pack(*numbers)
+        counted, _ = COUNT.unpack_from(self.memory, LAYOUT.size)
+        if counted != self.engine:
+            COUNT.pack_into(self.memory, LAYOUT.size, self.engine, 0)
 
     @property
     def seen(self):
         """How often the call was made."""
-        return LAYOUT.unpack(self.memory[:])[4]
+        return LAYOUT.unpack_from(self.memory)[4]
 
     @property
     def failed(self):
         """How often it failed."""
-        return LAYOUT.unpack(self.memory[:])[5]
+        return LAYOUT.unpack_from(self.memory)[5]
+
+    @property
+    def blocks(self):
+        """Blocks of memory the engine holds; only differences say something."""
+        return COUNT.unpack_from(self.memory, LAYOUT.size)[1]
 
     @contextlib.contextmanager
     def armed(self, call, nth=1, error=errno.ENOMEM, supervisor=False):
         """The nth such call of the engine, or of its supervisor, fails; none with 0."""
-        self.write(0, call, nth, error, 0, 0)
-        self.write(self.supervisor if supervisor else self.engine, call, nth, error, 0, 0)
+        process = self.supervisor if supervisor else self.engine
+        LAYOUT.pack_into(self.memory, 0, 0, call, nth, error, 0, 0)
+        LAYOUT.pack_into(self.memory, 0, process, call, nth, error, 0, 0)
         try:
             yield
         finally:

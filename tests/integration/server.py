@@ -70,16 +70,20 @@ def variable_lines(names):
 
 class Server:
     """
-    One Kamailio in a folder of its own. tls = parameters of the module, None takes a default away; script = lines that
-    run before each request is answered; routes = further blocks; modules = further ones with their parameters.
+    One Kamailio in a folder of its own. tls = parameters of the module: None takes a default away, a function
+    is given the server and makes a value, a list has one for each line. script = lines that run for each
+    request, routes = lines behind the request route, modules = further ones, modparams = triples for them;
+    memory in MB.
     """
 
     def __init__(self, pki, tls=None, listen=("tls:127.0.0.1",), core=(), binary=BINARY, load=None,
-                 environment=None, script=(), routes=(), modules=None):
+                 environment=None, script=(), routes=(), modules=(), modparams=(), memory=64, preamble=b""):
         # Short, because the path of a socket is; on a tmpfs in a guest, because hostfs has no sockets.
         self.folder = tempfile.mkdtemp(prefix="ser-")
         self.pki, self.binary, self.environment = pki, binary, environment or {}
-        self.script, self.routes, self.modules = script, routes, modules or {}
+        self.script, self.routes, self.modules, self.memory = script, routes, modules, memory
+        self.modparams = modparams
+        self.preamble = preamble  # what its first client says in front of its handshake
         self.ports = [(where, free_port()) for where in listen]
         self.tls = {"certificate": pki.server.cert, "private_key": pki.server.key, "ca_list": pki.ca.cert,
                     "verify_certificate": 1, "tls_log": 2, **(tls or {})}
@@ -108,17 +112,15 @@ class Server:
             yield f'loadmodule "{module}.so"'
         if load is None:
             yield f'modparam("ctl", "binrpc", "unix:{self.control}")'
-        for module, parameters in self.modules.items():
-            for name, value in parameters.items():
-                yield f'modparam("{module}", "{name}", "{value}")'
-        for name, value in self.tls.items():
-            if value is not None:
-                yield f'modparam("tls", "{name}", {value})' if isinstance(value, int) else \
-                    f'modparam("tls", "{name}", "{value}")'
+        for module, name, value in self.modparams:
+            yield f'modparam("{module}", "{name}", "{value}")'
+        yield from self.parameters()
         if load is not None:
             yield "request_route { exit; }"
             return
         yield "request_route {"
+        yield 'if (is_present_hf("X-To")) { $du = $hdr(X-To); forward(); exit; }'
+        yield 'if (is_present_hf("X-Close")) set_reply_close();'
         yield 'if (is_present_hf("X-Conn")) append_to_reply("X-Conn: $hdr(X-Conn)\\r\\n");'
         yield from self.script
         yield 'if ($rm == "OPTIONS") {'
@@ -129,6 +131,16 @@ class Server:
         yield 'sl_send_reply("200", "OK");'
         yield "exit; }"
         yield from self.routes
+
+    def parameters(self):
+        """The module's."""
+        for name, values in self.tls.items():
+            for value in values if isinstance(values, list) else [values]:
+                if callable(value):
+                    value = value(self)
+                if value is not None:
+                    yield f'modparam("tls", "{name}", {value})' if isinstance(value, int) else \
+                        f'modparam("tls", "{name}", "{value}")'
 
     def address(self, index=0):
         """Of a listener, for a client."""
@@ -145,7 +157,7 @@ class Server:
             self.process = subprocess.Popen(
                 [self.binary, "-f", self.config, "-E", "-w", self.folder,
                  "-Y", os.path.join(self.folder, "run"), "-P", os.path.join(self.folder, "pid"),
-                 "-m", "64", "-M", "32" if self.script else "8", *options],
+                 "-m", str(self.memory), "-M", "32" if self.script else "8", *options],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, cwd=self.folder,
                 start_new_session=True)
 
@@ -171,7 +183,7 @@ class Server:
             version = "1.2" if self.tls.get("ktls_rekey_required") else None
             offload = "user" if self.tls.get("ktls") == 0 else settings.EXPECT
             with sip.TlsClient(self.address(first), sip.context(self.pki.bob, version),
-                               offload=offload) as client:
+                               offload=offload, preamble=self.preamble) as client:
                 client.ask()
         except (OSError, sip.Ended) as failure:
             raise NotStarted(f"the first request failed, {failure!r}:\n{self.log()}") from failure
@@ -269,7 +281,10 @@ class Server:
         self.settle(lambda: not self.left(everything), f"processes left behind of {everything}", STOP_WITHIN)
 
     def stop_sleepers(self, processes):
-        """Of the core's own processes its timer, which has nothing of the module's, seldom misses a SIGTERM in pause()."""
+        """
+        The core's timer process seldom misses a SIGTERM in pause(). All that it ran of the module is the
+        closing of inherited listeners when it began.
+        """
         alive = self.left(processes) - {self.process.pid}
         report = "\n".join(map(self.doing, alive))
         if not alive or not all("pause" in self.doing(process).split(",")[0] for process in alive):
@@ -321,10 +336,10 @@ class Server:
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def text(self, name):
+    def text(self, name, *arguments):
         """What kamcmd answers."""
-        done = subprocess.run([KAMCMD, "-s", f"unix:{self.control}", name], capture_output=True, text=True,
-                              timeout=settings.PATIENCE, check=False)
+        done = subprocess.run([KAMCMD, "-s", f"unix:{self.control}", *name.split(), *arguments],
+                              capture_output=True, text=True, timeout=settings.PATIENCE, check=False)
         assert done.returncode == 0, f"kamcmd {name}: {done.stdout}{done.stderr}"
         return done.stdout
 
@@ -341,9 +356,27 @@ class Server:
         structs = re.findall(r"\{(.*?)\}", self.text("tls.engines"), re.DOTALL)
         return [{key: int(value) for key, value in re.findall(r"(\w+): (-?\d+)", text)} for text in structs]
 
+    def counters(self, group="tls"):
+        """Of the module or of a part of the core, by name."""
+        return {key: int(value) for key, value
+                in re.findall(rf"{group}[.](\w+): (\d+)", self.text(f"stats.fetch {group}:"))}
+
+    def counter(self, name):
+        """One of the module's."""
+        return self.command("tls.stats")[name]
+
     def shared_memory(self):
         """Bytes in use."""
         return self.command("core.shmmem")["used"]
+
+    def counter(self, name):
+        """A statistic of the core's."""
+        return int(re.search(r"= (\d+)", self.text("stats.get_statistics", name))[1])
+
+    def queued(self):
+        """Bytes that wait to be sent, the module's and the core's."""
+        return self.command("tls.info")["clear_text_write_queued_bytes"] + \
+            self.command("core.tcp_info")["write_queued_bytes"]
 
     def tls_connections(self):
         """Connections over TLS in the core's table."""

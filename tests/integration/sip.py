@@ -2,6 +2,7 @@
 """A SIP client over TLS. Records are made in memory: a test decides what goes on the wire in which piece."""
 import itertools
 import os
+import select
 import socket
 import ssl
 import struct
@@ -95,12 +96,15 @@ def context(pair=None, version=None, ciphers=None):
 
 
 class Wire:
-    """A TCP connection; every wait has an end."""
+    """A TCP connection, from a source address on request; every wait has an end."""
 
-    def __init__(self, address):
-        self.sock = socket.create_connection(address, timeout=settings.PATIENCE)
+    def __init__(self, address, source=None, preamble=b""):
+        self.sock = socket.create_connection(address, timeout=settings.PATIENCE,
+                                             source_address=source and (source, 0))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
+        if preamble:
+            self.put(preamble)
 
     def __enter__(self):
         return self
@@ -172,6 +176,10 @@ class Wire:
             except TimeoutError:
                 pass
 
+    def silent(self, seconds=0.5):
+        """Nothing comes from the server for that long, not its end either."""
+        return not select.select([self.sock], [], [], seconds)[0]
+
     def reset(self):
         """Ends the connection with RST."""
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -184,8 +192,9 @@ class TlsClient(Wire):
     where the server must have its records, if not where it has to have all that can be there.
     """
 
-    def __init__(self, address, settings_of_client=None, session=None, offload=settings.EXPECT, server_name=None):
-        super().__init__(address)
+    def __init__(self, address, settings_of_client=None, session=None, offload=settings.EXPECT, source=None,
+                 preamble=b"", server_name=None):
+        super().__init__(address, source, preamble)
         self.offload = offload
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = (settings_of_client or context()).wrap_bio(self.incoming, self.outgoing, session=session,
@@ -214,6 +223,14 @@ class TlsClient(Wire):
             self.incoming.write(data)
         else:
             self.incoming.write_eof()
+
+    def hello(self):
+        """Sends the first flight of the handshake, and no more of it."""
+        try:
+            self.tls.do_handshake()
+        except ssl.SSLWantReadError:
+            self.flush()
+        return self
 
     def handshake(self, hold=False, piece=None):
         """To its end; hold keeps the last flight back, piece cuts flights in small segments."""

@@ -30,6 +30,9 @@ BAD = {
     "cipher-unknown": ({"cipher_list": "NO-SUCH-SUITE"}, "cipher_list"),
     "verify-word": ({"verify_certificate": "maybe"}, "verify_certificate"),
     "require-word": ({"require_certificate": "maybe"}, "require_certificate"),
+    "ticket-keys-missing": ({"session_ticket_keys": "file:missing"}, "session_ticket_keys"),
+    "ticket-keys-short": ({"session_ticket_keys": "file:garbage"}, "session_ticket_keys"),
+    "ticket-keys-empty": ({"session_ticket_keys": "file:empty"}, "session_ticket_keys"),
     "timeout-negative": ({"handshake_timeout": -1}, "handshake_timeout"),
 }
 

@@ -6,16 +6,12 @@ from typing import NamedTuple, Optional
 
 import pytest
 
-import faults
 import settings
 import sip
-from faults import Call
+from faults import LOST, Call
 from homes import DIRECT, RELAYED, Home
 from server import Usage
 
-LOST = (sip.Ended, ConnectionError, sip.ssl.SSLError)
-SINGLE_STEPS = 25  # of the allocations: the first ones one by one, then samples
-SAMPLES = 40
 LOSSES = 8
 
 
@@ -53,20 +49,10 @@ def cases():
         yield Case(RELAYED[0], Call.PAIR, error, "failed: " + os.strerror(error))
 
 
-@pytest.fixture(scope="module")
-def library(tmp_path_factory):
-    return faults.build(tmp_path_factory.mktemp("faults"))
-
-
-@pytest.fixture(scope="module")
-def control(tmp_path_factory):
-    return faults.Faults(tmp_path_factory.mktemp("control"))
-
-
 @pytest.fixture
-def ser(share, library, control):
+def ser(share, control):
     """With the library in all its processes; only the engine's calls fail."""
-    server = share("faults", environment={"LD_PRELOAD": library, "FAULTS": control.path})
+    server = share("faults", environment=control.environment)
     control.find_engine(server)
     return server
 
@@ -114,38 +100,4 @@ def test_nothing_leaks(ser, control, case):
             assert control.failed == 1
     with case.home.client(ser) as good:
         good.ask()
-    before.check()
-
-
-@pytest.mark.parametrize("home", [DIRECT[1], DIRECT[0], RELAYED[0]], ids=str)
-def test_memory(ser, control, home):
-    """Any allocation of a handshake and of the way to the core, on a server that is warm."""
-    def once():
-        with home.client(ser) as client:
-            client.ask()
-    if settings.PRELOAD:
-        pytest.skip("another allocator is loaded in front of faults.c")
-    once()
-    once()
-    before = Usage(ser)
-    with control.armed(Call.ALLOCATE, nth=0):
-        once()
-        count = control.seen
-    assert count > SINGLE_STEPS
-    step = max(1, (count - SINGLE_STEPS) // SAMPLES)
-    lost = failed = 0
-    for nth in [*range(1, SINGLE_STEPS), *range(SINGLE_STEPS, count + 1, step)]:
-        with control.armed(Call.ALLOCATE, nth=nth):
-            try:
-                once()
-            except LOST:
-                lost += 1
-            failed += control.failed
-    assert failed >= SINGLE_STEPS and lost, f"{failed} of {count} failed, {lost} connections were lost"
-    assert ser.log_count(" WARNING: tls: handshake with .* failed: ")
-    engine = control.engine
-    control.find_engine(ser)
-    assert control.engine == engine
-    for _ in range(3):
-        once()
     before.check()

@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Sessions are resumed with tickets."""
+import os
+import signal
+import time
+
 import pytest
 
+import sip
 from homes import HOMES
 
 
@@ -31,5 +36,74 @@ def test_ticket_of_a_stranger(ser, home, start, pki):
     """Another server's ticket leads to a full handshake."""
     client_context, session = home.resumable(start(**home.options(pki)))
     with home.client(ser, client_context, session) as client:
+        assert not client.tls.session_reused
+        client.ask()
+
+
+def resumed(ser, context, session, rounds=24):
+    """How many of so many connections resume the session or the last one they were given."""
+    count = 0
+    for _ in range(rounds):
+        with sip.TlsClient(ser.address(), context, session) as client:
+            count += client.tls.session_reused
+            client.ask()
+            session = client.tls.session
+    return count
+
+
+def first_session(ser, version):
+    context = sip.context(version=version)
+    with sip.TlsClient(ser.address(), context) as client:
+        client.ask()
+        return context, client.tls.session
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_several_engines(share, version):
+    """Whichever made a session, all resume it."""
+    ser = share("engines that resume", tls={"engines": 3})
+    context, session = first_session(ser, version)
+    assert resumed(ser, context, session) == 24
+    assert ser.command("tls.stats")["handshakes_resumed"] >= 24
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_engine_replaced(start, version):
+    ser = start()
+    ser.accept("the TLS engine .* died")
+    context, session = first_session(ser, version)
+    before = ser.engines()[0]
+    os.kill(before["pid"], signal.SIGKILL)
+    ser.settle(lambda: ser.engines()[0]["starts"] > before["starts"], ser.log)
+    assert resumed(ser, context, session, 3) == 3
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_second_server_with_the_same_keys(start, tmp_path, version):
+    """A key file makes several servers one; another file does not."""
+    files = [tmp_path / "one", tmp_path / "other"]
+    for file in files:
+        file.write_bytes(os.urandom(80))
+    first, second, other = (start(tls={"session_ticket_keys": str(file)}) for file in (files[0], *files))
+    context, session = first_session(first, version)
+    assert resumed(second, context, session, 3) == 3
+    with sip.TlsClient(other.address(), context, session) as client:
+        assert not client.tls.session_reused
+        client.ask()
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_keys_change(start, version):
+    """With time they do; a session that is used is renewed, one that is not ends with its key."""
+    ser = start(tls={"session_ticket_rotation": 2})
+    context, old = first_session(ser, version)
+    session, end = old, time.monotonic() + 9
+    while time.monotonic() < end:
+        with sip.TlsClient(ser.address(), context, session) as client:
+            assert client.tls.session_reused
+            client.ask()
+            session = client.tls.session
+        time.sleep(0.5)
+    with sip.TlsClient(ser.address(), context, old) as client:
         assert not client.tls.session_reused
         client.ask()

@@ -1,15 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What reading costs: no lock, no line in the log, no memory; and where else than in a request's own process it works."""
 import base64
-import os
 import struct
 import threading
 
-import pytest
-
 import settings
 import sip
-from server import MODULES, Usage, value_lines
+from server import Usage, value_lines
 from test_golden import SELECTS, chunks, script
 
 CONNECTIONS, ROUNDS, REQUESTS = 50, 3, 2
@@ -57,13 +54,12 @@ def test_reads_leave_no_trace(start, pki):
     idle.check()
 
 
-@pytest.mark.skipif(not os.path.exists(MODULES + "async.so"), reason="Kamailio came without the module async")
 def test_another_process(share_here):
     """A route that runs later and elsewhere has the same answers; each read there is counted."""
     later = ["route[LATER] {", *value_lines("peer", "@tls.peer"), *value_lines("version", "$tls_version"),
              *value_lines("verified", "is_peer_verified", "is_peer_verified()"), 't_reply("200", "OK");', "exit; }"]
     later = [line.replace("= is_peer_verified;", '= "yes";') for line in later]
-    ser = share_here("async", core=("async_workers=2",), modules={"tm": {}, "async": {}}, routes=later,
+    ser = share_here("async", core=("async_workers=2",), modules=("tm", "async"), routes=later,
                 script=('if ($rm == "INVITE") { t_newtran(); async_task_route("LATER"); exit; }',))
     before = ser.command("tls.stats")["lookups"]
     with sip.TlsClient(ser.address(), sip.context(ser.pki.bob)) as client:
@@ -102,7 +98,6 @@ def unframe(data):
     return data[start:start + length] if len(data) >= start + length else None
 
 
-@pytest.mark.skipif(not os.path.exists(MODULES + "websocket.so"), reason="Kamailio came without the module websocket")
 def test_websocket(share_here):
     """The connection of a WebSocket over TLS has the same answers, although the core no longer calls it TLS."""
     route = ("event_route[xhttp:request] {", 'if (@tls.peer == "Bob") { if (ws_handle_handshake()) exit; }',
@@ -111,7 +106,7 @@ def test_websocket(share_here):
                 script=(*value_lines("peer", "@tls.peer"), *value_lines("v-peer", "$tls_peer_subject_cn"),
                         'if (is_peer_verified()) append_to_reply("X-verified: yes\\r\\n");',
                         'append_to_reply("X-proto: $proto\\r\\n");'),
-                modules={"xhttp": {}, "websocket": {}})
+                modules=("xhttp", "websocket"))
     with sip.TlsClient(ser.address(), sip.context(ser.pki.bob)) as client:
         client.send(UPGRADE.format(base64.b64encode(b"0123456789abcdef").decode()).encode())
         data = b""

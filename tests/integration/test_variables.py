@@ -162,11 +162,17 @@ def test_injection(share_here, certificates):
     """A name with a line feed makes a header of its own, unless the script takes the safe one."""
     ser = serve(share_here, certificates, "injection", script=(
         'append_to_reply("X-Plain: $(tls_peer_subject_cn)\\r\\n");',
-        'append_to_reply("X-Safe: $tls_safe(peer_subject_cn)\\r\\n");'))
+        'append_to_reply("X-Safe: $tls_safe(peer_subject_cn)\\r\\n");',
+        'append_to_reply("X-Organization: $sel(tls.safe.peer.subject.o)\\r\\n");',
+        *value_lines("back", "$(tls_safe(peer_subject_cn){s.urldecode.param})")))
     with connect(ser, certificates, "crlf") as client:
-        headers = client.ask("MESSAGE").headers
+        answer = client.ask("MESSAGE")
+    headers = answer.headers
     assert headers["X-Plain"] == "Bob" and headers["X-Injected"] == "yes"
     assert headers["X-Safe"] == "Bob%0d%0aX-Injected%3a%20yes"
+    assert answer.select("back") == "Bob\r\nX-Injected: yes"
+    with connect(ser, certificates) as client:
+        assert client.ask("MESSAGE").headers["X-Organization"] == "Gr%c3%b6%c3%9fe%20%26%20S%c3%b6hne%20GmbH"
 
 
 def test_chain(share_here, certificates):
@@ -247,7 +253,8 @@ function ask() {
 def test_other_languages(share_here, certificates):
     """KSR.tls, in JavaScript."""
     path = certificates.write("ask.js", JAVASCRIPT.encode())
-    ser = serve(share_here, certificates, "kemi", script=('jsdt_run("ask");',), modules={"app_jsdt": {"load": path}})
+    ser = serve(share_here, certificates, "kemi", script=('jsdt_run("ask");',), modules=("app_jsdt",),
+               modparams=(("app_jsdt", "load", path),))
     with connect(ser, certificates) as client:
         headers = client.ask("MESSAGE").headers
     assert headers.get("X-verified") in ("1", "true"), ser.log()

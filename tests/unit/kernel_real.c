@@ -16,21 +16,6 @@
 static const uint16_t versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
 static const char stat_file[] = "/proc/net/tls_stat";
 
-/* A counter of /proc/net/tls_stat, 0 where there is none. */
-static long tls_stat(const char *name)
-{
-	FILE *f = fopen(stat_file, "r");
-	char word[64];
-	long value, found = 0;
-
-	while (f && fscanf(f, "%63s %ld", word, &value) == 2)
-		if (!strcmp(word, name))
-			found = value;
-	if (f)
-		fclose(f);
-	return found;
-}
-
 static int probe(void **state)
 {
 	(void)state;

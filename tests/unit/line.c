@@ -185,3 +185,28 @@ size_t line_read_all(struct line *l, void *buf, size_t cap, size_t room, struct 
 	} while (r->end == KTLS_END_NONE && (r->more || !r->drained));
 	return have;
 }
+
+void line_for_each_aead(uint16_t version, void (*check)(struct line *l))
+{
+	for (int aead = 0; aead < KTLS_AEADS; aead++) {
+		struct line l;
+
+		line_open(&l, version, aead);
+		check(&l);
+		line_close(&l);
+	}
+}
+
+void line_for_each_kind(void (*check)(struct line *l))
+{
+	line_for_each_aead(TLS1_2_VERSION, check);
+	line_for_each_aead(TLS1_3_VERSION, check);
+}
+
+void line_expect(struct line *l, const char *text, struct ktls_read *r)
+{
+	char buf[64];
+
+	assert_int_equal(line_read_all(l, buf, sizeof(buf), sizeof(buf), r), strlen(text));
+	assert_memory_equal(buf, text, strlen(text));
+}

@@ -19,6 +19,10 @@ void line_open(struct line *l, uint16_t version, enum ktls_aead aead);
 /* Wipes the stream, ends both sockets and checks that all memory came back. */
 void line_close(struct line *l);
 
+/* Checks an open line of each AEAD, and of each version, too. */
+void line_for_each_aead(uint16_t version, void (*check)(struct line *l));
+void line_for_each_kind(void (*check)(struct line *l));
+
 /* The peer closes its end. */
 void line_hang_up(struct line *l);
 
@@ -51,6 +55,9 @@ ssize_t line_read(struct line *l, void *buf, size_t len, struct ktls_read *r);
  * hold for every read. Returns the number of bytes, *r is that of the last read.
  */
 size_t line_read_all(struct line *l, void *buf, size_t cap, size_t room, struct ktls_read *r);
+
+/* Reads all there is, which must be this text; *r is that of the last read. */
+void line_expect(struct line *l, const char *text, struct ktls_read *r);
 
 /* Allocates for streams and counts. Checks on release that nothing of `never` is left in the memory. */
 extern const struct ktls_allocator line_memory;

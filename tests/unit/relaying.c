@@ -177,7 +177,7 @@ void relaying_go_on(struct relaying *s)
 }
 
 /* Every turn without a tick was the relay's. */
-static unsigned turns_of_relay(struct relaying *s, int ms)
+unsigned relaying_turns(struct relaying *s, int ms)
 {
 	unsigned turns = 0, ticks = s->ticks;
 	int64_t end = milliseconds() + ms;
@@ -195,7 +195,7 @@ static unsigned turns_of_relay(struct relaying *s, int ms)
 void relaying_quiet(struct relaying *s, int ms)
 {
 	for (int i = 0; i < WINDOWS; i++)
-		if (!turns_of_relay(s, ms))
+		if (!relaying_turns(s, ms))
 			return;
 	fail_msg("the relay does not sleep");
 }
@@ -213,4 +213,11 @@ void relaying_expect_end(struct relaying *s, struct talk *t, const char *reason)
 	assert_string_equal(t->reason, reason ? reason : "");
 	assert_int_equal(fcntl(t->relay_fd, F_GETFD), -1);
 	assert_int_equal(fcntl(t->relay_plain, F_GETFD), -1);
+}
+
+struct talk *relaying_begin(struct relaying *s, unsigned send_timeout, int buffers)
+{
+	relaying_open(s, send_timeout);
+	s->sndbuf = s->rcvbuf = buffers;
+	return relaying_connect(s, contexts.client);
 }

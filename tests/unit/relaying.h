@@ -63,10 +63,19 @@ struct talk *relaying_shake(struct relaying *s, SSL_CTX *client, SSL **ssl);
 /* A relayed connection. */
 struct talk *relaying_connect(struct relaying *s, SSL_CTX *client);
 
+/*
+ * relaying_open() with a first connection. Sockets and pair have buffers of a fixed size, others grow while
+ * nobody reads from them; 0 lets them.
+ */
+struct talk *relaying_begin(struct relaying *s, unsigned send_timeout, int buffers);
+
 void relaying_until(struct relaying *s, int (*over)(void *arg), void *arg);
 
 /* Turns until what can happen without a word from outside has happened. */
 void relaying_go_on(struct relaying *s);
+
+/* Turns for so many milliseconds. Returns how often the relay had something to do. */
+unsigned relaying_turns(struct relaying *s, int ms);
 
 /* Turns until the relay had nothing to do for so many milliseconds; fails when that never comes. */
 void relaying_quiet(struct relaying *s, int ms);
@@ -94,6 +103,10 @@ ssize_t talk_server_hear(struct talk *t, void *buf, size_t cap);
 /* Says so many bytes each way at the same time and checks that they arrive. */
 void talk_exchange(struct relaying *s, struct talk *t, size_t up, size_t down);
 
+/* Each says zeros until nothing goes any more. Returns the number of bytes. */
+size_t talk_say_all(struct relaying *s, struct talk *t);
+size_t talk_server_say_all(struct relaying *s, struct talk *t);
+
 /* Turns until the server has heard exactly this; until it reads the end of its stream; the client likewise.
  */
 void talk_server_expect(struct relaying *s, struct talk *t, const void *p, size_t len);
@@ -103,6 +116,9 @@ void talk_client_expect_end(struct relaying *s, struct talk *t);
 
 /* Says bytes as a record of any type, which no client would make; keys must be there. */
 void talk_record(struct talk *t, enum ktls_content_type type, const void *p, size_t len);
+
+/* A ClientHello in such a record. */
+void talk_ask_to_renegotiate(struct talk *t);
 
 /* Takes one record that the relay sent; the test fails unless it is this. */
 void talk_expect_record(

@@ -45,8 +45,9 @@ static void established(void *arg, const struct uring_peer *peer, int fd, struct
 	s->wrong += (fcntl(fd, F_GETFL) & O_NONBLOCK) || !(fcntl(fd, F_GETFD) & FD_CLOEXEC);
 }
 
-static void failed(void *arg, const struct uring_peer *peer, const char *reason)
+static void failed(void *arg, const struct uring_peer *peer, const char *reason, int timed_out)
 {
+	assert_int_equal(timed_out, strstr(reason, "within handshake_timeout") != NULL);
 	struct serving *s = arg;
 
 	s->failures[s->failed++ % SERVING_MAX] =

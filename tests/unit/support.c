@@ -4,6 +4,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/x509v3.h>
+#include <stdio.h>
 #include <string.h>
 
 size_t unhex(const char *hex, uint8_t *out, size_t cap)
@@ -179,4 +180,18 @@ SSL_CTX *our_client_context(int version, const char *suite, enum ktls_verify ver
 
 	assert_int_equal(ktls_context_prepare(ctx, verify), 0);
 	return ctx;
+}
+
+long tls_stat(const char *name)
+{
+	FILE *f = fopen("/proc/net/tls_stat", "r");
+	char word[64];
+	long value, found = 0;
+
+	while (f && fscanf(f, "%63s %ld", word, &value) == 2)
+		if (!strcmp(word, name))
+			found = value;
+	if (f)
+		fclose(f);
+	return found;
 }

@@ -43,6 +43,9 @@ struct ktls_secret make_secret(uint8_t len, unsigned seed);
  */
 size_t seal_inner(const struct ktls_key *k, const uint8_t *inner, size_t len, uint8_t *record);
 
+/* A counter of /proc/net/tls_stat, 0 where there is none. */
+long tls_stat(const char *name);
+
 struct identity {
 	X509 *cert;
 	EVP_PKEY *key;

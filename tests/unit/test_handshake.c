@@ -1,55 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Handshakes that succeed: every suite, and what the record keys behind them must be. */
 #include "connection.h"
+#include "scenario.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-static struct identity rsa, ec;
-
-static int make_identities(void **state)
-{
-	(void)state;
-	rsa = make_identity("RSA", "server", NULL);
-	ec = make_identity("EC", "server", NULL);
-	return 0;
-}
-
-static int free_identities(void **state)
-{
-	(void)state;
-	free_identity(&rsa);
-	free_identity(&ec);
-	return 0;
-}
-
-struct scenario {
-	int version;
-	const char *suite;
-	const struct identity *id;
-	enum ktls_aead aead;
-};
-
-static const struct scenario scenarios[] = {
-	{TLS1_2_VERSION, "ECDHE-RSA-AES128-GCM-SHA256", &rsa, KTLS_AES_128_GCM},
-	{TLS1_2_VERSION, "ECDHE-RSA-AES256-GCM-SHA384", &rsa, KTLS_AES_256_GCM},
-	{TLS1_2_VERSION, "ECDHE-RSA-CHACHA20-POLY1305", &rsa, KTLS_CHACHA20_POLY1305},
-	{TLS1_2_VERSION, "ECDHE-ECDSA-AES128-GCM-SHA256", &ec, KTLS_AES_128_GCM},
-	{TLS1_2_VERSION, "ECDHE-ECDSA-AES256-GCM-SHA384", &ec, KTLS_AES_256_GCM},
-	{TLS1_2_VERSION, "ECDHE-ECDSA-CHACHA20-POLY1305", &ec, KTLS_CHACHA20_POLY1305},
-	{TLS1_2_VERSION, "ECDHE-ECDSA-AES128-CCM", &ec, KTLS_AES_128_CCM},
-	{TLS1_2_VERSION, "AES128-CCM", &rsa, KTLS_AES_128_CCM}, /* RSA key exchange, as the next */
-	{TLS1_2_VERSION, "AES256-GCM-SHA384", &rsa, KTLS_AES_256_GCM},
-	{TLS1_3_VERSION, "TLS_AES_128_GCM_SHA256", &rsa, KTLS_AES_128_GCM},
-	{TLS1_3_VERSION, "TLS_AES_256_GCM_SHA384", &rsa, KTLS_AES_256_GCM},
-	{TLS1_3_VERSION, "TLS_CHACHA20_POLY1305_SHA256", &rsa, KTLS_CHACHA20_POLY1305},
-	{TLS1_3_VERSION, "TLS_AES_128_CCM_SHA256", &rsa, KTLS_AES_128_CCM},
-	{TLS1_3_VERSION, "TLS_AES_128_GCM_SHA256", &ec, KTLS_AES_128_GCM},
-	{TLS1_3_VERSION, "TLS_AES_256_GCM_SHA384", &ec, KTLS_AES_256_GCM},
-	{TLS1_3_VERSION, "TLS_CHACHA20_POLY1305_SHA256", &ec, KTLS_CHACHA20_POLY1305},
-	{TLS1_3_VERSION, "TLS_AES_128_CCM_SHA256", &ec, KTLS_AES_128_CCM},
-};
 
 static SSL_CTX *plain_server(const struct identity *id)
 {
@@ -73,13 +29,6 @@ static SSL_CTX *server_for(const struct scenario *s)
 	return ctx;
 }
 
-static void check_keys(const struct ktls_key *k, const struct scenario *s, uint64_t seq)
-{
-	assert_int_equal(k->version, s->version);
-	assert_int_equal(k->aead, s->aead);
-	assert_int_equal(k->seq, seq);
-}
-
 static void handshake_in_pieces(const struct scenario *s, size_t piece)
 {
 	SSL_CTX *server = server_for(s), *client = client_context(s->version, s->suite);
@@ -90,8 +39,8 @@ static void handshake_in_pieces(const struct scenario *s, size_t piece)
 	c.piece = piece;
 	connection_establish(&c, &keys);
 	/* TLS 1.2 spent number 0 on Finished; TLS 1.3 has sent two tickets under the traffic key. */
-	check_keys(&keys.rx, s, s->version == TLS1_2_VERSION ? 1 : 0);
-	check_keys(&keys.tx, s, s->version == TLS1_2_VERSION ? 1 : 2);
+	scenario_check_key(s, &keys.rx, s->version == TLS1_2_VERSION ? 1 : 0);
+	scenario_check_key(s, &keys.tx, s->version == TLS1_2_VERSION ? 1 : 2);
 	connection_talk(&c, &keys);
 	connection_close(&c);
 	SSL_CTX_free(server);
@@ -101,7 +50,7 @@ static void handshake_in_pieces(const struct scenario *s, size_t piece)
 static void test_every_suite(void **state)
 {
 	(void)state;
-	for (unsigned i = 0; i < COUNT(scenarios); i++) {
+	for (unsigned i = 0; i < SCENARIOS; i++) {
 		handshake_in_pieces(&scenarios[i], 0);
 		handshake_in_pieces(&scenarios[i], 1);
 		handshake_in_pieces(&scenarios[i], 7);
@@ -151,7 +100,7 @@ static void check_next_explicit_nonce(const struct scenario *s)
 static void test_explicit_nonce_goes_on(void **state)
 {
 	(void)state;
-	for (unsigned i = 0; i < COUNT(scenarios); i++)
+	for (unsigned i = 0; i < SCENARIOS; i++)
 		if (scenarios[i].version == TLS1_2_VERSION && scenarios[i].aead != KTLS_CHACHA20_POLY1305)
 			check_next_explicit_nonce(&scenarios[i]);
 }
@@ -228,7 +177,7 @@ static void test_nothing_behind_the_handshake_is_taken(void **state)
 
 	(void)state;
 	for (unsigned p = 0; p < COUNT(pieces); p++)
-		for (unsigned i = 0; i < COUNT(scenarios); i++)
+		for (unsigned i = 0; i < SCENARIOS; i++)
 			if (scenarios[i].version == TLS1_3_VERSION)
 				check_left_over_13(pieces[p], &scenarios[i]);
 			else
@@ -247,7 +196,7 @@ static int asks_for_another_hello(const struct connection *c)
 
 static void test_hello_retry_request(void **state)
 {
-	SSL_CTX *server = plain_server(&ec), *client = client_context(TLS1_3_VERSION, NULL);
+	SSL_CTX *server = plain_server(&scenario_ec), *client = client_context(TLS1_3_VERSION, NULL);
 	struct connection c;
 	struct ktls_session_keys keys;
 
@@ -271,7 +220,7 @@ static void test_hello_retry_request(void **state)
 /* Tickets go out under the key that we go on with, so each has taken a sequence number. */
 static void test_tickets_are_counted(void **state)
 {
-	SSL_CTX *server = plain_server(&ec), *client = client_context(TLS1_3_VERSION, NULL);
+	SSL_CTX *server = plain_server(&scenario_ec), *client = client_context(TLS1_3_VERSION, NULL);
 	struct connection c;
 	struct ktls_session_keys keys;
 
@@ -293,7 +242,7 @@ static void check_fragments(int version, const char *suite, int certificate)
 {
 	struct identity ca = make_identity("RSA", "authority", NULL);
 	struct identity id = make_identity("RSA", "client", &ca);
-	SSL_CTX *server = server_context(&rsa, KTLS_VERIFY_REQUIRE, &ca);
+	SSL_CTX *server = server_context(&scenario_rsa, KTLS_VERIFY_REQUIRE, &ca);
 	SSL_CTX *client = client_context(version, suite);
 	struct connection c;
 	struct ktls_session_keys keys;
@@ -327,7 +276,7 @@ static void test_fragmented_messages(void **state)
 /* RFC 8446 D.4: a client may leave out the ChangeCipherSpec that middleboxes want to see. */
 static void test_without_middlebox_compatibility(void **state)
 {
-	SSL_CTX *server = plain_server(&ec), *client = client_context(TLS1_3_VERSION, NULL);
+	SSL_CTX *server = plain_server(&scenario_ec), *client = client_context(TLS1_3_VERSION, NULL);
 	struct connection c;
 	struct ktls_session_keys keys;
 
@@ -345,11 +294,11 @@ static void test_without_middlebox_compatibility(void **state)
 static void test_suites_without_an_aead_of_ours(void **state)
 {
 	static const struct scenario others[] = {
-		{TLS1_2_VERSION, "AES128-SHA256", &rsa, 0},
-		{TLS1_2_VERSION, "ECDHE-ECDSA-AES256-SHA384", &ec, 0},
-		{TLS1_2_VERSION, "ECDHE-ECDSA-AES256-CCM", &ec, 0},
-		{TLS1_2_VERSION, "ECDHE-ECDSA-AES128-CCM8", &ec, 0}, /* its tag is cut in half */
-		{TLS1_3_VERSION, "TLS_AES_128_CCM_8_SHA256", &ec, 0},
+		{TLS1_2_VERSION, "AES128-SHA256", &scenario_rsa, 0},
+		{TLS1_2_VERSION, "ECDHE-ECDSA-AES256-SHA384", &scenario_ec, 0},
+		{TLS1_2_VERSION, "ECDHE-ECDSA-AES256-CCM", &scenario_ec, 0},
+		{TLS1_2_VERSION, "ECDHE-ECDSA-AES128-CCM8", &scenario_ec, 0}, /* its tag is cut in half */
+		{TLS1_3_VERSION, "TLS_AES_128_CCM_8_SHA256", &scenario_ec, 0},
 	};
 
 	(void)state;
@@ -375,7 +324,7 @@ static void test_suites_without_an_aead_of_ours(void **state)
 
 static void test_no_keys_before_the_end(void **state)
 {
-	SSL_CTX *server = plain_server(&ec), *client = client_context(TLS1_3_VERSION, NULL);
+	SSL_CTX *server = plain_server(&scenario_ec), *client = client_context(TLS1_3_VERSION, NULL);
 	struct connection c;
 	struct ktls_session_keys keys;
 
@@ -408,5 +357,5 @@ int main(void)
 		cmocka_unit_test(test_no_keys_before_the_end),
 	};
 
-	return cmocka_run_group_tests_name("handshake", tests, make_identities, free_identities);
+	return cmocka_run_group_tests_name("handshake", tests, scenario_prepare, scenario_clean_up);
 }

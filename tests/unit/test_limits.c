@@ -10,17 +10,6 @@
 #include <errno.h>
 #include <string.h>
 
-static void for_each_aead(uint16_t version, void (*check)(struct line *l))
-{
-	for (int aead = 0; aead < KTLS_AEADS; aead++) {
-		struct line l;
-
-		line_open(&l, version, aead);
-		check(&l);
-		line_close(&l);
-	}
-}
-
 static uint64_t soft_limit(const struct line *l)
 {
 	static const uint64_t limits[KTLS_AEADS] = {
@@ -32,14 +21,6 @@ static uint64_t soft_limit(const struct line *l)
 static void set_seq(struct line *l, uint64_t seq)
 {
 	l->stream.tx.seq = l->peer_rx.seq = seq;
-}
-
-static void hear(struct line *l, const char *text, struct ktls_read *r)
-{
-	char buf[64];
-
-	assert_int_equal(line_read_all(l, buf, sizeof(buf), sizeof(buf), r), strlen(text));
-	assert_memory_equal(buf, text, strlen(text));
 }
 
 /* Our own key is changed in time, and the peer follows. */
@@ -59,7 +40,7 @@ static void check_soft_limit(struct line *l)
 static void test_soft_limit(void **state)
 {
 	(void)state;
-	for_each_aead(TLS1_3_VERSION, check_soft_limit);
+	line_for_each_aead(TLS1_3_VERSION, check_soft_limit);
 }
 
 /* TLS 1.2 has no way on: nothing is sent past the limit but the goodbye. */
@@ -87,7 +68,7 @@ static void check_hard_limit(struct line *l)
 static void test_hard_limit(void **state)
 {
 	(void)state;
-	for_each_aead(TLS1_2_VERSION, check_hard_limit);
+	line_for_each_aead(TLS1_2_VERSION, check_hard_limit);
 }
 
 /* A key that could not be changed in time ends the stream in TLS 1.3, too. */
@@ -104,7 +85,7 @@ static void check_hard_limit_13(struct line *l)
 static void test_hard_limit_13(void **state)
 {
 	(void)state;
-	for_each_aead(TLS1_3_VERSION, check_hard_limit_13);
+	line_for_each_aead(TLS1_3_VERSION, check_hard_limit_13);
 }
 
 /* Each record without content of each kind; `more` has the kind of the last. */
@@ -130,15 +111,15 @@ static void check_idle_records(struct line *l)
 	for (int round = 0; round < 2; round++) { /* content resets the count */
 		send_idle(l, KTLS_IDLE_RECORDS_MAX);
 		line_send_record(l, KTLS_APPLICATION_DATA, "text", 4);
-		hear(l, "text", &r);
+		line_expect(l, "text", &r);
 		assert_int_equal(r.end, KTLS_END_NONE);
 	}
 	send_idle(l, KTLS_IDLE_RECORDS_MAX);
-	hear(l, "", &r);
+	line_expect(l, "", &r);
 	assert_int_equal(r.end, KTLS_END_NONE);
 	line_send_record(l, KTLS_APPLICATION_DATA, "", 0);
 	line_send_record(l, KTLS_APPLICATION_DATA, "late", 4);
-	hear(l, "", &r);
+	line_expect(l, "", &r);
 	assert_true(r.end == KTLS_END_ERROR && r.error == -EDQUOT && r.owed);
 	assert_int_equal(r.alert, KTLS_UNEXPECTED_MESSAGE);
 	assert_null(l->stream.stash);
@@ -147,15 +128,15 @@ static void check_idle_records(struct line *l)
 static void test_idle_records(void **state)
 {
 	(void)state;
-	for_each_aead(TLS1_2_VERSION, check_idle_records);
-	for_each_aead(TLS1_3_VERSION, check_idle_records);
+	line_for_each_aead(TLS1_2_VERSION, check_idle_records);
+	line_for_each_aead(TLS1_3_VERSION, check_idle_records);
 }
 
 static void update_and_talk(struct line *l, struct ktls_read *r, const char *text)
 {
 	line_update(l, 0);
 	line_send_record(l, KTLS_APPLICATION_DATA, "text", 4);
-	hear(l, text, r);
+	line_expect(l, text, r);
 }
 
 /* With content between them, so that they are no idle records. */
@@ -183,7 +164,7 @@ static void check_key_update_storm(struct line *l)
 static void test_key_update_storm(void **state)
 {
 	(void)state;
-	for_each_aead(TLS1_3_VERSION, check_key_update_storm);
+	line_for_each_aead(TLS1_3_VERSION, check_key_update_storm);
 }
 
 static struct {
@@ -225,7 +206,7 @@ static void make_debt(struct line *l)
 		line_update(l, 1);
 	else
 		line_send_record(l, KTLS_HANDSHAKE, "\1\0\0\0", 4);
-	hear(l, "", &r);
+	line_expect(l, "", &r);
 	assert_true(r.respond);
 }
 
@@ -259,8 +240,8 @@ static void check_busy_socket(struct line *l)
 static void test_busy_socket(void **state)
 {
 	(void)state;
-	for_each_aead(TLS1_2_VERSION, check_busy_socket);
-	for_each_aead(TLS1_3_VERSION, check_busy_socket);
+	line_for_each_aead(TLS1_2_VERSION, check_busy_socket);
+	line_for_each_aead(TLS1_3_VERSION, check_busy_socket);
 }
 
 /* What seal() puts in front of content after a respond() in vain is what that would have sent. */
@@ -281,8 +262,8 @@ static void check_seal_after_busy(struct line *l)
 static void test_seal_after_busy(void **state)
 {
 	(void)state;
-	for_each_aead(TLS1_2_VERSION, check_seal_after_busy);
-	for_each_aead(TLS1_3_VERSION, check_seal_after_busy);
+	line_for_each_aead(TLS1_2_VERSION, check_seal_after_busy);
+	line_for_each_aead(TLS1_3_VERSION, check_seal_after_busy);
 }
 
 /* A part of a record cannot be taken back: the stream is broken, and says so with one errno. */
@@ -302,8 +283,8 @@ static void check_broken_socket(struct line *l)
 static void test_broken_socket(void **state)
 {
 	(void)state;
-	for_each_aead(TLS1_2_VERSION, check_broken_socket);
-	for_each_aead(TLS1_3_VERSION, check_broken_socket);
+	line_for_each_aead(TLS1_2_VERSION, check_broken_socket);
+	line_for_each_aead(TLS1_3_VERSION, check_broken_socket);
 }
 
 int main(void)

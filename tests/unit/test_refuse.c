@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Handshakes that fail: each says why in words and, where TLS asks for it, to the client in an alert. */
 #include "connection.h"
+#include "one_server.h"
 
 #include <errno.h>
 #include <string.h>
@@ -11,25 +12,6 @@ enum { /* alerts of RFC 8446 6.2 */
 	HANDSHAKE_FAILURE = 40,
 	PROTOCOL_VERSION = 70,
 };
-
-static struct identity id;
-static SSL_CTX *server;
-
-static int make_server(void **state)
-{
-	(void)state;
-	id = make_identity("EC", "server", NULL);
-	server = server_context(&id, KTLS_VERIFY_NONE, NULL);
-	return 0;
-}
-
-static int free_server(void **state)
-{
-	(void)state;
-	SSL_CTX_free(server);
-	free_identity(&id);
-	return 0;
-}
 
 /* Feeds bytes as wanted until they end or nothing is wanted any more. Returns how many were taken. */
 static size_t feed(struct ktls_handshake *h, const uint8_t *p, size_t len)
@@ -373,5 +355,5 @@ int main(void)
 		cmocka_unit_test(test_given_up),
 	};
 
-	return cmocka_run_group_tests_name("refuse", tests, make_server, free_server);
+	return cmocka_run_group_tests_name("refuse", tests, one_server_prepare, one_server_clean_up);
 }

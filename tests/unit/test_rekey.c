@@ -7,25 +7,6 @@
 #include <errno.h>
 #include <string.h>
 
-static void for_each_aead(uint16_t version, void (*check)(struct line *l))
-{
-	for (int aead = 0; aead < KTLS_AEADS; aead++) {
-		struct line l;
-
-		line_open(&l, version, aead);
-		check(&l);
-		line_close(&l);
-	}
-}
-
-static void hear(struct line *l, const char *text, struct ktls_read *r)
-{
-	char buf[64];
-
-	assert_int_equal(line_read_all(l, buf, sizeof(buf), sizeof(buf), r), strlen(text));
-	assert_memory_equal(buf, text, strlen(text));
-}
-
 /* The peer's generations follow each other, with content between them or not, and nothing is answered. */
 static void check_update(struct line *l)
 {
@@ -38,7 +19,7 @@ static void check_update(struct line *l)
 	line_update(l, 0);
 	line_update(l, 0);
 	line_send_record(l, KTLS_APPLICATION_DATA, "newer", 5);
-	hear(l, "old new newer", &r);
+	line_expect(l, "old new newer", &r);
 	assert_true(r.end == KTLS_END_NONE && !r.respond && !l->stream.owes);
 	assert_memory_equal(&l->stream.rx, &l->peer_tx, sizeof(l->peer_tx));
 	assert_memory_not_equal(l->stream.rx.key, first.key, 16);
@@ -50,7 +31,7 @@ static void check_update(struct line *l)
 static void test_update(void **state)
 {
 	(void)state;
-	for_each_aead(TLS1_3_VERSION, check_update);
+	line_for_each_aead(TLS1_3_VERSION, check_update);
 }
 
 /* Who goes on with the old key after a KeyUpdate is not understood any more. */
@@ -71,7 +52,7 @@ static void check_old_key(struct line *l)
 static void test_old_key(void **state)
 {
 	(void)state;
-	for_each_aead(TLS1_3_VERSION, check_old_key);
+	line_for_each_aead(TLS1_3_VERSION, check_old_key);
 }
 
 /* RFC 8446 4.6.3: an answer before the next content, one for any number of requests. */
@@ -83,7 +64,7 @@ static void check_answer_by_seal(struct line *l)
 		for (unsigned i = 0; i < requests; i++)
 			line_update(l, 1);
 		line_send_record(l, KTLS_APPLICATION_DATA, "text", 4);
-		hear(l, "text", &r);
+		line_expect(l, "text", &r);
 		assert_true(r.end == KTLS_END_NONE && r.respond);
 		line_hear_nothing(l);
 		line_say(l, "answer", 6);
@@ -99,7 +80,7 @@ static void check_answer_by_seal(struct line *l)
 static void test_answer_by_seal(void **state)
 {
 	(void)state;
-	for_each_aead(TLS1_3_VERSION, check_answer_by_seal);
+	line_for_each_aead(TLS1_3_VERSION, check_answer_by_seal);
 }
 
 static void check_answer_by_respond(struct line *l)
@@ -110,13 +91,13 @@ static void check_answer_by_respond(struct line *l)
 	line_hear_nothing(l);
 	line_update(l, 1);
 	line_update(l, 1);
-	hear(l, "", &r);
+	line_expect(l, "", &r);
 	assert_true(r.respond);
 	assert_int_equal(ktls_stream_respond(&l->stream, l->ours), 0);
 	line_hear_key_update(l);
 	assert_int_equal(ktls_stream_respond(&l->stream, l->ours), 0);
 	line_hear_nothing(l);
-	hear(l, "", &r);
+	line_expect(l, "", &r);
 	assert_false(r.respond);
 	line_say(l, "text", 4);
 	line_hear(l, KTLS_APPLICATION_DATA, "text", 4);
@@ -125,7 +106,7 @@ static void check_answer_by_respond(struct line *l)
 static void test_answer_by_respond(void **state)
 {
 	(void)state;
-	for_each_aead(TLS1_3_VERSION, check_answer_by_respond);
+	line_for_each_aead(TLS1_3_VERSION, check_answer_by_respond);
 }
 
 /* Room for some content but not for what is owed: the answer waits for the next call with room for it. */
@@ -136,7 +117,7 @@ static void check_little_room(struct line *l)
 	size_t taken;
 
 	line_update(l, 1);
-	hear(l, "", &r);
+	line_expect(l, "", &r);
 	l->stream.owes |=
 		KTLS_OWES_NO_RENEGOTIATION; /* the most that can be owed, though by no one version */
 	for (size_t cap = 0; cap < sizeof(wire) && l->stream.owes; cap++) {
@@ -161,7 +142,7 @@ static void check_little_room(struct line *l)
 static void test_little_room(void **state)
 {
 	(void)state;
-	for_each_aead(TLS1_3_VERSION, check_little_room);
+	line_for_each_aead(TLS1_3_VERSION, check_little_room);
 }
 
 /* Pieces of a message in records of their own; nothing of another type may come between them. */
@@ -172,12 +153,12 @@ static void check_fragments(struct line *l)
 
 	for (size_t cut = 1; cut < sizeof(message); cut++) {
 		line_send_record(l, KTLS_HANDSHAKE, message, cut);
-		hear(l, "", &r);
+		line_expect(l, "", &r);
 		assert_true(r.end == KTLS_END_NONE && !r.respond);
 		line_send_record(l, KTLS_HANDSHAKE, message + cut, sizeof(message) - cut);
 		assert_int_equal(ktls_key_update(&l->peer_tx, &l->peer_tx_secret), 0);
 		line_send_record(l, KTLS_APPLICATION_DATA, "text", 4);
-		hear(l, "text", &r);
+		line_expect(l, "text", &r);
 		assert_true(r.end == KTLS_END_NONE && r.respond);
 		line_say(l, "text", 4);
 		line_hear_key_update(l);
@@ -188,7 +169,7 @@ static void check_fragments(struct line *l)
 static void test_fragments(void **state)
 {
 	(void)state;
-	for_each_aead(TLS1_3_VERSION, check_fragments);
+	line_for_each_aead(TLS1_3_VERSION, check_fragments);
 }
 
 static void check_interrupted(struct line *l)
@@ -207,7 +188,7 @@ static void check_interrupted(struct line *l)
 			l->stream.post = (struct ktls_post){0}; /* a new stream each time */
 			line_send_record(l, KTLS_HANDSHAKE, hello, cut);
 			line_send_record(l, between[i].type, between[i].bytes, between[i].len);
-			hear(l, "", &r);
+			line_expect(l, "", &r);
 			assert_true(r.end == KTLS_END_ERROR && r.error == -EPROTO && r.owed);
 			assert_int_equal(r.alert, KTLS_UNEXPECTED_MESSAGE);
 			assert_null(l->stream.stash);
@@ -217,8 +198,8 @@ static void check_interrupted(struct line *l)
 static void test_interrupted(void **state)
 {
 	(void)state;
-	for_each_aead(TLS1_2_VERSION, check_interrupted);
-	for_each_aead(TLS1_3_VERSION, check_interrupted);
+	line_for_each_aead(TLS1_2_VERSION, check_interrupted);
+	line_for_each_aead(TLS1_3_VERSION, check_interrupted);
 }
 
 static void check_wrong_messages(struct line *l)
@@ -235,7 +216,7 @@ static void check_wrong_messages(struct line *l)
 	for (unsigned i = 0; i < COUNT(wrong); i++) {
 		l->stream.post = (struct ktls_post){0};
 		line_send_record(l, KTLS_HANDSHAKE, wrong[i].bytes, wrong[i].len);
-		hear(l, "", &r);
+		line_expect(l, "", &r);
 		assert_true(r.end == KTLS_END_ERROR && r.error == -EPROTO && r.owed && !r.respond);
 		assert_int_equal(r.alert, wrong[i].alert);
 	}
@@ -244,7 +225,7 @@ static void check_wrong_messages(struct line *l)
 static void test_wrong_messages(void **state)
 {
 	(void)state;
-	for_each_aead(TLS1_3_VERSION, check_wrong_messages);
+	line_for_each_aead(TLS1_3_VERSION, check_wrong_messages);
 }
 
 /* A TLS 1.2 peer that wants to shake hands again is told no, and may go on. */
@@ -260,14 +241,14 @@ static void check_renegotiation(struct line *l)
 		if (is_server)
 			line_send_record(l, KTLS_HANDSHAKE, hello + 200, sizeof(hello) - 200);
 		line_send_record(l, KTLS_APPLICATION_DATA, "text", 4);
-		hear(l, "text", &r);
+		line_expect(l, "text", &r);
 		assert_true(r.end == KTLS_END_NONE && r.respond);
 		if (!by_seal)
 			assert_int_equal(ktls_stream_respond(&l->stream, l->ours), 0);
 		line_say(l, "answer", 6);
 		line_hear(l, KTLS_ALERT, "\1\144", 2);
 		line_hear(l, KTLS_APPLICATION_DATA, "answer", 6);
-		hear(l, "", &r);
+		line_expect(l, "", &r);
 		assert_false(r.respond);
 	}
 }
@@ -281,8 +262,8 @@ static void check_renegotiation_as_client(struct line *l)
 static void test_renegotiation(void **state)
 {
 	(void)state;
-	for_each_aead(TLS1_2_VERSION, check_renegotiation);
-	for_each_aead(TLS1_2_VERSION, check_renegotiation_as_client);
+	line_for_each_aead(TLS1_2_VERSION, check_renegotiation);
+	line_for_each_aead(TLS1_2_VERSION, check_renegotiation_as_client);
 }
 
 static void check_tickets(struct line *l)
@@ -296,14 +277,14 @@ static void check_tickets(struct line *l)
 		line_send_record(l, KTLS_HANDSHAKE, ticket + 100 * i + 1, sizeof(ticket) - 100 * i - 1);
 	}
 	line_send_record(l, KTLS_APPLICATION_DATA, "text", 4);
-	hear(l, "text", &r);
+	line_expect(l, "text", &r);
 	assert_true(r.end == KTLS_END_NONE && !r.respond);
 }
 
 static void test_tickets(void **state)
 {
 	(void)state;
-	for_each_aead(TLS1_3_VERSION, check_tickets);
+	line_for_each_aead(TLS1_3_VERSION, check_tickets);
 }
 
 int main(void)

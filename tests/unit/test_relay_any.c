@@ -16,12 +16,6 @@ enum {
 static struct relaying s;
 static uint8_t much[MUCH];
 
-static struct talk *open_talk(unsigned send_timeout)
-{
-	relaying_open(&s, send_timeout);
-	return relaying_connect(&s, contexts.client);
-}
-
 static int fails_to, fails_with, fails_at_recv;
 
 static ssize_t failing_send(int fd, const void *buf, size_t len, int flags)
@@ -53,7 +47,8 @@ static void test_errors_of_the_kernel(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < COUNT(cases); i++) {
-		struct talk *t = open_talk(PATIENT), *other = relaying_connect(&s, contexts.client);
+		struct talk *t = relaying_begin(&s, PATIENT, 0),
+			    *other = relaying_connect(&s, contexts.client);
 		char byte;
 
 		fails_to = cases[i].tls ? t->relay_fd : t->relay_plain;
@@ -82,7 +77,7 @@ static void test_goodbye_behind_a_failure(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < COUNT(reasons); i++) {
-		struct talk *t = open_talk(PATIENT);
+		struct talk *t = relaying_begin(&s, PATIENT, 0);
 
 		fails_to = t->relay_fd;
 		fails_with = EPIPE;

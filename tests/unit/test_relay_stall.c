@@ -18,8 +18,6 @@ enum {
 	HELD_MAX = 60000,
 };
 
-static const char not_written[] = "not written within send_timeout (1 s)";
-
 static struct relaying s;
 
 /* Bytes of the heap in use; under a sanitizer, which has a heap of its own, this does not change. */
@@ -29,42 +27,6 @@ static size_t heap(void)
 }
 
 static uint8_t chunk[16384];
-
-/* Gives the relay its turn; a longer one after each time that nothing went. Returns how often that was. */
-static unsigned give_turn(size_t went, unsigned idle)
-{
-	if (went) {
-		assert_int_equal(uring_turn(s.turns.loop), 0);
-		return 0;
-	}
-	relaying_go_on(&s);
-	return idle + 1;
-}
-
-/* The server, or the client, says what it can until nothing goes any more. Returns the number of bytes. */
-static size_t say_all_of_server(struct talk *t)
-{
-	size_t said = 0, n;
-
-	for (unsigned idle = 0; idle < 5; idle = give_turn(n, idle)) {
-		n = talk_server_say(t, chunk, sizeof(chunk));
-		said += n;
-	}
-	return said;
-}
-
-static size_t say_all_of_client(struct talk *t)
-{
-	size_t said = 0;
-
-	for (unsigned idle = 0; idle < 5; idle = give_turn(talk_pass(t), idle)) {
-		if (BIO_pending(SSL_get_wbio(t->tls.client)))
-			continue;
-		talk_say(t, chunk, sizeof(chunk));
-		said += sizeof(chunk);
-	}
-	return said;
-}
 
 static void warm_up(struct talk *t)
 {
@@ -78,23 +40,15 @@ static void check_others(struct talk *other)
 	talk_exchange(&s, other, 1, 1);
 }
 
-/* Sockets of a fixed size: others grow while nobody reads from them. */
-static struct talk *open_talk(unsigned send_timeout)
-{
-	relaying_open(&s, send_timeout);
-	s.sndbuf = s.rcvbuf = BUFFERS;
-	return relaying_connect(&s, contexts.client);
-}
-
 static void test_client_does_not_listen(void **state)
 {
-	struct talk *t = open_talk(PATIENT), *other = relaying_connect(&s, contexts.client);
+	struct talk *t = relaying_begin(&s, PATIENT, BUFFERS), *other = relaying_connect(&s, contexts.client);
 	size_t before;
 
 	(void)state;
 	warm_up(t);
 	before = heap();
-	assert_true(say_all_of_server(t) > BUFFERS);
+	assert_true(talk_server_say_all(&s, t) > BUFFERS);
 	assert_true(heap() <= before + HELD_MAX);
 	relaying_quiet(&s, QUIET_MS);
 	check_others(other);
@@ -107,42 +61,19 @@ static void test_client_does_not_listen(void **state)
 
 static void test_server_does_not_listen(void **state)
 {
-	struct talk *t = open_talk(PATIENT), *other = relaying_connect(&s, contexts.client);
+	struct talk *t = relaying_begin(&s, PATIENT, BUFFERS), *other = relaying_connect(&s, contexts.client);
 	size_t before;
 
 	(void)state;
 	warm_up(t);
 	before = heap();
-	assert_true(say_all_of_client(t) > BUFFERS);
+	assert_true(talk_say_all(&s, t) > BUFFERS);
 	assert_true(heap() <= before + HELD_MAX);
 	relaying_quiet(&s, QUIET_MS);
 	check_others(other);
 	assert_int_equal(talk_server_say(t, "but it speaks", 13), 13);
 	talk_client_expect(&s, t, "but it speaks", 13);
 	assert_int_equal(t->ended, 0);
-	relaying_close(&s);
-}
-
-/* Each has its time from when it last took something; who listens is not touched. */
-static void test_time_is_over(void **state)
-{
-	struct talk *other = open_talk(1), *t[3];
-
-	(void)state;
-	for (unsigned i = 0; i < COUNT(t); i++) {
-		int64_t start = milliseconds();
-
-		t[i] = relaying_connect(&s, contexts.client);
-		if (i != 1)
-			say_all_of_server(t[i]);
-		if (i != 0)
-			say_all_of_client(t[i]);
-		relaying_expect_end(&s, t[i], not_written);
-		assert_true(milliseconds() - start >= 1000);
-		check_others(other);
-	}
-	relaying_quiet(&s, QUIET_MS);
-	assert_int_equal(other->ended, 0);
 	relaying_close(&s);
 }
 
@@ -175,12 +106,12 @@ static void test_asleep(void **state)
 	size_t before;
 
 	(void)state;
-	y.t = open_talk(PATIENT);
+	y.t = relaying_begin(&s, PATIENT, BUFFERS);
 	warm_up(y.t);
 	for (int round = 0; round < 3; round++) {
 		before = heap();
-		y.down_left = say_all_of_server(y.t);
-		y.left = say_all_of_client(y.t);
+		y.down_left = talk_server_say_all(&s, y.t);
+		y.left = talk_say_all(&s, y.t);
 		assert_true(heap() <= before + 2 * HELD_MAX);
 		relaying_quiet(&s, QUIET_MS);
 		assert_true(heap() <= before + 2 * HELD_MAX);
@@ -191,58 +122,6 @@ static void test_asleep(void **state)
 	relaying_close(&s);
 }
 
-/* A trickle of bytes is enough to stay, even where it does not make room enough for a poll. */
-static void test_slow_listener(void **state)
-{
-	struct talk *t;
-	int64_t end;
-	uint8_t got[1024];
-
-	(void)state;
-	t = open_talk(2);
-	say_all_of_client(t);
-	end = milliseconds() + 3000;
-	while (milliseconds() < end) {
-		int64_t next = milliseconds() + 50;
-
-		while (milliseconds() < next)
-			relaying_go_on(&s);
-		assert_true(talk_server_hear(t, got, sizeof(got)) > 0);
-		assert_int_equal(t->ended, 0);
-	}
-	relaying_expect_end(&s, t, "not written within send_timeout (2 s)");
-	relaying_close(&s);
-}
-
-/* The server said its last and closed; what is not taken is lost, and that is no orderly end. */
-static void test_last_words_not_taken(void **state)
-{
-	struct talk *t;
-
-	(void)state;
-	t = open_talk(1);
-	say_all_of_server(t);
-	talk_close_server(t);
-	relaying_expect_end(&s, t, not_written);
-	relaying_close(&s);
-}
-
-/* The other way round: the client has said goodbye behind what the server does not take. */
-static void test_last_words_not_read(void **state)
-{
-	struct talk *t;
-
-	(void)state;
-	relaying_open(&s, 1);
-	s.sndbuf = 4096; /* the pair holds less than a record */
-	t = relaying_connect(&s, contexts.client);
-	talk_say(t, chunk, 16000);
-	assert_int_equal(SSL_shutdown(t->tls.client), 0);
-	talk_pass(t);
-	relaying_expect_end(&s, t, not_written);
-	relaying_close(&s);
-}
-
 /* Forged while the way back is full: the alert waits for its turn, and for no longer than the rest. */
 static void test_alert_waits(void **state)
 {
@@ -250,8 +129,8 @@ static void test_alert_waits(void **state)
 	char *data;
 
 	(void)state;
-	y.t = open_talk(PATIENT);
-	y.down_left = say_all_of_server(y.t);
+	y.t = relaying_begin(&s, PATIENT, BUFFERS);
+	y.down_left = talk_server_say_all(&s, y.t);
 	talk_say(y.t, "forged", 6);
 	assert_true(BIO_get_mem_data(SSL_get_wbio(y.t->tls.client), &data) > 30);
 	data[30] ^= 1;
@@ -268,9 +147,6 @@ static void test_alert_waits(void **state)
 	relaying_close(&s);
 }
 
-static const uint8_t client_hello[] = {1, 0, 0, 41, 3, 3, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,
-	15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 0, 0, 2, 0xc0, 0x2b, 1, 0};
-
 /* Whoever asks for ever and reads no answer finds an end. */
 static void test_asks_and_does_not_listen(void **state)
 {
@@ -278,14 +154,14 @@ static void test_asks_and_does_not_listen(void **state)
 	size_t before;
 
 	(void)state;
-	other = open_talk(PATIENT);
+	other = relaying_begin(&s, PATIENT, BUFFERS);
 	t = relaying_connect(&s, contexts.open_client);
-	say_all_of_server(t);
+	talk_server_say_all(&s, t);
 	before = heap();
 	for (unsigned i = 0; !t->ended; i++) {
 		assert_true(i < 100000);
 		if (!BIO_pending(SSL_get_wbio(t->tls.client)))
-			talk_record(t, KTLS_HANDSHAKE, client_hello, sizeof(client_hello));
+			talk_ask_to_renegotiate(t);
 		talk_pass(t);
 		assert_int_equal(uring_turn(s.turns.loop), 0);
 		assert_true(heap() <= before + HELD_MAX);
@@ -295,15 +171,29 @@ static void test_asks_and_does_not_listen(void **state)
 	relaying_close(&s);
 }
 
-static int full_fd;
+static int narrow_fd;
+static size_t narrow_room;
 
-static ssize_t full_send(int fd, const void *buf, size_t len, int flags)
+/* A socket that has room for so many bytes and no more. */
+static ssize_t narrow_send(int fd, const void *buf, size_t len, int flags)
 {
-	if (fd != full_fd)
+	ssize_t n;
+
+	if (fd != narrow_fd)
 		return send(fd, buf, len, flags);
-	full_fd = -1;
 	errno = EAGAIN;
-	return -1;
+	if (!narrow_room)
+		return -1;
+	n = send(fd, buf, len < narrow_room ? len : narrow_room, flags);
+	narrow_room -= n > 0 ? (size_t)n : 0;
+	return n;
+}
+
+static void start_narrow(const struct talk *t, size_t room)
+{
+	narrow_fd = t->relay_fd;
+	narrow_room = room;
+	ktls_sys.send = narrow_send;
 }
 
 /* An answer of OpenSSL's own finds no room while the other direction waits for the server to say something.
@@ -315,15 +205,42 @@ static void test_answer_finds_no_room(void **state)
 	(void)state;
 	relaying_open(&s, PATIENT);
 	t = relaying_connect(&s, contexts.open_client);
-	for (int i = 0; i < 10; i++) {
-		ktls_sys.send = full_send;
-		full_fd = t->relay_fd;
-		talk_record(t, KTLS_HANDSHAKE, client_hello, sizeof(client_hello));
-		talk_expect_record(&s, t, KTLS_ALERT, "\1\144", 2);
+	for (size_t room = 0; room < 10; room++) {
+		start_narrow(t, room);
+		talk_ask_to_renegotiate(t);
+		talk_pass(t);
+		relaying_go_on(&s);
 		ktls_sys.send = send;
+		talk_expect_record(&s, t, KTLS_ALERT, "\1\144", 2);
 		relaying_quiet(&s, 20);
 		assert_int_equal(talk_server_say(t, "down", 4), 4);
 		talk_expect_record(&s, t, KTLS_APPLICATION_DATA, "down", 4);
+	}
+	relaying_close(&s);
+}
+
+/* The same behind a record of which a part is written. */
+static void test_answer_behind_half_a_record(void **state)
+{
+	struct talk *t;
+
+	(void)state;
+	relaying_open(&s, PATIENT);
+	t = relaying_connect(&s, contexts.open_client);
+	for (size_t room = 0; room < 10; room++) {
+		start_narrow(t, room);
+		assert_int_equal(talk_server_say(t, "down", 4), 4);
+		relaying_go_on(&s);
+		narrow_room = room;
+		relaying_go_on(&s);
+		talk_ask_to_renegotiate(t);
+		talk_pass(t);
+		relaying_go_on(&s);
+		narrow_room = 1;
+		relaying_go_on(&s);
+		ktls_sys.send = send;
+		talk_expect_record(&s, t, KTLS_APPLICATION_DATA, "down", 4);
+		talk_expect_record(&s, t, KTLS_ALERT, "\1\144", 2);
 	}
 	relaying_close(&s);
 }
@@ -390,14 +307,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_client_does_not_listen),
 		cmocka_unit_test(test_server_does_not_listen),
-		cmocka_unit_test(test_time_is_over),
 		cmocka_unit_test(test_asleep),
-		cmocka_unit_test(test_slow_listener),
-		cmocka_unit_test(test_last_words_not_taken),
-		cmocka_unit_test(test_last_words_not_read),
 		cmocka_unit_test(test_alert_waits),
 		cmocka_unit_test(test_asks_and_does_not_listen),
 		cmocka_unit_test(test_answer_finds_no_room),
+		cmocka_unit_test(test_answer_behind_half_a_record),
 		cmocka_unit_test(test_idle),
 		cmocka_unit_test(test_crowd_asleep),
 	};

@@ -1,31 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Abbreviated handshakes: sessions come back as tickets, without any store on the server. */
 #include "connection.h"
+#include "people.h"
 
 #include <errno.h>
 #include <string.h>
-
-static struct identity server_id, ca, client_id, stranger;
-
-static int make_identities(void **state)
-{
-	(void)state;
-	server_id = make_identity("EC", "server", NULL);
-	ca = make_identity("EC", "authority", NULL);
-	client_id = make_identity("EC", "client", &ca);
-	stranger = make_identity("EC", "stranger", NULL);
-	return 0;
-}
-
-static int free_identities(void **state)
-{
-	(void)state;
-	free_identity(&server_id);
-	free_identity(&ca);
-	free_identity(&client_id);
-	free_identity(&stranger);
-	return 0;
-}
 
 static const struct {
 	int version;
@@ -65,7 +44,7 @@ static void open_with(struct connection *c, SSL_CTX *server, SSL_CTX *client, SS
 
 static void check_resumption(int version, const char *suite)
 {
-	SSL_CTX *server = server_context(&server_id, KTLS_VERIFY_NONE, NULL);
+	SSL_CTX *server = server_context(&people.server, KTLS_VERIFY_NONE, NULL);
 	SSL_CTX *client = client_context(version, suite);
 	SSL_SESSION *session = first_session(server, client);
 	struct connection c;
@@ -101,7 +80,7 @@ static void test_resumption(void **state)
  */
 static void check_left_over(int version, const char *suite, size_t piece)
 {
-	SSL_CTX *server = server_context(&server_id, KTLS_VERIFY_NONE, NULL);
+	SSL_CTX *server = server_context(&people.server, KTLS_VERIFY_NONE, NULL);
 	SSL_CTX *client = client_context(version, suite);
 	SSL_SESSION *session = first_session(server, client);
 	struct connection c;
@@ -142,7 +121,7 @@ static void test_nothing_behind_the_handshake_is_taken(void **state)
 static void check_certificate_comes_back(
 	int version, enum ktls_verify verify, const struct identity *id, int trusted)
 {
-	SSL_CTX *server = server_context(&server_id, verify, &ca);
+	SSL_CTX *server = server_context(&people.server, verify, &people.ca);
 	SSL_CTX *client = client_context(version, NULL);
 	SSL_SESSION *session;
 	struct connection c;
@@ -169,10 +148,10 @@ static void test_certificates_come_back(void **state)
 {
 	(void)state;
 	for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
-		check_certificate_comes_back(version, KTLS_VERIFY_REQUIRE, &client_id, 1);
-		check_certificate_comes_back(version, KTLS_VERIFY_OPTIONAL, &client_id, 1);
-		check_certificate_comes_back(version, KTLS_VERIFY_REQUEST, &client_id, 1);
-		check_certificate_comes_back(version, KTLS_VERIFY_REQUEST, &stranger, 0);
+		check_certificate_comes_back(version, KTLS_VERIFY_REQUIRE, &people.known, 1);
+		check_certificate_comes_back(version, KTLS_VERIFY_OPTIONAL, &people.known, 1);
+		check_certificate_comes_back(version, KTLS_VERIFY_REQUEST, &people.known, 1);
+		check_certificate_comes_back(version, KTLS_VERIFY_REQUEST, &people.stranger, 0);
 	}
 }
 
@@ -181,8 +160,8 @@ static void test_foreign_tickets_are_ignored(void **state)
 {
 	(void)state;
 	for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
-		SSL_CTX *first = server_context(&server_id, KTLS_VERIFY_NONE, NULL);
-		SSL_CTX *second = server_context(&server_id, KTLS_VERIFY_NONE, NULL);
+		SSL_CTX *first = server_context(&people.server, KTLS_VERIFY_NONE, NULL);
+		SSL_CTX *second = server_context(&people.server, KTLS_VERIFY_NONE, NULL);
 		SSL_CTX *client = client_context(version, NULL);
 		SSL_SESSION *session = first_session(first, client);
 		struct connection c;
@@ -203,7 +182,7 @@ static void test_foreign_tickets_are_ignored(void **state)
 /* Tickets hold all there is; a server that sends none and keeps no store can only start anew. */
 static void test_no_store_without_tickets(void **state)
 {
-	SSL_CTX *server = server_context(&server_id, KTLS_VERIFY_NONE, NULL);
+	SSL_CTX *server = server_context(&people.server, KTLS_VERIFY_NONE, NULL);
 	SSL_CTX *client = client_context(TLS1_2_VERSION, NULL);
 	struct connection c;
 	struct ktls_session_keys keys;
@@ -222,7 +201,7 @@ static void test_no_store_without_tickets(void **state)
 /* HelloRetryRequest and a ticket in one handshake: two hellos, no certificate. */
 static void test_resumption_with_hello_retry(void **state)
 {
-	SSL_CTX *server = server_context(&server_id, KTLS_VERIFY_NONE, NULL);
+	SSL_CTX *server = server_context(&people.server, KTLS_VERIFY_NONE, NULL);
 	SSL_CTX *client = client_context(TLS1_3_VERSION, NULL);
 	SSL_SESSION *session;
 	struct connection c;
@@ -254,5 +233,5 @@ int main(void)
 		cmocka_unit_test(test_resumption_with_hello_retry),
 	};
 
-	return cmocka_run_group_tests_name("resume", tests, make_identities, free_identities);
+	return cmocka_run_group_tests_name("resume", tests, people_prepare, people_clean_up);
 }

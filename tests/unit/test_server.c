@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The server with clients that get what they came for. Those that do not are in test_server_refuse. */
+#include "one_server.h"
 #include "serving.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,24 +13,20 @@ enum {
 	PATIENT = 3600, /* seconds: no handshake of this file may end by its time */
 };
 
-static struct identity id;
-static SSL_CTX *server;
 static struct serving s;
 
-static int make_server(void **state)
-{
-	(void)state;
-	id = make_identity("EC", "server", NULL);
-	server = server_context(&id, KTLS_VERIFY_NONE, NULL);
-	return 0;
-}
+static unsigned feeds;
+enum ktls_handshake_state __real_ktls_handshake_feed(
+	struct ktls_handshake *h, const uint8_t *data, size_t len);
+enum ktls_handshake_state __wrap_ktls_handshake_feed(
+	struct ktls_handshake *h, const uint8_t *data, size_t len);
 
-static int free_server(void **state)
+/* Counts the steps of all handshakes. */
+enum ktls_handshake_state __wrap_ktls_handshake_feed(
+	struct ktls_handshake *h, const uint8_t *data, size_t len)
 {
-	(void)state;
-	SSL_CTX_free(server);
-	free_identity(&id);
-	return 0;
+	feeds++;
+	return __real_ktls_handshake_feed(h, data, len);
 }
 
 static void test_established(void **state)
@@ -257,6 +255,56 @@ static void test_many_one_by_one(void **state)
 	SSL_CTX_free(client);
 }
 
+struct other {
+	struct uring_op op;
+	unsigned feeds; /* before it was its turn */
+	char byte;
+};
+
+static void note_feeds(struct uring_op *op, int res)
+{
+	assert_int_equal(res, 1);
+	((struct other *)op)->feeds = feeds;
+}
+
+static int all_under_way(struct serving *serving)
+{
+	return uring_server_handshakes(serving->server) == 20;
+}
+
+/* Twenty have spoken when a byte comes for somebody else: it goes before all of their handshakes. */
+static void test_gives_way(void **state)
+{
+	SSL_CTX *client = client_context(TLS1_3_VERSION, NULL);
+	struct other other = {.op.done = note_feeds, .feeds = UINT_MAX};
+	int fds[2];
+
+	(void)state;
+	serving_open(&s, server, 20, PATIENT);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	for (int i = 0; i < 20; i++)
+		serving_call(&s, client)->budget = 0;
+	serving_until(&s, all_under_way);
+	assert_int_equal(uring_recv(s.turns.loop, &other.op, fds[0], &other.byte, 1), 0);
+	serving_go_on(&s);
+	feeds = 0;
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(send(s.callers[i].fd, "\x16\x03\x01\x02\x00", 5, 0), 5);
+	assert_int_equal(send(fds[1], "x", 1, 0), 1);
+	while (other.feeds == UINT_MAX)
+		assert_int_equal(uring_turn(s.turns.loop), 0);
+	assert_int_equal(other.feeds, 0);
+	while (feeds < 20)
+		assert_int_equal(uring_turn(s.turns.loop), 0);
+	for (int i = 0; i < 20; i++)
+		caller_hang_up(&s.callers[i]);
+	serving_expect(&s, 0, 20);
+	close(fds[0]);
+	close(fds[1]);
+	serving_close(&s);
+	SSL_CTX_free(client);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -270,7 +318,8 @@ int main(void)
 		cmocka_unit_test(test_two_listeners),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_many_one_by_one),
+		cmocka_unit_test(test_gives_way),
 	};
 
-	return cmocka_run_group_tests_name("server", tests, make_server, free_server);
+	return cmocka_run_group_tests_name("server", tests, one_server_prepare, one_server_clean_up);
 }

@@ -7,20 +7,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const uint16_t versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
-
-static void for_each_kind(void (*check)(struct line *l))
-{
-	for (unsigned v = 0; v < COUNT(versions); v++)
-		for (int aead = 0; aead < KTLS_AEADS; aead++) {
-			struct line l;
-
-			line_open(&l, versions[v], aead);
-			check(&l);
-			line_close(&l);
-		}
-}
-
 static void test_init_keeps_keys_of_its_home_only(void **state)
 {
 	struct ktls_session_keys keys = {.role = KTLS_CLIENT,
@@ -71,7 +57,7 @@ static void check_nothing_there(struct line *l)
 static void test_nothing_there(void **state)
 {
 	(void)state;
-	for_each_kind(check_nothing_there);
+	line_for_each_kind(check_nothing_there);
 }
 
 static void send_in_pieces(struct line *l, size_t piece)
@@ -109,7 +95,7 @@ static void check_few_allocations(struct line *l)
 static void test_few_allocations(void **state)
 {
 	(void)state;
-	for_each_kind(check_few_allocations);
+	line_for_each_kind(check_few_allocations);
 }
 
 static void check_pieces(struct line *l)
@@ -123,7 +109,7 @@ static void check_pieces(struct line *l)
 static void test_pieces(void **state)
 {
 	(void)state;
-	for_each_kind(check_pieces);
+	line_for_each_kind(check_pieces);
 }
 
 /* Two records, cut in two at every place there is. */
@@ -153,7 +139,7 @@ static void check_every_cut(struct line *l)
 static void test_every_cut(void **state)
 {
 	(void)state;
-	for_each_kind(check_every_cut);
+	line_for_each_kind(check_every_cut);
 }
 
 static void check_many_at_once(struct line *l)
@@ -175,7 +161,7 @@ static void check_many_at_once(struct line *l)
 static void test_many_at_once(void **state)
 {
 	(void)state;
-	for_each_kind(check_many_at_once);
+	line_for_each_kind(check_many_at_once);
 }
 
 /* What does not fit stays in the stash, and `more` says so until it is gone. */
@@ -202,7 +188,7 @@ static void check_record_larger_than_buffer(struct line *l)
 static void test_record_larger_than_buffer(void **state)
 {
 	(void)state;
-	for_each_kind(check_record_larger_than_buffer);
+	line_for_each_kind(check_record_larger_than_buffer);
 }
 
 /* Several records, several reads ahead, and a reader that takes little at a time. */
@@ -227,7 +213,7 @@ static void check_more_than_room(struct line *l)
 static void test_more_than_room(void **state)
 {
 	(void)state;
-	for_each_kind(check_more_than_room);
+	line_for_each_kind(check_more_than_room);
 }
 
 /* Records of the greatest length, read as far ahead as a stream may. */
@@ -246,7 +232,7 @@ static void check_greatest_records(struct line *l)
 static void test_greatest_records(void **state)
 {
 	(void)state;
-	for_each_kind(check_greatest_records);
+	line_for_each_kind(check_greatest_records);
 }
 
 /* RFC 8446 5.1 allows records without content; they must neither end nor hold up anything. */
@@ -273,7 +259,7 @@ static void check_empty_records(struct line *l)
 static void test_empty_records(void **state)
 {
 	(void)state;
-	for_each_kind(check_empty_records);
+	line_for_each_kind(check_empty_records);
 }
 
 /* Any lengths of records, pieces and buffers: what was said is what is heard. */
@@ -313,7 +299,7 @@ static void test_random_sizes(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < 5; i++)
-		for_each_kind(check_random_sizes);
+		line_for_each_kind(check_random_sizes);
 }
 
 /* Memory that both sides of a fork see. Never given back: the test ends before it is used up. */

@@ -10,18 +10,6 @@
 
 static const uint16_t versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
 
-static void for_each_kind(void (*check)(struct line *l))
-{
-	for (unsigned v = 0; v < COUNT(versions); v++)
-		for (int aead = 0; aead < KTLS_AEADS; aead++) {
-			struct line l;
-
-			line_open(&l, versions[v], aead);
-			check(&l);
-			line_close(&l);
-		}
-}
-
 /* "text" in a record, then one of the given type: what do readers of much and of little see? */
 static void text_then(
 	struct line *l, enum ktls_content_type type, const void *p, size_t n, struct ktls_read *r)
@@ -48,7 +36,7 @@ static void check_close_notify(struct line *l)
 static void test_close_notify(void **state)
 {
 	(void)state;
-	for_each_kind(check_close_notify);
+	line_for_each_kind(check_close_notify);
 }
 
 /* The level means nothing for it: some peers call it fatal. What follows is not looked at (RFC 8446 6.1). */
@@ -68,7 +56,7 @@ static void check_nothing_after_close_notify(struct line *l)
 static void test_nothing_after_close_notify(void **state)
 {
 	(void)state;
-	for_each_kind(check_nothing_after_close_notify);
+	line_for_each_kind(check_nothing_after_close_notify);
 }
 
 static void check_fatal_alerts(struct line *l)
@@ -89,7 +77,7 @@ static void check_fatal_alerts(struct line *l)
 static void test_fatal_alerts(void **state)
 {
 	(void)state;
-	for_each_kind(check_fatal_alerts);
+	line_for_each_kind(check_fatal_alerts);
 }
 
 /* A warning is one in TLS 1.2 only; user_canceled announces a close_notify in both. */
@@ -110,7 +98,7 @@ static void check_warnings(struct line *l)
 static void test_warnings(void **state)
 {
 	(void)state;
-	for_each_kind(check_warnings);
+	line_for_each_kind(check_warnings);
 }
 
 static void check_malformed_alerts(struct line *l)
@@ -131,7 +119,7 @@ static void check_malformed_alerts(struct line *l)
 static void test_malformed_alerts(void **state)
 {
 	(void)state;
-	for_each_kind(check_malformed_alerts);
+	line_for_each_kind(check_malformed_alerts);
 }
 
 /* Handshake messages that do not belong here, and anything else that is neither content nor alert. */
@@ -154,7 +142,7 @@ static void check_other_types(struct line *l)
 static void test_other_types(void **state)
 {
 	(void)state;
-	for_each_kind(check_other_types);
+	line_for_each_kind(check_other_types);
 }
 
 /* Cut off after `len` bytes of a second record: never an end that looks proper. */
@@ -211,7 +199,7 @@ static void check_end_behind_stash(struct line *l)
 static void test_end_behind_stash(void **state)
 {
 	(void)state;
-	for_each_kind(check_end_behind_stash);
+	line_for_each_kind(check_end_behind_stash);
 }
 
 /* A stranger's bytes behind good ones: the good ones arrive, nothing of the rest does. */
@@ -286,7 +274,7 @@ static void check_forgery(struct line *l)
 static void test_forgery(void **state)
 {
 	(void)state;
-	for_each_kind(check_forgery);
+	line_for_each_kind(check_forgery);
 }
 
 static int recv_errno;
@@ -335,7 +323,7 @@ static void check_system_errors(struct line *l)
 static void test_system_errors(void **state)
 {
 	(void)state;
-	for_each_kind(check_system_errors);
+	line_for_each_kind(check_system_errors);
 }
 
 /* Content that fits is delivered although there is no memory for the rest. */
@@ -359,7 +347,7 @@ static void check_out_of_memory(struct line *l)
 static void test_out_of_memory(void **state)
 {
 	(void)state;
-	for_each_kind(check_out_of_memory);
+	line_for_each_kind(check_out_of_memory);
 }
 
 /* Whatever a stream holds back is given back, and overwritten before: content and keys. */
@@ -383,7 +371,7 @@ static void check_wipe(struct line *l)
 static void test_wipe(void **state)
 {
 	(void)state;
-	for_each_kind(check_wipe);
+	line_for_each_kind(check_wipe);
 }
 
 int main(void)

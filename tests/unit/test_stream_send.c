@@ -8,20 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static const uint16_t versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
-
-static void for_each_kind(void (*check)(struct line *l))
-{
-	for (unsigned v = 0; v < COUNT(versions); v++)
-		for (int aead = 0; aead < KTLS_AEADS; aead++) {
-			struct line l;
-
-			line_open(&l, versions[v], aead);
-			check(&l);
-			line_close(&l);
-		}
-}
-
 /* Opens all records at wire as the peer. Returns the content's length; every record is application data. */
 static size_t peer_open(struct line *l, uint8_t *wire, size_t len, uint8_t *out)
 {
@@ -64,7 +50,7 @@ static void check_seal(struct line *l)
 static void test_seal(void **state)
 {
 	(void)state;
-	for_each_kind(check_seal);
+	line_for_each_kind(check_seal);
 }
 
 /* Little room: as much as fits is taken, the room is never overrun, and all arrives in the end. */
@@ -109,7 +95,7 @@ static void check_small_rooms(struct line *l)
 static void test_small_rooms(void **state)
 {
 	(void)state;
-	for_each_kind(check_small_rooms);
+	line_for_each_kind(check_small_rooms);
 }
 
 static void check_used_up(struct line *l)
@@ -126,7 +112,7 @@ static void check_used_up(struct line *l)
 static void test_used_up(void **state)
 {
 	(void)state;
-	for_each_kind(check_used_up);
+	line_for_each_kind(check_used_up);
 }
 
 /* Reading and writing have nothing in common: each may belong to another process. */
@@ -149,7 +135,7 @@ static void check_directions_are_apart(struct line *l)
 static void test_directions_are_apart(void **state)
 {
 	(void)state;
-	for_each_kind(check_directions_are_apart);
+	line_for_each_kind(check_directions_are_apart);
 }
 
 static void check_send_alert(struct line *l)
@@ -170,7 +156,7 @@ static void check_send_alert(struct line *l)
 static void test_send_alert(void **state)
 {
 	(void)state;
-	for_each_kind(check_send_alert);
+	line_for_each_kind(check_send_alert);
 }
 
 static ssize_t send_takes; /* bytes, or a negative errno */
@@ -206,7 +192,7 @@ static void check_alert_not_taken(struct line *l)
 static void test_alert_not_taken(void **state)
 {
 	(void)state;
-	for_each_kind(check_alert_not_taken);
+	line_for_each_kind(check_alert_not_taken);
 }
 
 /* The peer is gone: an error, no signal. */
@@ -219,7 +205,7 @@ static void check_alert_to_nobody(struct line *l)
 static void test_alert_to_nobody(void **state)
 {
 	(void)state;
-	for_each_kind(check_alert_to_nobody);
+	line_for_each_kind(check_alert_to_nobody);
 }
 
 static void test_alert_names(void **state)

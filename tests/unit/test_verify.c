@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Client certificates: who is let in by which mode, and what the others are told. */
 #include "connection.h"
+#include "people.h"
 
 #include <openssl/x509_vfy.h>
 #include <string.h>
@@ -12,28 +13,6 @@ enum {
 	CERTIFICATE_REQUIRED = 116,
 };
 
-static struct identity server_id, ca, trusted, stranger;
-
-static int make_identities(void **state)
-{
-	(void)state;
-	server_id = make_identity("EC", "server", NULL);
-	ca = make_identity("EC", "authority", NULL);
-	trusted = make_identity("EC", "friend", &ca);
-	stranger = make_identity("EC", "stranger", NULL);
-	return 0;
-}
-
-static int free_identities(void **state)
-{
-	(void)state;
-	free_identity(&server_id);
-	free_identity(&ca);
-	free_identity(&trusted);
-	free_identity(&stranger);
-	return 0;
-}
-
 struct attempt {
 	enum ktls_verify mode;
 	const struct identity *id; /* what the client has to show, or NULL */
@@ -44,16 +23,16 @@ struct attempt {
 
 static const struct attempt attempts[] = {
 	{KTLS_VERIFY_NONE, NULL, NO_ALERT, NO_ALERT, 0, 1},
-	{KTLS_VERIFY_NONE, &trusted, NO_ALERT, NO_ALERT, 0, 1},
+	{KTLS_VERIFY_NONE, &people.known, NO_ALERT, NO_ALERT, 0, 1},
 	{KTLS_VERIFY_REQUEST, NULL, NO_ALERT, NO_ALERT, 0, 1},
-	{KTLS_VERIFY_REQUEST, &trusted, NO_ALERT, NO_ALERT, 1, 1},
-	{KTLS_VERIFY_REQUEST, &stranger, NO_ALERT, NO_ALERT, 1, 0},
+	{KTLS_VERIFY_REQUEST, &people.known, NO_ALERT, NO_ALERT, 1, 1},
+	{KTLS_VERIFY_REQUEST, &people.stranger, NO_ALERT, NO_ALERT, 1, 0},
 	{KTLS_VERIFY_OPTIONAL, NULL, NO_ALERT, NO_ALERT, 0, 1},
-	{KTLS_VERIFY_OPTIONAL, &trusted, NO_ALERT, NO_ALERT, 1, 1},
-	{KTLS_VERIFY_OPTIONAL, &stranger, UNKNOWN_CA, UNKNOWN_CA, 0, 0},
+	{KTLS_VERIFY_OPTIONAL, &people.known, NO_ALERT, NO_ALERT, 1, 1},
+	{KTLS_VERIFY_OPTIONAL, &people.stranger, UNKNOWN_CA, UNKNOWN_CA, 0, 0},
 	{KTLS_VERIFY_REQUIRE, NULL, HANDSHAKE_FAILURE, CERTIFICATE_REQUIRED, 0, 0},
-	{KTLS_VERIFY_REQUIRE, &trusted, NO_ALERT, NO_ALERT, 1, 1},
-	{KTLS_VERIFY_REQUIRE, &stranger, UNKNOWN_CA, UNKNOWN_CA, 0, 0},
+	{KTLS_VERIFY_REQUIRE, &people.known, NO_ALERT, NO_ALERT, 1, 1},
+	{KTLS_VERIFY_REQUIRE, &people.stranger, UNKNOWN_CA, UNKNOWN_CA, 0, 0},
 };
 
 static void check_let_in(struct connection *c, const struct attempt *a)
@@ -88,7 +67,7 @@ static void check_refused(struct connection *c, const struct attempt *a, int ale
 
 static void try_one(const struct attempt *a, int version, size_t piece)
 {
-	SSL_CTX *server = server_context(&server_id, a->mode, &ca);
+	SSL_CTX *server = server_context(&people.server, a->mode, &people.ca);
 	SSL_CTX *client = client_context(version, NULL);
 	int alert = version == TLS1_2_VERSION ? a->alert_12 : a->alert_13;
 	struct connection c;
@@ -129,5 +108,5 @@ int main(void)
 		cmocka_unit_test(test_modes_tls13),
 	};
 
-	return cmocka_run_group_tests_name("verify", tests, make_identities, free_identities);
+	return cmocka_run_group_tests_name("verify", tests, people_prepare, people_clean_up);
 }

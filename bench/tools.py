@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a comparison needs on its machine, and what the machine says about itself."""
+
+import os
+import pathlib
+import platform
+import re
+import resource
+import shutil
+import subprocess
+import sysconfig
+
+TLS_STAT = pathlib.Path("/proc/net/tls_stat")
+
+
+class Missing(Exception):
+    """Something the comparison needs is not there."""
+
+
+def multiarch_folder():
+    """Debian's library folder of this architecture."""
+    name = sysconfig.get_config_var("MULTIARCH")
+    folders = [pathlib.Path("/usr/lib") / name] if name else []
+    folders += sorted(pathlib.Path("/usr/lib").glob("*-linux-gnu*"))
+    for folder in folders:
+        if (folder / "kamailio/modules/sl.so").exists():
+            return folder / "kamailio/modules"
+    raise Missing("Kamailio's module sl.so is missing; install the package kamailio.")
+
+
+def find_tools(args):
+    """The files the run needs; the first that is missing ends it."""
+    path = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
+    packages = {"kamailio": "kamailio", "kamcmd": "kamailio", "openssl": "openssl"}
+    tools = {name: shutil.which(name, path=path) for name in packages}
+    for name, found in tools.items():
+        if not found:
+            raise Missing(f"The program {name} is missing; install the package {packages[name]}.")
+    tools["modules"] = multiarch_folder()
+    tools["load"] = args.load.resolve()
+    if not os.access(tools["load"], os.X_OK):
+        raise Missing(f"The load generator {args.load} is missing; build the target load or name it with --load.")
+    tools["ours"] = args.module.resolve()
+    if "ours" in args.subjects and not tools["ours"].exists():
+        raise Missing(f"Our module {args.module} is missing; build it or name it with --module.")
+    tools["stock"] = tools["modules"] / "tls.so"
+    if "stock" in args.subjects and not tools["stock"].exists():
+        raise Missing("Debian's tls.so is missing; install the package kamailio-tls-modules.")
+    return tools
+
+
+def first_line(command):
+    output = subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
+    return output.splitlines()[0].strip() if output else "unknown"
+
+
+def machine(tools):
+    model = re.search(r"^model name\s*:\s*(.+)$", pathlib.Path("/proc/cpuinfo").read_text(), re.M)
+    return {
+        "cores": len(os.sched_getaffinity(0)),
+        "cpu": model[1] if model else platform.machine(),
+        "kernel": " ".join((platform.system(), platform.release(), platform.machine())),
+        "ktls": TLS_STAT.exists(),
+        "openssl": first_line([tools["openssl"], "version"]),
+        "kamailio": first_line([tools["kamailio"], "-v"]),
+    }
+
+
+def tls_counters():
+    """The kernel's TLS counters; empty without kTLS."""
+    if not TLS_STAT.exists():
+        return {}
+    return {name: int(value) for name, value in (line.split() for line in TLS_STAT.read_text().splitlines())}
+
+
+def kernel_memory():
+    """Bytes of the kernel's own objects that cannot be reclaimed: sockets, buffers, keys."""
+    text = pathlib.Path("/proc/meminfo").read_text()
+    return int(re.search(r"^SUnreclaim:\s*(\d+) kB", text, re.M)[1]) * 1024
+
+
+def allow_files(wanted):
+    """Raises the limit of open files, which children inherit; returns what it is then."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft >= wanted:
+        return soft
+    for limits in ((wanted, max(wanted, hard)), (hard, hard)):
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+            return limits[0]
+        except (OSError, ValueError):
+            continue
+    return soft
