@@ -4,6 +4,8 @@ import base64
 import struct
 import threading
 
+import pytest
+
 import settings
 import sip
 from server import Usage, value_lines
@@ -125,3 +127,28 @@ def test_websocket(share_here):
             assert (answer.headers["X-verified"], answer.headers["X-proto"]) == ("yes", "wss")
         sip.TALLY.add(answered=1)
         client.counted = True
+
+
+def memory_of(ser, connect, count=50):
+    """Bytes of shared memory that one of several idle connections takes."""
+    ser.wait_idle()
+    before = ser.shared_memory()
+    clients = [connect() for _ in range(count)]
+    try:
+        for client in clients:
+            client.ask("MESSAGE")
+        return (ser.shared_memory() - before) / count
+    finally:
+        for client in clients:
+            client.sock.close()
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_memory(start, version):
+    """An idle connection without a client's certificate takes less than 1 KB more than one over TCP."""
+    ser = start(listen=("tls:127.0.0.1", "tcp:127.0.0.1"))
+    context = sip.context(None, version)
+    plain = memory_of(ser, lambda: sip.Wire(ser.address(1)))
+    ser.settle(lambda: ser.command("core.tcp_info")["opened_connections"] == 0, "TCP connections left")
+    protected = memory_of(ser, lambda: sip.TlsClient(ser.address(0), context).__enter__())
+    assert protected - plain <= 1024, (plain, protected)

@@ -211,6 +211,15 @@ def test_variables_that_are_none(refused, text, why):
     assert ser.log_count(why) >= 1, log
 
 
+@pytest.mark.parametrize("text", ["!@tls.peer.verified", "@tls.cipher.bits > 128"])
+def test_texts_that_are_no_numbers(refused, text):
+    """As with SER's own module: a script has to say (int)."""
+    ser = refused(script=(f"if ({text}) exit;",))
+    code, log = ser.run_to_end("-c")
+    assert code != 0
+    assert ser.log_count("type mismatch") >= 1, log
+
+
 @pytest.mark.parametrize("text,why", [
     ("@tls.nonsense", "Unable to resolve select 'nonsense'"), ("@tls.peer.count.X", "Unable to resolve select 'X'"),
     ("@tls.peer.subject.cn.x", "Unable to resolve select 'x'"), ("@tls.safe", "SEL_PARAM_EXPECTED"),
