@@ -2,8 +2,8 @@
 # Sourced by ./run and ./check: installs what they need with apt, as root or through sudo, and says so.
 
 RUN_PACKAGES="gcc cmake ninja-build pkg-config libssl-dev liburing-dev libcap-dev openssl python3 kamailio"
-CHECK_PACKAGES="$RUN_PACKAGES git clang libclang-rt-dev clang-format libcmocka-dev python3-pytest kamailio-tls-modules
-	gnutls-bin user-mode-linux kmod iproute2 patchelf"
+CHECK_PACKAGES="$RUN_PACKAGES git clang libclang-rt-dev clang-format libcmocka-dev python3-pytest python3-cryptography
+	kamailio-tls-modules kamailio-websocket-modules gnutls-bin user-mode-linux kmod iproute2 patchelf"
 
 # need_packages NAME...
 need_packages() {

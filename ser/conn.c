@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/conn.h"
 
+#include "ser/counters.h"
 #include "ser/shared.h"
 
 #include <string.h>
@@ -83,6 +84,7 @@ struct conn *conn_of_message(const struct host_sip_msg *msg)
 		return NULL;
 	if (current && current->id == id)
 		return conn_get(current);
+	counters_add(COUNTER_LOOKUPS);
 	shared_lock(tcpconn_lock);
 	for (c = tcpconn_id_hash[(unsigned)id & (HOST_ID_HASH_SIZE - 1)]; c && c->id != id; c = c->id_next)
 		;

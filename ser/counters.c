@@ -30,6 +30,9 @@ static const struct {
 	[COUNTER_RELAYS_LOST] = {"relays_lost", "relayed connections that ended without order"},
 	[COUNTER_ENGINE_DEATHS] = {"engine_deaths", "engine processes that died and were replaced"},
 	[COUNTER_CONNECTIONS_LOST] = {"connections_lost", "connections that the core did not take over"},
+	[COUNTER_LOOKUPS] = {"lookups",
+		"reads of selects and variables outside the connection's own process: each takes the core's "
+		"lock"},
 };
 
 enum gauge {

@@ -26,6 +26,8 @@ enum counter {
 	COUNTER_RELAYS_LOST,
 	COUNTER_ENGINE_DEATHS,
 	COUNTER_CONNECTIONS_LOST,
+	/* Kept by processes that run scripts. */
+	COUNTER_LOOKUPS,
 	COUNTERS
 };
 

@@ -344,6 +344,10 @@ struct host_sip_msg {
 };
 HOST_SIZE(host_sip_msg, 2008);
 
+enum {
+	HOST_SEL_PARAMS_MAX = 32,
+};
+
 struct host_sel_param {
 	int type;
 	union {
@@ -357,7 +361,7 @@ HOST_SIZE(host_sel_param, 24);
 struct host_select {
 	void *f[4];
 	int param_offset[5];
-	struct host_sel_param params[32];
+	struct host_sel_param params[HOST_SEL_PARAMS_MAX];
 	int n;
 };
 HOST_AT(host_select, params, 56);
@@ -378,8 +382,7 @@ HOST_SIZE(host_select_row, 48);
 enum {
 	HOST_SEL_PARAM_INT = 0,
 	HOST_SEL_PARAM_STR = 1,
-	HOST_SEL_PARAM_DIV = 2,
-	HOST_SEL_DIVERSION = 1 << 8, /* the parameter becomes the number in the low byte of flags */
+	HOST_SEL_NUMBER = 0xff, /* of the flags: the module's own, unless it sets DIVERSION */
 	HOST_SEL_PARAM_EXPECTED = 1 << 9,
 	HOST_SEL_CONSUME_NEXT_INT = 1 << 11,
 	HOST_SEL_OPTIONAL = 1 << 13,

@@ -5,13 +5,18 @@
 
 #include <openssl/objects.h>
 #include <openssl/x509v3.h>
+#include <strings.h>
 #include <sys/mman.h>
 
 /*
- * The core turns the parts of a name into numbers, of eight bits. Each says one thing about the question:
- * from here on the order is that of the table below.
+ * The core could turn the parts of a name into numbers (its flag DIVERSION), but falls over them when it says
+ * that a name is unknown. So a row's number stays in the row, and the question that a whole name means is put
+ * together while the core looks the name up: it calls each row's function once for that, without a result.
+ *
+ * Each number says one thing about the question.
  */
 enum part {
+	NOTHING,
 	SAFE,
 	PEER,
 	OWN,
@@ -49,6 +54,8 @@ static void apply(struct question *q, int part)
 		q->san = (uint8_t)(part - SAN);
 	} else if (part >= FIELD) {
 		q->field = (uint8_t)(part - FIELD);
+	} else if (part == NOTHING) {
+		return;
 	} else if (part == SAFE) {
 		q->escaped = 1;
 	} else if (part == URL_ENCODED) {
@@ -60,17 +67,21 @@ static void apply(struct question *q, int part)
 	}
 }
 
-static int select_any(struct host_str *res, const struct host_select *s, const struct host_sip_msg *msg)
+/* Behind the parts of the name, of which we have far fewer than there is room for. */
+static struct question *question_of(struct host_select *s)
 {
-	struct question q = {.field = ANSWER_DESCRIPTION, .nid = NID_commonName};
+	static_assert(sizeof(struct question) <= sizeof(s->params[0].v), "a question fits into a parameter");
+	return (struct question *)&s->params[HOST_SEL_PARAMS_MAX - 1].v;
+}
 
-	for (int i = 1; i < s->n; i++) {
-		if (s->params[i].type == HOST_SEL_PARAM_DIV)
-			apply(&q, s->params[i].v.i);
-		else if (s->params[i].type == HOST_SEL_PARAM_INT)
-			q.index = s->params[i].v.i;
-	}
-	return ask(msg, &q, res);
+static void prepare(struct host_select *s);
+
+static int select_any(struct host_str *res, struct host_select *s, const struct host_sip_msg *msg)
+{
+	if (res)
+		return ask(msg, question_of(s), res);
+	prepare(s);
+	return 0;
 }
 
 /* Functions of their own: they tell the core which rows of the table may follow. */
@@ -89,38 +100,37 @@ SELECT(value) /* nothing follows */
 
 static int chain(struct host_str *res, struct host_select *s, struct host_sip_msg *msg)
 {
-	if (res)
-		return select_any(res, s, msg);
-	__atomic_store_n(chain_wanted, 1, __ATOMIC_RELAXED); /* the parser's call */
-	return 0;
+	if (!res)
+		__atomic_store_n(chain_wanted, 1, __ATOMIC_RELAXED);
+	return select_any(res, s, msg);
 }
 
-#define ROW(parent, text, f, flags)                                                                          \
+#define ROW(parent, text, f, number_and_flags)                                                               \
 	{                                                                                                    \
-		parent, HOST_SEL_PARAM_STR, {text, sizeof(text) - 1}, f, flags                               \
+		parent, HOST_SEL_PARAM_STR, {text, sizeof(text) - 1}, f,                                     \
+			HOST_SEL_FIXUP_CALL | (number_and_flags)                                             \
 	}
-#define PART(parent, text, f, part)  ROW(parent, text, f, HOST_SEL_DIVERSION | (part))
-#define FIELD_OF(parent, text, what) PART(parent, text, value, FIELD + (what))
+#define FIELD_OF(parent, text, what) ROW(parent, text, value, FIELD + (what))
 #define CONNECTION(text, what)       FIELD_OF(tls, text, what), FIELD_OF(safe, text, what)
 #define CERTIFICATE(text, what)      FIELD_OF(certificate, text, what)
 /* An index in brackets may follow. */
 #define SAN_OF(text, type)                                                                                   \
-	PART(certificate, text, value, (SAN + (type)) | HOST_SEL_OPTIONAL | HOST_SEL_CONSUME_NEXT_INT)
-#define ENTRY_OF(text, entry) PART(name, text, value, ENTRY + (entry))
+	ROW(certificate, text, value, (SAN + (type)) | HOST_SEL_OPTIONAL | HOST_SEL_CONSUME_NEXT_INT)
+#define ENTRY_OF(text, entry) ROW(name, text, value, ENTRY + (entry))
 #define END_OF_ROWS                                                                                          \
 	{                                                                                                    \
 		NULL, HOST_SEL_PARAM_INT, {NULL, 0}, NULL, 0                                                 \
 	}
 
 static struct host_select_row rows[] = {
-	ROW(NULL, "tls", tls, 0),
-	PART(tls, "safe", safe, HOST_SEL_PARAM_EXPECTED | SAFE),
+	ROW(NULL, "tls", tls, NOTHING),
+	ROW(tls, "safe", safe, HOST_SEL_PARAM_EXPECTED | SAFE),
 
 	CONNECTION("desc", ANSWER_DESCRIPTION),
 	CONNECTION("description", ANSWER_DESCRIPTION),
 	CONNECTION("version", ANSWER_VERSION),
-	PART(tls, "cipher", cipher, FIELD + ANSWER_CIPHER),
-	PART(safe, "cipher", cipher, FIELD + ANSWER_CIPHER),
+	ROW(tls, "cipher", cipher, FIELD + ANSWER_CIPHER),
+	ROW(safe, "cipher", cipher, FIELD + ANSWER_CIPHER),
 	FIELD_OF(cipher, "bits", ANSWER_BITS),
 	CONNECTION("server_name", ANSWER_SERVER_NAME),
 	CONNECTION("serverName", ANSWER_SERVER_NAME),
@@ -130,14 +140,14 @@ static struct host_select_row rows[] = {
 	CONNECTION("resumed", ANSWER_RESUMED),
 	CONNECTION("handshake_time", ANSWER_HANDSHAKE_TIME),
 
-	PART(tls, "peer", certificate, PEER),
-	PART(tls, "me", certificate, OWN),
-	PART(tls, "my", certificate, OWN),
-	PART(tls, "myself", certificate, OWN),
-	PART(safe, "peer", certificate, PEER),
-	PART(safe, "me", certificate, OWN),
-	PART(safe, "my", certificate, OWN),
-	PART(safe, "myself", certificate, OWN),
+	ROW(tls, "peer", certificate, PEER),
+	ROW(tls, "me", certificate, OWN),
+	ROW(tls, "my", certificate, OWN),
+	ROW(tls, "myself", certificate, OWN),
+	ROW(safe, "peer", certificate, PEER),
+	ROW(safe, "me", certificate, OWN),
+	ROW(safe, "my", certificate, OWN),
+	ROW(safe, "myself", certificate, OWN),
 
 	CERTIFICATE("verified", ANSWER_VERIFIED),
 	CERTIFICATE("revoked", ANSWER_REVOKED),
@@ -153,11 +163,10 @@ static struct host_select_row rows[] = {
 	CERTIFICATE("not_after", ANSWER_NOT_AFTER),
 	CERTIFICATE("rawCert", ANSWER_PEM),
 	CERTIFICATE("raw_cert", ANSWER_PEM),
-	PART(certificate, "URLEncodedCert", value, URL_ENCODED),
-	PART(certificate, "urlencoded_cert", value, URL_ENCODED),
+	ROW(certificate, "URLEncodedCert", value, URL_ENCODED),
+	ROW(certificate, "urlencoded_cert", value, URL_ENCODED),
 	CERTIFICATE("fingerprint", ANSWER_FINGERPRINT),
-	PART(certificate, "verified_cert_chain", chain,
-		(FIELD + ANSWER_CHAIN) | HOST_SEL_CONSUME_NEXT_INT | HOST_SEL_FIXUP_CALL),
+	ROW(certificate, "verified_cert_chain", chain, (FIELD + ANSWER_CHAIN) | HOST_SEL_CONSUME_NEXT_INT),
 
 	SAN_OF("email", GEN_EMAIL),
 	SAN_OF("emailAddress", GEN_EMAIL),
@@ -171,15 +180,15 @@ static struct host_select_row rows[] = {
 	SAN_OF("ip", GEN_IPADD),
 	SAN_OF("IPAddress", GEN_IPADD),
 	SAN_OF("ip_address", GEN_IPADD),
-	ROW(certificate, "count", count, HOST_SEL_PARAM_EXPECTED),
-	PART(count, "EMAIL", value, COUNT + GEN_EMAIL),
-	PART(count, "DNS", value, COUNT + GEN_DNS),
-	PART(count, "URI", value, COUNT + GEN_URI),
-	PART(count, "IP", value, COUNT + GEN_IPADD),
+	ROW(certificate, "count", count, HOST_SEL_PARAM_EXPECTED | NOTHING),
+	ROW(count, "EMAIL", value, COUNT + GEN_EMAIL),
+	ROW(count, "DNS", value, COUNT + GEN_DNS),
+	ROW(count, "URI", value, COUNT + GEN_URI),
+	ROW(count, "IP", value, COUNT + GEN_IPADD),
 
-	PART(certificate, "subject", name, FIELD + ANSWER_SUBJECT),
-	PART(certificate, "subj", name, FIELD + ANSWER_SUBJECT),
-	PART(certificate, "issuer", name, FIELD + ANSWER_ISSUER),
+	ROW(certificate, "subject", name, FIELD + ANSWER_SUBJECT),
+	ROW(certificate, "subj", name, FIELD + ANSWER_SUBJECT),
+	ROW(certificate, "issuer", name, FIELD + ANSWER_ISSUER),
 	ENTRY_OF("cn", CN),
 	ENTRY_OF("commonName", CN),
 	ENTRY_OF("common_name", CN),
@@ -209,6 +218,36 @@ static struct host_select_row rows[] = {
 	ENTRY_OF("unique_identifier", UID),
 	END_OF_ROWS,
 };
+
+static const struct host_select_row *find(host_select_f parent, const struct host_str *text)
+{
+	for (const struct host_select_row *row = rows; row->f; row++)
+		if (row->parent == parent && row->name.len == text->len &&
+			!strncasecmp(row->name.s, text->s, (size_t)text->len))
+			return row;
+	return NULL;
+}
+
+/* As far as the core has come: the last call sees the whole name. */
+static void prepare(struct host_select *s)
+{
+	struct question q = {.field = ANSWER_DESCRIPTION, .nid = NID_commonName};
+	const struct host_select_row *row;
+	host_select_f f = NULL;
+
+	for (int i = 0; i < s->n; i++) {
+		if (s->params[i].type == HOST_SEL_PARAM_INT) {
+			q.index = s->params[i].v.i;
+			continue;
+		}
+		row = find(f, &s->params[i].v.s);
+		if (!row)
+			break; /* the core will say so */
+		apply(&q, row->flags & HOST_SEL_NUMBER);
+		f = row->f;
+	}
+	*question_of(s) = q;
+}
 
 int selects_register(void)
 {

@@ -62,12 +62,30 @@ def shared():
     end(servers.values())
 
 
+@pytest.fixture(scope="module")
+def shared_here():
+    """Those that the tests of one module use: a ring is not cheap."""
+    servers = {}
+    yield servers
+    end(servers.values())
+
+
+@pytest.fixture
+def share_here(pki, shared_here):
+    """share_here(name, ...) starts a server, with certificates of its own on request, unless one of that name runs."""
+    def get(name, **options):
+        if shared_here.get(name) not in LIVE:
+            shared_here[name] = launch(**{"pki": pki, **options})
+        return shared_here[name]
+    return get
+
+
 @pytest.fixture
 def share(pki, shared):
-    """share(name, ...) starts a server unless one of that name runs; with other certificates on request."""
+    """share(name, ...) starts a server unless one of that name runs."""
     def get(name, **options):
         if shared.get(name) not in LIVE:
-            shared[name] = launch(**{"pki": pki, **options})
+            shared[name] = launch(pki, **options)
         return shared[name]
     return get
 

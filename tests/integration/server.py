@@ -49,34 +49,40 @@ def free_port():
             continue
 
 
-def variable_lines(names):
-    """The same for variables, whose values have the same form."""
-    for name in names:
-        yield (f'if (defined ${name}) append_to_reply("X-{name}: H$({name}{{s.encode.hexa}})\\r\\n"); '
-               f'else append_to_reply("X-{name}: N\\r\\n");')
+def value_lines(label, value, test=None):
+    """Script that puts a value into a header of the answer; test is how the script asks whether there is one."""
+    yield (f'if ({test or "defined " + value}) {{ $var(v) = {value}; '
+           f'append_to_reply("X-{label}: H$(var(v){{s.encode.hexa}})\\r\\n"); }} '
+           f'else append_to_reply("X-{label}: N\\r\\n");')
 
 
 def select_lines(names):
-    """Script that puts the values of selects into headers of the answer."""
+    """The same for several selects, with their names."""
     for name in names:
-        yield (f'if (defined @{name}) {{ $var(v) = @{name}; '
-               f'append_to_reply("X-{name}: H$(var(v){{s.encode.hexa}})\\r\\n"); }} '
-               f'else append_to_reply("X-{name}: N\\r\\n");')
+        yield from value_lines(name, "@" + name)
+
+
+def variable_lines(names):
+    """The same for several variables."""
+    for name in names:
+        yield from value_lines(name, "$" + name)
 
 
 class Server:
     """
     One Kamailio in a folder of its own. tls = parameters of the module: None takes a default away, a function
     is given the server and makes a value, a list has one for each line. script = lines that run for each
-    request, routes = lines behind the request route, modules = further ones; memory in MB.
+    request, routes = lines behind the request route, modules = further ones, modparams = triples for them;
+    memory in MB.
     """
 
     def __init__(self, pki, tls=None, listen=("tls:127.0.0.1",), core=(), binary=BINARY, load=None,
-                 environment=None, script=(), routes=(), modules=(), memory=64, preamble=b""):
+                 environment=None, script=(), routes=(), modules=(), modparams=(), memory=64, preamble=b""):
         # Short, because the path of a socket is; on a tmpfs in a guest, because hostfs has no sockets.
         self.folder = tempfile.mkdtemp(prefix="ser-")
         self.pki, self.binary, self.environment = pki, binary, environment or {}
         self.script, self.routes, self.modules, self.memory = script, routes, modules, memory
+        self.modparams = modparams
         self.preamble = preamble  # what its first client says in front of its handshake
         self.ports = [(where, free_port()) for where in listen]
         self.tls = {"certificate": pki.server.cert, "private_key": pki.server.key, "ca_list": pki.ca.cert,
@@ -106,6 +112,8 @@ class Server:
             yield f'loadmodule "{module}.so"'
         if load is None:
             yield f'modparam("ctl", "binrpc", "unix:{self.control}")'
+        for module, name, value in self.modparams:
+            yield f'modparam("{module}", "{name}", "{value}")'
         yield from self.parameters()
         if load is not None:
             yield "request_route { exit; }"

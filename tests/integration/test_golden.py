@@ -92,10 +92,10 @@ def script():
     yield "}"
 
 
-def serve(share, certificates, server, ask, **options):
+def serve(share_here, certificates, server, ask, **options):
     """The server with that certificate that asks that of its clients."""
     pairs = certificates.pairs
-    return share(f"golden {server} {ask} {sorted(options)}", pki=Pki(pairs[server], certificates.ca, pairs["full"]),
+    return share_here(f"{server} {ask} {sorted(options)}", pki=Pki(pairs[server], certificates.ca, pairs["full"]),
                  tls={"verify_certificate": None} | ({ask: 1} if ask != "nothing" else {}),
                  core=("pv_buffer_size=16384",), script=list(script()), **options)
 
@@ -160,31 +160,31 @@ def check(found, case, certificates):
 
 
 @pytest.mark.parametrize("name", [*CASES, *WAITING])
-def test_answers(share, certificates, name):
+def test_answers(share_here, certificates, name):
     if name in WAITING:
         pytest.skip(f"waits for {WAITING[name]}")
     case = CASES[name]
-    ser = serve(share, certificates, case.server, case.ask)
+    ser = serve(share_here, certificates, case.server, case.ask)
     with (resume if case.resumed else connect)(ser, certificates, case) as client:
         assert client.tls.session_reused == case.resumed
         check(ask_everything(client), name, certificates)
     assert ser.log_count(r"certificate|not TLS") == 0, "lines about reads"
 
 
-def test_plain_tcp(share, certificates):
-    ser = serve(share, certificates, "s_full", "verify_certificate", listen=("tls:127.0.0.1", "tcp:127.0.0.1"))
+def test_plain_tcp(share_here, certificates):
+    ser = serve(share_here, certificates, "s_full", "verify_certificate", listen=("tls:127.0.0.1", "tcp:127.0.0.1"))
     with sip.Wire(ser.address(1)) as client:
         check(ask_everything(client), "plain-tcp", certificates)
 
 
 @pytest.mark.parametrize("version", ["1.2", "1.3"])
 @pytest.mark.parametrize("client,ask", REFUSED)
-def test_refused(share, certificates, client, ask, version):
+def test_refused(share_here, certificates, client, ask, version):
     """The alert names the reason."""
     alert = REFUSED[client, ask]
     case = Case(None if client == "none" else client, version=version, ask=ask)
     with pytest.raises(ssl.SSLError, match=alert if isinstance(alert, str) else alert[version]):
-        with connect(serve(share, certificates, case.server, ask), certificates, case) as connection:
+        with connect(serve(share_here, certificates, case.server, ask), certificates, case) as connection:
             connection.ask()
 
 
