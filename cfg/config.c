@@ -9,7 +9,7 @@
 #include <string.h>
 
 static const char from_params[] = "modparam";
-static const char from_defaults[] = "defaults";
+static const char from_defaults[] = "built-in defaults";
 
 struct cfg_config *cfg_config_new(const char *main_config)
 {

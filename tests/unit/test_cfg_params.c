@@ -40,7 +40,7 @@ static void test_nothing_set(void **state)
 	assert_string_equal(d->private_key, "/etc/ser/cert.pem");
 	assert_int_equal(d->verify_depth, 9);
 	assert_int_equal(d->ktls, 1);
-	assert_string_equal(d->file, "defaults");
+	assert_string_equal(d->file, "built-in defaults");
 	d = cfg_find_client(config, NULL, NULL, NULL);
 	assert_int_equal(d->kind, CFG_CLIENT);
 	assert_null(d->certificate);
@@ -109,10 +109,10 @@ static void test_errors(void **state)
 
 	(void)state;
 	assert_int_equal(errors.count, 5);
-	assert_true(said(&errors, "modparam: [server:default]: method: 'TLSv9'"));
+	assert_true(said(&errors, "modparam: method: 'TLSv9'"));
 	assert_true(said(&errors, "modparam: [server:192.0.2.1:5061]: verify_depth: '1000'"));
 	assert_true(said(&errors, "modparam: certificate: the address in front of '='"));
-	assert_true(said(&errors, "modparam: [server:default]: 'no_such' is not an attribute"));
+	assert_true(said(&errors, "modparam: 'no_such' is not an attribute"));
 	assert_true(said(&errors, "modparam: [client:[::1]:5]: ca_list: the value is empty"));
 	assert_int_equal(cfg_config_finish(config, &errors, &warnings), -1);
 	cfg_config_unref(config);
