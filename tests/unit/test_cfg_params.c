@@ -84,6 +84,23 @@ static void test_inheritance(void **state)
 	cfg_config_unref(config);
 }
 
+static void test_names_are_not_inherited(void **state)
+{
+	static const char *const params[] = {"server_name", "sip.example.com", "server_id", "one",
+		"verify_depth", "192.0.2.1:5061=3", "server_name", "192.0.2.2:5061=other.example.com", NULL};
+	struct cfg_config *config = config_with(params);
+
+	(void)state;
+	finish(config);
+	assert_null(config->domains[0]->server_name);
+	assert_null(config->domains[0]->server_id);
+	assert_string_equal(config->domains[1]->server_name, "other.example.com");
+	assert_string_equal(cfg_find_server(config, NULL, NULL)->server_name, "sip.example.com");
+	assert_ptr_equal(
+		cfg_find_server(config, address_of("192.0.2.1:5061"), "x.example"), config->domains[0]);
+	cfg_config_unref(config);
+}
+
 /* The same address twice is one domain; its values replace each other. */
 static void test_last_counts(void **state)
 {
@@ -190,6 +207,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing_set),
 		cmocka_unit_test(test_inheritance),
+		cmocka_unit_test(test_names_are_not_inherited),
 		cmocka_unit_test(test_last_counts),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_long_value),
