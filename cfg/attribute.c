@@ -159,6 +159,8 @@ int cfg_set_attribute(struct cfg_domain *d, const char *name, const char *value,
 	}
 	if (where->line)
 		return cfg_add_error(errors, "%.300s:%u: %s: %s", where->file, where->line, domain, e.text);
+	if (d->is_default) /* a modparam for all domains */
+		return cfg_add_error(errors, "%.300s: %s", where->file, e.text);
 	return cfg_add_error(errors, "%.300s: %s: %s", where->file, domain, e.text);
 }
 
@@ -193,6 +195,7 @@ int cfg_inherit(struct cfg_domain *d, const struct cfg_domain *from, uint32_t at
 		if (copy_value(d, from, &cfg_attributes[i]))
 			return -ENOMEM;
 		d->set |= 1u << i;
+		d->inherited |= 1u << i;
 		d->lines[i] = from->lines[i];
 	}
 	return 0;

@@ -48,7 +48,8 @@ struct cfg_where {
 int cfg_set_attribute(struct cfg_domain *d, const char *name, const char *value,
 	const struct cfg_where *where, struct cfg_errors *errors);
 
-/* Copies what is set in from and not in d, as far as it is in the set of attributes. 0 or -ENOMEM. */
+/* Copies what is set in from and not in d, as far as it is in the set of attributes, and marks it as
+ * inherited. 0 or -ENOMEM. */
 int cfg_inherit(struct cfg_domain *d, const struct cfg_domain *from, uint32_t attributes);
 
 #endif

@@ -9,7 +9,7 @@
 #include <string.h>
 
 static const char from_params[] = "modparam";
-static const char from_defaults[] = "defaults";
+static const char from_defaults[] = "built-in defaults";
 
 struct cfg_config *cfg_config_new(const char *main_config)
 {
@@ -235,6 +235,8 @@ static void refuse_twins(const struct cfg_config *config, struct cfg_errors *err
 
 int cfg_config_finish(struct cfg_config *config, struct cfg_errors *errors, struct cfg_errors *warnings)
 {
+	/* What a domain is found by is its own: with the name of all it would be found by no other. */
+	const uint32_t selectors = 1u << CFG_SERVER_NAME | 1u << CFG_SERVER_NAME_MODE | 1u << CFG_SERVER_ID;
 	uint32_t inherited = config->has_file ? ours() : ~0u;
 
 	if (config->has_file)
@@ -244,7 +246,7 @@ int cfg_config_finish(struct cfg_config *config, struct cfg_errors *errors, stru
 	for (unsigned i = 0; i < config->count; i++) {
 		struct cfg_domain *d = config->domains[i];
 
-		if (cfg_inherit(d, &config->globals, inherited) ||
+		if (cfg_inherit(d, &config->globals, d->is_default ? inherited : inherited & ~selectors) ||
 			cfg_domain_defaults(d, config->main_config))
 			return cfg_add_error(errors, "%.300s: out of memory", d->file);
 		d->index = i;

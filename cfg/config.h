@@ -43,8 +43,9 @@ void cfg_config_unref(struct cfg_config *config); /* takes NULL */
 
 /*
  * One modparam that sets an attribute. Text without an address is for all domains that have no value of their
- * own, "<ip>:<port>=" in front of it for the server domain of that listening address, "@<ip>:<port>=" for the
- * client domain of that remote address. The last one counts. Returns 0, or -1 with a sentence in *errors.
+ * own (server_name, server_name_mode and server_id: for the default domains alone), "<ip>:<port>=" in front
+ * of it for the server domain of that listening address, "@<ip>:<port>=" for the client domain of that remote
+ * address. The last one counts. Returns 0, or -1 with a sentence in *errors.
  */
 int cfg_add_param(struct cfg_config *config, const char *name, const char *text, struct cfg_errors *errors);
 

@@ -56,7 +56,7 @@ static void set_protocol(struct cfg_builder *b)
 SSL_CTX *cfg_make_context(const struct cfg_domain *d, struct cfg_pems *pems, struct cfg_errors *errors,
 	struct cfg_errors *warnings)
 {
-	unsigned before = errors->count + errors->dropped;
+	unsigned before = cfg_errors_added(errors);
 	struct cfg_builder b = {.domain = d,
 		.ctx = SSL_CTX_new(d->kind == CFG_SERVER ? TLS_server_method() : TLS_client_method()),
 		.pems = pems,
@@ -70,7 +70,7 @@ SSL_CTX *cfg_make_context(const struct cfg_domain *d, struct cfg_pems *pems, str
 		cfg_build_trust(&b);
 	}
 	ERR_clear_error();
-	if (errors->count + errors->dropped == before)
+	if (cfg_errors_added(errors) == before)
 		return b.ctx;
 	SSL_CTX_free(b.ctx);
 	return NULL;

@@ -91,7 +91,9 @@ int cfg_domain_error(struct cfg_errors *errors, const struct cfg_domain *d, enum
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	if (d->file && line)
+	if (d->inherited >> attribute & 1)
+		snprintf(where, sizeof(where), "modparam: ");
+	else if (d->file && line)
 		snprintf(where, sizeof(where), "%.300s:%u: %s: ", d->file, line, cfg_domain_text(d, domain));
 	else if (d->file)
 		snprintf(where, sizeof(where), "%.300s: %s: ", d->file, cfg_domain_text(d, domain));

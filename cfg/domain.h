@@ -82,10 +82,11 @@ struct cfg_domain {
 	int ktls;                /* 0: records stay in user space */
 	int ktls_rekey_required; /* 1: TLS 1.3 goes only to kernels that can change keys */
 
-	unsigned index;                 /* in its configuration's list */
-	uint32_t set;                   /* 1 << CFG_...: what the operator set */
-	char *file;                     /* that defines the domain, "modparam", "defaults"; NULL: unknown */
-	unsigned line;                  /* in file; 0: none */
+	unsigned index;     /* in its configuration's list */
+	uint32_t set;       /* 1 << CFG_...: what the operator set */
+	uint32_t inherited; /* of these: from modparams without an address */
+	char *file;         /* that defines the domain, "modparam", "built-in defaults"; or NULL */
+	unsigned line;      /* in file; 0: none */
 	unsigned lines[CFG_ATTRIBUTES]; /* the same for what is set */
 };
 
@@ -112,8 +113,8 @@ enum {
 const char *cfg_domain_text(const struct cfg_domain *d, char *out);
 
 /*
- * Appends "<file>:<line>: [<domain>]: <attribute>: <sentence>"; parts that are not known are left out.
- * Always returns -1.
+ * Appends "<file>:<line>: [<domain>]: <attribute>: <sentence>"; parts that are not known are left out, and
+ * the domain of a value that all inherit. Always returns -1.
  */
 int cfg_domain_error(struct cfg_errors *errors, const struct cfg_domain *d, enum cfg_attribute_id attribute,
 	const char *format, ...) __attribute__((format(printf, 4, 5)));

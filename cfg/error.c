@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 static void write_sentence(struct cfg_error *e, const char *format, va_list args)
 {
@@ -26,14 +27,26 @@ int cfg_fail(struct cfg_error *e, const char *format, ...)
 
 int cfg_add_error(struct cfg_errors *errors, const char *format, ...)
 {
+	struct cfg_error e;
 	va_list args;
 
-	if (errors->count == CFG_ERRORS_MAX) {
-		errors->dropped++;
-		return -1;
-	}
 	va_start(args, format);
-	write_sentence(&errors->list[errors->count++], format, args);
+	write_sentence(&e, format, args);
 	va_end(args);
+	for (unsigned i = 0; i < errors->count; i++) {
+		if (!strcmp(errors->list[i].text, e.text)) {
+			errors->repeated++;
+			return -1;
+		}
+	}
+	if (errors->count == CFG_ERRORS_MAX)
+		errors->dropped++;
+	else
+		errors->list[errors->count++] = e;
 	return -1;
+}
+
+unsigned cfg_errors_added(const struct cfg_errors *errors)
+{
+	return errors->count + errors->dropped + errors->repeated;
 }

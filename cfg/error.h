@@ -16,12 +16,16 @@ enum {
 
 /* Everything that was found, in the order in which it was found. Begin with all bytes 0; nothing to free. */
 struct cfg_errors {
-	unsigned count;   /* sentences in the list */
-	unsigned dropped; /* more of them, for which the list had no room */
+	unsigned count;    /* sentences in the list */
+	unsigned dropped;  /* more of them, for which the list had no room */
+	unsigned repeated; /* more that are in the list already: values that several domains inherit */
 	struct cfg_error list[CFG_ERRORS_MAX];
 };
 
-/* Appends a sentence, cut to fit. Always returns -1. */
+/* Appends a sentence, cut to fit, unless it is there already. Always returns -1. */
 int cfg_add_error(struct cfg_errors *errors, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Number of calls so far, to see whether there was one. */
+unsigned cfg_errors_added(const struct cfg_errors *errors);
 
 #endif

@@ -93,7 +93,8 @@ static X509 *load_identity(struct cfg_builder *b, const struct identity *id)
 		return NULL;
 	}
 	leaf = load_chain(b, id);
-	load_key(b, id, leaf);
+	if (leaf || strcmp(id->key, id->certificate) != 0) /* one file's trouble is told once */
+		load_key(b, id, leaf);
 	return leaf;
 }
 

@@ -237,7 +237,7 @@ int cfg_parse_text(
 {
 	struct parser in = {
 		.config = config, .errors = errors, .file = name, .p = text, .end = text + len, .line = 1};
-	unsigned before = errors->count + errors->dropped;
+	unsigned before = cfg_errors_added(errors);
 
 	config->has_file = 1;
 	while (in.p < in.end) {
@@ -251,5 +251,5 @@ int cfg_parse_text(
 		}
 		skip_line(&in);
 	}
-	return errors->count + errors->dropped == before ? 0 : -1;
+	return cfg_errors_added(errors) == before ? 0 : -1;
 }

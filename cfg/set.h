@@ -58,7 +58,10 @@ SSL_CTX *cfg_set_server_context(const struct cfg_set *set, const struct sockaddr
  */
 int cfg_ssl_local(SSL *ssl, const struct sockaddr *local);
 
-/* The context for a connection that we open; owned by the set. Each of the three may be NULL. */
+/*
+ * The context for a connection that we open; owned by the set. Each of the three may be NULL. The name that
+ * is sent is the caller's matter (SSL_set_tlsext_host_name(3)).
+ */
 SSL_CTX *cfg_set_client_context(const struct cfg_set *set, const char *server_id,
 	const struct sockaddr *remote, const char *server_name);
 

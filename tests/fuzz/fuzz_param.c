@@ -7,11 +7,11 @@
 
 static void add_line(struct cfg_config *config, char *line, struct cfg_errors *errors)
 {
-	unsigned count = config->count, said = errors->count + errors->dropped;
+	unsigned count = config->count, said = cfg_errors_added(errors);
 	const char *name = cfg_attributes[(unsigned char)line[0] % CFG_ATTRIBUTES].names[0];
 	int rc = cfg_add_param(config, name, line + 1, errors);
 
-	REQUIRE((rc == 0) == (errors->count + errors->dropped == said));
+	REQUIRE((rc == 0) == (cfg_errors_added(errors) == said));
 	REQUIRE(config->count >= count && config->count <= count + 1);
 }
 

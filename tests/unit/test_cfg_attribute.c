@@ -197,6 +197,10 @@ static void test_list_is_bounded(void **state)
 		assert_int_equal(cfg_add_error(&errors, "sentence %d\n", i), -1);
 	assert_int_equal(errors.count, CFG_ERRORS_MAX);
 	assert_int_equal(errors.dropped, 5);
+	cfg_add_error(&errors, "sentence %d\n", 1);
+	assert_int_equal(errors.dropped, 5);
+	assert_int_equal(errors.repeated, 1);
+	assert_int_equal(cfg_errors_added(&errors), CFG_ERRORS_MAX + 6);
 	assert_string_equal(errors.list[0].text, "sentence 0?");
 	assert_string_equal(errors.list[CFG_ERRORS_MAX - 1].text, "sentence 31?");
 }

@@ -40,7 +40,7 @@ static void test_nothing_set(void **state)
 	assert_string_equal(d->private_key, "/etc/ser/cert.pem");
 	assert_int_equal(d->verify_depth, 9);
 	assert_int_equal(d->ktls, 1);
-	assert_string_equal(d->file, "defaults");
+	assert_string_equal(d->file, "built-in defaults");
 	d = cfg_find_client(config, NULL, NULL, NULL);
 	assert_int_equal(d->kind, CFG_CLIENT);
 	assert_null(d->certificate);
@@ -84,6 +84,23 @@ static void test_inheritance(void **state)
 	cfg_config_unref(config);
 }
 
+static void test_names_are_not_inherited(void **state)
+{
+	static const char *const params[] = {"server_name", "sip.example.com", "server_id", "one",
+		"verify_depth", "192.0.2.1:5061=3", "server_name", "192.0.2.2:5061=other.example.com", NULL};
+	struct cfg_config *config = config_with(params);
+
+	(void)state;
+	finish(config);
+	assert_null(config->domains[0]->server_name);
+	assert_null(config->domains[0]->server_id);
+	assert_string_equal(config->domains[1]->server_name, "other.example.com");
+	assert_string_equal(cfg_find_server(config, NULL, NULL)->server_name, "sip.example.com");
+	assert_ptr_equal(
+		cfg_find_server(config, address_of("192.0.2.1:5061"), "x.example"), config->domains[0]);
+	cfg_config_unref(config);
+}
+
 /* The same address twice is one domain; its values replace each other. */
 static void test_last_counts(void **state)
 {
@@ -109,10 +126,10 @@ static void test_errors(void **state)
 
 	(void)state;
 	assert_int_equal(errors.count, 5);
-	assert_true(said(&errors, "modparam: [server:default]: method: 'TLSv9'"));
+	assert_true(said(&errors, "modparam: method: 'TLSv9'"));
 	assert_true(said(&errors, "modparam: [server:192.0.2.1:5061]: verify_depth: '1000'"));
 	assert_true(said(&errors, "modparam: certificate: the address in front of '='"));
-	assert_true(said(&errors, "modparam: [server:default]: 'no_such' is not an attribute"));
+	assert_true(said(&errors, "modparam: 'no_such' is not an attribute"));
 	assert_true(said(&errors, "modparam: [client:[::1]:5]: ca_list: the value is empty"));
 	assert_int_equal(cfg_config_finish(config, &errors, &warnings), -1);
 	cfg_config_unref(config);
@@ -190,6 +207,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing_set),
 		cmocka_unit_test(test_inheritance),
+		cmocka_unit_test(test_names_are_not_inherited),
 		cmocka_unit_test(test_last_counts),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_long_value),

@@ -154,6 +154,25 @@ static void test_suites(void **state)
 	cfg_set_unref(set);
 }
 
+static void test_security_level(void **state)
+{
+	struct cfg_set *set = set_of("[s:*]\ncipher_list=ALL:@SECLEVEL=1\n" FIRST
+				     "[s:any]\nserver_name=a.example\ncipher_list=ALL:@SECLEVEL=3\n" SECOND);
+	SSL_CTX *client = client_context(TLS1_3_VERSION, NULL);
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct connection c;
+
+		connection_open_at(&c, set, NULL, client, i ? "a.example" : NULL);
+		assert_int_equal(connection_works(&c), 1);
+		assert_int_equal(SSL_get_security_level(ktls_handshake_ssl(c.server)), i ? 3 : 1);
+		connection_close(&c);
+	}
+	SSL_CTX_free(client);
+	cfg_set_unref(set);
+}
+
 /* The client's certificate: whether it is asked for, of whom, and how far up is looked. */
 static int client_works(const struct cfg_set *set, const char *name, const struct identity *id,
 	const struct identity *issuer, int *names_asked)
@@ -269,6 +288,7 @@ int main(void)
 		cmocka_unit_test(test_address_of_the_context),
 		cmocka_unit_test(test_versions),
 		cmocka_unit_test(test_suites),
+		cmocka_unit_test(test_security_level),
 		cmocka_unit_test(test_verification),
 		cmocka_unit_test(test_verification_off),
 		cmocka_unit_test(test_retry),

@@ -240,15 +240,33 @@ static void test_all_problems(void **state)
 	refuse_set("[s:*]\ncertificate=none.pem\nca_list=none.pem\ncipher_list=NONE\n"
 		   "[s:any]\nserver_name=a.example\n[s:192.0.2.1:5061]\nca_path=none.d\ncrl=root.pem\n"
 		   "ciphersuites=NONE\n[c:*]\nprivate_key=cert.pem\n");
-	assert_int_equal(errors.count, 8);
+	assert_int_equal(errors.count, 7);
 	assert_true(said(&errors, "tls.cfg:2: [server:default]: certificate: cannot read"));
-	assert_true(said(&errors, "tls.cfg:1: [server:default]: private_key: cannot read"));
 	assert_true(said(&errors, "tls.cfg:3: [server:default]: ca_list: cannot read"));
 	assert_true(said(&errors, "tls.cfg:4: [server:default]: cipher_list: 'NONE' names no suite"));
 	assert_true(said(&errors, "tls.cfg:8: [server:192.0.2.1:5061]: ca_path: cannot read"));
 	assert_true(said(&errors, "tls.cfg:9: [server:192.0.2.1:5061]: crl: '"));
 	assert_true(said(&errors, "tls.cfg:10: [server:192.0.2.1:5061]: ciphersuites: 'NONE'"));
 	assert_true(said(&errors, "tls.cfg:12: [client:default]: private_key: is set without"));
+}
+
+/* What several domains inherit is told once, and fails each of them all the same. */
+static void test_inherited_problem(void **state)
+{
+	struct cfg_config *config = cfg_config_new(main_config);
+
+	(void)state;
+	hear_nothing();
+	cfg_add_param(config, "ca_list", "none.pem", &errors);
+	cfg_add_param(config, "ca_list", "192.0.2.2:5061=root.pem", &errors);
+	cfg_add_param(config, "verify_depth", "192.0.2.1:5061=3", &errors);
+	assert_int_equal(cfg_config_finish(config, &errors, &warnings), 0);
+	assert_null(cfg_build_set(config, &(struct cfg_build){.kinds = 1u << CFG_SERVER | 1u << CFG_CLIENT},
+		&errors, &warnings));
+	assert_int_equal(errors.count, 1);
+	assert_int_equal(errors.repeated, 2);
+	assert_int_equal(strncmp(errors.list[0].text, "modparam: ca_list: cannot read '", 32), 0);
+	cfg_config_unref(config);
 }
 
 /* Only the kinds that are wanted are built, so that the others' files do not matter. */
@@ -276,6 +294,7 @@ int main(void)
 		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_hook_fails),
 		cmocka_unit_test(test_all_problems),
+		cmocka_unit_test(test_inherited_problem),
 		cmocka_unit_test(test_kinds),
 	};
 
