@@ -27,7 +27,6 @@ struct injection {
 	long message[2];
 	struct host_tcp_connection *c; /* tcp_main's as soon as the message is under way */
 	int id;
-	void (*done)(void);
 };
 
 static struct uring_pass_queue queue;
@@ -88,7 +87,6 @@ static void passed(struct uring_passing *p, int rc)
 	} else {
 		idle_watch(i->id);
 	}
-	i->done();
 	free(i);
 }
 
@@ -139,7 +137,7 @@ static void note_proxy(struct host_tcp_connection *c, const struct uring_peer *p
 	};
 }
 
-void inject(int fd, const struct uring_peer *peer, struct conn *conn, void (*done)(void))
+void inject(int fd, const struct uring_peer *peer, struct conn *conn)
 {
 	struct injection *i = malloc(sizeof(*i));
 	struct host_tcp_connection *c = i ? new_connection(fd, peer) : NULL;
@@ -162,7 +160,7 @@ void inject(int fd, const struct uring_peer *peer, struct conn *conn, void (*don
 	/* The core counts these when a connection it accepted carries its first byte; ours are up already. */
 	_cnts_vals[process_no * _cnts_row_len + tcp_cnts_h.established]++;
 	_cnts_vals[process_no * _cnts_row_len + tcp_cnts_h.passive_open]++;
-	*i = (struct injection){.message = {(long)c, HOST_CONN_NEW}, .c = c, .id = conn->id, .done = done};
+	*i = (struct injection){.message = {(long)c, HOST_CONN_NEW}, .c = c, .id = conn->id};
 	i->passing = (struct uring_passing){
 		.data = i->message, .len = sizeof(i->message), .fd = fd, .done = passed};
 	uring_pass(&queue, &i->passing);
@@ -170,5 +168,4 @@ void inject(int fd, const struct uring_peer *peer, struct conn *conn, void (*don
 failed:
 	close(fd);
 	free(i);
-	done();
 }

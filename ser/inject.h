@@ -12,8 +12,8 @@ void inject_init(struct uring_loop *loop, unsigned index);
 /*
  * Gives the core a TLS connection: fd, its addresses and listener, and the record, whose reference the core
  * takes over. fd is closed in this process in any case. Never waits: what tcp_main cannot take at once is
- * queued. What fails is logged, and the connection is gone; done() is called in any case, maybe from here.
+ * queued. What fails is logged, and the connection is gone.
  */
-void inject(int fd, const struct uring_peer *peer, struct conn *conn, void (*done)(void));
+void inject(int fd, const struct uring_peer *peer, struct conn *conn);
 
 #endif

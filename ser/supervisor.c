@@ -76,11 +76,6 @@ static void on_signal(int sig)
 	errno = e;
 }
 
-static void taken(void)
-{
-	__atomic_add_fetch(&self.parts.board->taken, 1, __ATOMIC_RELAXED);
-}
-
 static void lose(int fd, const char *why)
 {
 	static struct log_limit limit;
@@ -89,7 +84,6 @@ static void lose(int fd, const char *why)
 	ser_log_limited(&limit, LOG_LEVEL_ERROR, "a connection is lost: %s", why);
 	if (fd >= 0)
 		close(fd);
-	taken();
 }
 
 /* The engine looked when the handshake began; others may have ended theirs meanwhile. */
@@ -113,6 +107,8 @@ static void take(const struct handover *h, size_t size, int fd)
 {
 	struct conn *conn;
 
+	/* First, so that it is never counted twice. */
+	__atomic_add_fetch(&self.parts.board->taken, 1, __ATOMIC_RELAXED);
 	if (fd < 0 || size < sizeof(*h)) {
 		lose(fd, "its descriptor did not arrive: raise the limit of open files (ulimit -n)");
 		return;
@@ -123,9 +119,8 @@ static void take(const struct handover *h, size_t size, int fd)
 	} else if (source_has_too_many(h, conn)) {
 		conn_close(conn);
 		close(fd);
-		taken();
 	} else {
-		inject(fd, &h->peer, conn, taken);
+		inject(fd, &h->peer, conn);
 	}
 }
 
