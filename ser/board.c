@@ -8,6 +8,7 @@
 
 struct board {
 	struct board_engine engines[BOARD_ENGINES_MAX];
+	uint32_t connections;
 	uint32_t sources[2][BOARD_SOURCE_SLOTS];
 };
 
@@ -36,14 +37,9 @@ unsigned board_on_the_way(void)
 	return n;
 }
 
-unsigned board_maybe_known(void)
+unsigned board_connections(void)
 {
-	unsigned n = 0;
-
-	for (int i = 0; i < BOARD_ENGINES_MAX; i++)
-		n += __atomic_load_n(&board_engines[i].handed, __ATOMIC_RELAXED) !=
-		     __atomic_load_n(&board_engines[i].taken, __ATOMIC_RELAXED);
-	return n;
+	return __atomic_load_n(&board->connections, __ATOMIC_RELAXED);
 }
 
 /* The finalizer of splitmix64: enough against collisions on purpose, as long as the key is secret. */
@@ -81,12 +77,14 @@ unsigned board_source_connections(const struct board_source *s)
 
 void board_source_enter(const struct board_source *s)
 {
+	__atomic_add_fetch(&board->connections, 1, __ATOMIC_RELAXED);
 	for (int i = 0; i < 2; i++)
 		__atomic_add_fetch(&board->sources[i][s->slot[i]], 1, __ATOMIC_RELAXED);
 }
 
 void board_source_leave(const struct board_source *s)
 {
+	__atomic_sub_fetch(&board->connections, 1, __ATOMIC_RELAXED);
 	for (int i = 0; i < 2; i++)
 		__atomic_sub_fetch(&board->sources[i][s->slot[i]], 1, __ATOMIC_RELAXED);
 }

@@ -23,7 +23,7 @@ struct board_engine {
 	pid_t pid;            /* 0 while it is dead */
 	uint32_t starts;      /* 1 for the first */
 	uint32_t handed;      /* connections that it gave to its supervisor */
-	uint32_t taken;       /* of these: those that the supervisor gave to the core, or lost */
+	uint32_t taken;       /* of these: those that the supervisor has received */
 	uint32_t handshakes;  /* under way */
 	uint32_t relayed;     /* connections */
 	uint32_t established; /* handshakes that it finished since SER started */
@@ -39,14 +39,14 @@ extern struct board_engine *board_engines; /* BOARD_ENGINES_MAX of them */
 /* Makes the board; call it before the first fork. Returns 0 or -ENOMEM. */
 int board_init(void);
 
-/* Connections between their engine and the core, of all engines. */
+/* Connections between their engine and its supervisor, of all engines. */
 unsigned board_on_the_way(void);
 
 /*
- * How many of these the core may know already: tcp_main may count a connection before the supervisor that
- * gave it away is on to the next line.
+ * Connections that a supervisor has taken and that are not closed yet, those among them that tcp_main does
+ * not know yet: all that board_source_enter() and board_source_leave() count.
  */
-unsigned board_maybe_known(void);
+unsigned board_connections(void);
 
 /*
  * Connections by source address. The table has a fixed size and is addressed by a keyed hash: an address may

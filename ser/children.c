@@ -34,11 +34,6 @@ static struct supervisor *const self = &supervisor;
 
 static void replace_active(void);
 
-static void taken(void)
-{
-	__atomic_add_fetch(&self->parts.board->taken, 1, __ATOMIC_RELAXED);
-}
-
 /* The engine looked when the handshake began; others may have ended theirs meanwhile. */
 static int source_has_too_many(const struct handover *h)
 {
@@ -58,15 +53,14 @@ static int source_has_too_many(const struct handover *h)
 
 static void take(const struct handover *h, size_t size, int fd)
 {
-	if (fd >= 0 && size >= sizeof(*h) && !source_has_too_many(h)) {
-		inject(fd, &h->peer, &h->conn, size - offsetof(struct handover, conn), taken);
-		return;
-	}
-	if (fd < 0)
+	/* First, so that it is never counted twice. */
+	__atomic_add_fetch(&self->parts.board->taken, 1, __ATOMIC_RELAXED);
+	if (fd >= 0 && size >= sizeof(*h) && !source_has_too_many(h))
+		inject(fd, &h->peer, &h->conn, size - offsetof(struct handover, conn));
+	else if (fd < 0)
 		inject_refuse(&h->peer, "no descriptor is left: raise the limit of open files (ulimit -n)");
 	else
 		close(fd);
-	taken();
 }
 
 /* Returns 0 when there may be more to read, 1 when there is nothing for now, -1 when the channel is closed.

@@ -17,7 +17,7 @@ enum {
 	CONNECTION_MEMORY = 18 * 1024, /* bytes of SER's shared memory that one takes */
 };
 
-/* Connections of all engines that the core does not know yet. */
+/* Handshakes of all engines, and what came of them and is not with a supervisor yet. */
 static unsigned coming(const struct engine *e)
 {
 	unsigned n = uring_server_handshakes(e->server) + board_on_the_way();
@@ -28,27 +28,23 @@ static unsigned coming(const struct engine *e)
 	return n;
 }
 
-/* The least that it may be: nobody is refused because a connection was counted twice. */
-static unsigned coming_at_least(const struct engine *e)
-{
-	return coming(e) - board_maybe_known();
-}
-
 /* Whether more than that many connections are too many. Returns the limit's counter with words, or -1. */
 static int limit_reached(const struct engine *e, long more, char words[LIMIT_TEXT])
 {
 	unsigned long threshold = (unsigned long)e->params->low_mem_threshold1 * 1024;
 	unsigned long reserved = (unsigned long)more * CONNECTION_MEMORY;
+	long tls = board_connections(), plain;
 	struct host_tcp_gen_info info;
 
+	/* Not the core's own number of TLS connections: what waits for tcp_main is not in it. */
 	tcp_get_info(&info);
-	if (info.tls_connections_no + more >= tcp_cfg->max_tls_connections ||
-		info.tcp_connections_no + more >= tcp_cfg->max_connections) {
+	plain = info.tcp_connections_no - info.tls_connections_no;
+	if (tls + more >= tcp_cfg->max_tls_connections || plain + tls + more >= tcp_cfg->max_connections) {
 		snprintf(words, LIMIT_TEXT, "tls_max_connections (%d) or tcp_max_connections (%d) is reached",
 			tcp_cfg->max_tls_connections, tcp_cfg->max_connections);
 		return COUNTER_LIMIT_CONNECTIONS;
 	}
-	if (board_on_the_way() >= ON_THE_WAY_MAX) {
+	if (board_on_the_way() + tls - info.tls_connections_no >= ON_THE_WAY_MAX) {
 		snprintf(words, LIMIT_TEXT, "SER's tcp_main does not keep up");
 		return COUNTER_LIMIT_QUEUE;
 	}
@@ -116,7 +112,7 @@ int engine_admit(void *arg, const struct uring_peer *peer)
 	struct board_source source = board_source_of(&peer->remote);
 	unsigned max = (unsigned)e->params->max_connections_per_source;
 	char words[LIMIT_TEXT];
-	int counter = limit_reached(e, coming_at_least(e), words);
+	int counter = limit_reached(e, coming(e), words);
 
 	/* Others than ours took the last place, or it is one that the kernel had accepted already. */
 	if (counter >= 0) {

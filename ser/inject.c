@@ -28,7 +28,6 @@ struct injection {
 	long message[2];
 	struct host_tcp_connection *c; /* tcp_main's as soon as the message is under way */
 	int id;
-	void (*done)(void);
 };
 
 static struct uring_pass_queue queue;
@@ -93,7 +92,6 @@ static void passed(struct uring_passing *p, int rc)
 	} else {
 		idle_watch(i->id);
 	}
-	i->done();
 	free(i);
 }
 
@@ -169,7 +167,7 @@ static struct host_tcp_connection *make_whole(
 	return NULL;
 }
 
-void inject(int fd, const struct uring_peer *peer, const struct conn *filled, size_t size, void (*done)(void))
+void inject(int fd, const struct uring_peer *peer, const struct conn *filled, size_t size)
 {
 	struct injection *i = malloc(sizeof(*i));
 	struct host_tcp_connection *c = i ? make_whole(fd, peer, filled, size) : NULL;
@@ -193,7 +191,7 @@ void inject(int fd, const struct uring_peer *peer, const struct conn *filled, si
 	/* The core counts these when a connection it accepted carries its first byte; ours are up already. */
 	_cnts_vals[process_no * _cnts_row_len + tcp_cnts_h.established]++;
 	_cnts_vals[process_no * _cnts_row_len + tcp_cnts_h.passive_open]++;
-	*i = (struct injection){.message = {(long)c, HOST_CONN_NEW}, .c = c, .id = conn->id, .done = done};
+	*i = (struct injection){.message = {(long)c, HOST_CONN_NEW}, .c = c, .id = conn->id};
 	i->passing = (struct uring_passing){
 		.data = i->message, .len = sizeof(i->message), .fd = fd, .done = passed};
 	uring_pass(&queue, &i->passing);
@@ -201,5 +199,4 @@ void inject(int fd, const struct uring_peer *peer, const struct conn *filled, si
 failed:
 	close(fd);
 	free(i);
-	done();
 }

@@ -231,14 +231,15 @@ class Server:
         assert not bad, self.log()
         assert self.process.returncode >= 0, f"ended by signal {-self.process.returncode}:\n{self.log()}"
 
-    def move_to(self, other):
-        """Before the start: the listeners another server had."""
-        for (_, mine), (_, others) in zip(self.ports, other.ports, strict=True):
+    def move_to(self, other, only=None):
+        """Before the start: the listeners another server had, or the one of that number."""
+        chosen = slice(None) if only is None else slice(only, only + 1)
+        for (_, mine), (_, others) in zip(self.ports[chosen], other.ports[chosen], strict=True):
             with open(self.config, encoding="utf-8") as config:
                 text = config.read()
             with open(self.config, "w", encoding="utf-8") as config:
                 config.write(text.replace(f":{mine}\n", f":{others}\n"))
-        self.ports = other.ports
+        self.ports[chosen] = other.ports[chosen]
 
     def running(self):
         """The main process lives."""

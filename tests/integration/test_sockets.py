@@ -14,6 +14,7 @@ from homes import ALL, DIRECT, RELAYED
 
 HOMES = [home for home in ALL if home.ktls is None and not home.rsa]
 LISTEN = ("tls:127.0.0.1", "tcp:127.0.0.1")
+LISTEN_TWO = ("tls:127.0.0.1", "tls:127.0.0.1")
 PIDFD_OPEN, PIDFD_GETFD = 434, 438  # system calls, the same on all machines
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -118,24 +119,23 @@ def test_backlog(start, core):
 
 def test_reuse_port(start, refused):
     """With tcp_reuse_port a second SER may listen beside the first, without it may not."""
-    first = start(core=["tcp_reuse_port=yes"])
-    second = refused(core=["tcp_reuse_port=yes"])
-    second.move_to(first)
+    first = start(core=["tcp_reuse_port=yes"], listen=LISTEN_TWO)
+    second = refused(core=["tcp_reuse_port=yes"], listen=LISTEN_TWO)
+    second.move_to(first, 1)
     second.start()
 
     def both_have_some():
-        """Its first client may have been the other's; a SER that is about to start misses a SIGTERM."""
-        with sip.TlsClient(first.address()) as client:
+        with sip.TlsClient(first.address(1)) as client:
             client.ask()
-        return all(ser.engines()[0]["established"] for ser in (first, second))
+        return all(ser.engines()[0]["established"] > 1 for ser in (first, second))
 
-    second.settle(lambda: os.path.exists(second.control) and both_have_some(), "one of them has no clients")
+    second.settle(both_have_some, "one of them has no clients")
     second.stop()
-    third = refused()
-    third.move_to(first)
+    third = refused(listen=LISTEN_TWO)
+    third.move_to(first, 1)
     code, log = third.run_to_end("-DD")
     assert code, log
-    with sip.TlsClient(first.address()) as client:
+    with sip.TlsClient(first.address(1)) as client:
         client.ask()
 
 

@@ -56,12 +56,14 @@ static void test_enter_and_leave(void **state)
 	for (unsigned i = 1; i <= 1000; i++) {
 		board_source_enter(&s);
 		assert_int_equal(board_source_connections(&s), i);
+		assert_int_equal(board_connections(), i);
 	}
 	for (unsigned i = 1000; i > 0; i--) {
 		assert_int_equal(board_source_connections(&s), i);
 		board_source_leave(&s);
 	}
 	assert_int_equal(board_source_connections(&s), 0);
+	assert_int_equal(board_connections(), 0);
 }
 
 static void test_hosts(void **state)
