@@ -178,8 +178,10 @@ def test_injection(share_here, certificates):
 def test_chain(share_here, certificates):
     """It is kept where a script asks for it: the peer's certificate and those above it, as they were verified."""
     script = [line for i in range(4) for line in value_lines(f"chain-{i}", f"@tls.peer.verified_cert_chain[{i}]")]
-    ser = serve(share_here, certificates, "chain", script=script)
-    for client, chain in ("full", ("full", "ca")), ("chain", ("chain", "middle", "ca")), (None, ()):
+    ser = serve(share_here, certificates, "chain", script=script,
+                tls={"verify_certificate": None, "verify_client": "optional_no_ca"})
+    for client, chain in (("full", ("full", "ca")), ("chain", ("chain", "middle", "ca")), ("self", ("self",)),
+                          (None, ())):
         with connect(ser, certificates, client) as connection:
             answer = connection.ask("MESSAGE")
         assert [answer.select(f"chain-{i}") for i in range(4)] == \

@@ -106,6 +106,7 @@ class Certificates:
         self.make("middle", middle.subject, 3, usage=None, authority=True, key=middle.key)
         self.make_servers()
         self.make_clients(middle)
+        self.crl = self.make_crl()
 
     def write(self, file, data):
         """A file of the folder; gives its path."""
@@ -159,11 +160,19 @@ class Certificates:
             end = b"-----END CERTIFICATE-----\n"
             return file.read().split(end)[0] + end
 
+    def make_crl(self):
+        """The root's; gives its path."""
+        revoked = x509.RevokedCertificateBuilder().serial_number(0x201a).revocation_date(BEGIN).build()
+        crl = (x509.CertificateRevocationListBuilder().issuer_name(ROOT).last_update(BEGIN).next_update(END)
+               .add_revoked_certificate(revoked).sign(self.root.key, hashes.SHA256()))
+        return self.write("crl.pem", crl.public_bytes(serialization.Encoding.PEM))
+
     def make_servers(self):
         """What the server shows."""
         self.make("s_full", full_name("sip.example.org", "srv-1"), 0x1001, names=names_of("srv"), usage=SERVER,
                   key=rsa.generate_private_key(65537, 2048))
         self.make("s_bare", common_name("bare-server"), 0x1002, usage=None)
+        self.make("s_sni", common_name("sni.example.com"), 0x1003, names=dns("sni.example.com"), usage=SERVER)
         self.make("s_nocn", name(("O", "No CN Org")), 0x1004, usage=SERVER,
                   names=x509.SubjectAlternativeName([x509.UniformResourceIdentifier("sip:nocn.example"),
                                                      x509.DNSName("nocn.example")]))
