@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/counters.h"
 
+#include "ktls/alert.h"
 #include "ser/board.h"
 #include "ser/host.h"
 #include "ser/log.h"
+
+#include <stdio.h>
+#include <string.h>
 
 static const struct {
 	const char *name, *doc;
@@ -16,6 +20,13 @@ static const struct {
 	[COUNTER_RECORDS_KERNEL] = {"records_kernel", "connections whose records the kernel protects"},
 	[COUNTER_RECORDS_USER] = {"records_user", "connections whose records SER's processes protect"},
 	[COUNTER_RECORDS_RELAYED] = {"records_relayed", "connections that an engine relays"},
+	[COUNTER_USER_OFF] = {"user_ktls_off", "of records_user: ktls is 0 for the domain"},
+	[COUNTER_USER_NOT_TAKEN] = {"user_not_taken",
+		"of records_user: this kernel takes no keys of that suite and version"},
+	[COUNTER_USER_NO_REKEY] = {"user_no_rekey",
+		"of records_user: ktls_rekey_required, and this kernel cannot change keys"},
+	[COUNTER_USER_REFUSED] = {"user_refused",
+		"of records_user: the kernel refused keys that it should take"},
 	[COUNTER_LIMIT_CONNECTIONS] = {"limit_connections",
 		"times that tls_max_connections or tcp_max_connections held up a connection"},
 	[COUNTER_LIMIT_HANDSHAKES] = {"limit_handshakes", "connections refused because of max_handshakes"},
@@ -52,6 +63,19 @@ static const struct {
 
 static uint16_t handles[COUNTERS + GAUGES];
 
+enum {
+	ALERTS_MAX = 64,
+	ALERT_NAME = 64,
+	DIRECTIONS = 2, /* 0: sent */
+};
+
+static struct {
+	uint16_t handle;
+	char name[ALERT_NAME];
+} alerts[ALERTS_MAX][DIRECTIONS];
+static unsigned alert_count;
+static uint8_t alert_index[256]; /* by description; 0 is for those without a name */
+
 static long read_gauge(uint16_t handle, void *which)
 {
 	struct host_tcp_gen_info tcp;
@@ -68,6 +92,35 @@ static long read_gauge(uint16_t handle, void *which)
 	return n;
 }
 
+/* Registers a pair. Descriptions that no RFC has share one. */
+static int register_alert(unsigned index, const char *name)
+{
+	static const char *const directions[DIRECTIONS] = {"sent", "received"};
+	int rc = 0;
+
+	for (int i = 0; i < DIRECTIONS; i++) {
+		snprintf(alerts[index][i].name, ALERT_NAME, "alert_%s_%s", directions[i], name);
+		rc |= counter_register(&alerts[index][i].handle, "tls", alerts[index][i].name, 0, NULL, NULL,
+			"fatal alerts of this name", 0);
+	}
+	return rc;
+}
+
+static int register_alerts(void)
+{
+	const char *name;
+	int rc = register_alert(alert_count++, "other");
+
+	for (int d = 0; d < 256 && alert_count < ALERTS_MAX; d++) {
+		name = ktls_alert_name((uint8_t)d);
+		if (ktls_alert_level((uint8_t)d) != KTLS_ALERT_FATAL || !strcmp(name, "unknown alert"))
+			continue;
+		alert_index[d] = (uint8_t)alert_count;
+		rc |= register_alert(alert_count++, name);
+	}
+	return rc;
+}
+
 int counters_register(void)
 {
 	int rc = 0;
@@ -78,6 +131,7 @@ int counters_register(void)
 	for (intptr_t i = 0; i < GAUGES; i++)
 		rc |= counter_register(&handles[COUNTERS + i], "tls", gauges[i].name, HOST_COUNTER_NO_RESET,
 			read_gauge, (void *)i, gauges[i].doc, 0);
+	rc |= register_alerts();
 	if (rc)
 		ser_log(LOG_LEVEL_ERROR, "the core does not take the module's counters");
 	return rc ? -1 : 0;
@@ -93,6 +147,11 @@ void counters_add(enum counter counter)
 	add(handles[counter]);
 }
 
+void counters_add_alert(int received, uint8_t description)
+{
+	add(alerts[alert_index[description]][received != 0].handle);
+}
+
 void counters_add_reject(void)
 {
 	add(tcp_cnts_h.local_reject);
@@ -100,8 +159,13 @@ void counters_add_reject(void)
 
 const char *counters_get(unsigned i, long *value)
 {
-	if (i >= COUNTERS + GAUGES)
+	if (i < COUNTERS + GAUGES) {
+		*value = counter_get_val(handles[i]);
+		return i < COUNTERS ? counters[i].name : gauges[i - COUNTERS].name;
+	}
+	i -= COUNTERS + GAUGES;
+	if (i >= alert_count * DIRECTIONS)
 		return NULL;
-	*value = counter_get_val(handles[i]);
-	return i < COUNTERS ? counters[i].name : gauges[i - COUNTERS].name;
+	*value = counter_get_val(alerts[i / DIRECTIONS][i % DIRECTIONS].handle);
+	return alerts[i / DIRECTIONS][i % DIRECTIONS].name;
 }

@@ -8,6 +8,8 @@
 #ifndef SER_COUNTERS_H
 #define SER_COUNTERS_H
 
+#include <stdint.h>
+
 enum counter {
 	COUNTER_HANDSHAKES_OK,
 	COUNTER_HANDSHAKES_FAILED,
@@ -16,6 +18,10 @@ enum counter {
 	COUNTER_RECORDS_KERNEL,
 	COUNTER_RECORDS_USER,
 	COUNTER_RECORDS_RELAYED,
+	COUNTER_USER_OFF,
+	COUNTER_USER_NOT_TAKEN,
+	COUNTER_USER_NO_REKEY,
+	COUNTER_USER_REFUSED,
 	COUNTER_LIMIT_CONNECTIONS,
 	COUNTER_LIMIT_HANDSHAKES,
 	COUNTER_LIMIT_SOURCE_HANDSHAKES,
@@ -35,6 +41,9 @@ enum counter {
 int counters_register(void);
 
 void counters_add(enum counter counter);
+
+/* A fatal alert: "alert_received_<name>" or "alert_sent_<name>", the name as ktls_alert_name() has it. */
+void counters_add_alert(int received, uint8_t description);
 
 /* The core's own counter of connections that were refused. */
 void counters_add_reject(void);

@@ -33,9 +33,17 @@ SSL_CTX *engine_context(void *arg, const struct uring_peer *peer)
 	return cfg_set_server_context(e->parts->set, &peer->transport_local.any);
 }
 
+static void count_alert(const SSL *ssl, int where, int ret)
+{
+	(void)ssl;
+	if (where & SSL_CB_ALERT && ret >> 8 == SSL3_AL_FATAL)
+		counters_add_alert((where & SSL_CB_READ) != 0, (uint8_t)ret);
+}
+
 void engine_begin(void *arg, const struct uring_peer *peer, struct ktls_handshake *h)
 {
 	(void)arg;
+	SSL_set_info_callback(ktls_handshake_ssl(h), count_alert);
 	cfg_ssl_local(ktls_handshake_ssl(h), &peer->transport_local.any);
 }
 
@@ -201,6 +209,23 @@ failed:
 		free_outgoing(o);
 }
 
+static void count_home(const struct engine_home *home)
+{
+	static const enum counter reasons[] = {
+		[CONN_WHY_OFF] = COUNTER_USER_OFF,
+		[CONN_WHY_NOT_TAKEN] = COUNTER_USER_NOT_TAKEN,
+		[CONN_WHY_NO_REKEY] = COUNTER_USER_NO_REKEY,
+		[CONN_WHY_REFUSED] = COUNTER_USER_REFUSED,
+	};
+
+	if (home->home == KTLS_HOME_KERNEL) {
+		counters_add(COUNTER_RECORDS_KERNEL);
+		return;
+	}
+	counters_add(COUNTER_RECORDS_USER);
+	counters_add(reasons[home->why]);
+}
+
 static void establish_direct(struct engine *e, const struct uring_peer *peer, int fd,
 	struct ktls_handshake *h, struct ktls_session_keys *keys)
 {
@@ -217,7 +242,7 @@ static void establish_direct(struct engine *e, const struct uring_peer *peer, in
 		close(fd);
 		return;
 	}
-	counters_add(home.home == KTLS_HOME_KERNEL ? COUNTER_RECORDS_KERNEL : COUNTER_RECORDS_USER);
+	count_home(&home);
 	hand_over(e, o, fd);
 }
 

@@ -2,6 +2,7 @@
 #include "ser/hooks.h"
 
 #include "ser/conn.h"
+#include "ser/counters.h"
 #include "ser/listeners.h"
 #include "ser/log.h"
 #include "ser/send.h"
@@ -64,6 +65,8 @@ static void send_alert_in_order(struct host_tcp_connection *c, struct conn *conn
 	if (c->wbuf_first || conn->sent_last)
 		return;
 	conn->sent_last = 1;
+	if (ktls_alert_level(description) == KTLS_ALERT_FATAL)
+		counters_add_alert(0, description);
 	send_alert(conn, fd, description);
 }
 
@@ -112,6 +115,7 @@ static void log_end(const struct ktls_read *r, const char *peer)
 			&truncated, LOG_LEVEL_INFO, "connection with %s ended without close_notify", peer);
 		break;
 	case KTLS_END_ALERT:
+		counters_add_alert(1, r->alert);
 		ser_log_limited(&alert, LOG_LEVEL_NOTICE, "%s closed its connection with the alert %s", peer,
 			ktls_alert_name(r->alert));
 		break;

@@ -110,14 +110,15 @@ static int set_up(struct cfg_config *config, struct cfg_error *error)
 	 */
 	__atomic_add_fetch(&(*cfg_global)->refcnt, 1, __ATOMIC_RELAXED);
 	cfg_child_no_cb_init();
+	/* With the right to lock memory, where there is one: then the ring's is not counted. */
+	rc = uring_loop_new(&supervisor.loop, &why);
+	if (rc)
+		return cfg_fail(error, "the TLS engine cannot start: %s (%s)", why, strerror(-rc));
 	if (privileges_drop(error))
 		return -1;
 	supervisor.parts.set = reload_build(config, error);
 	if (!supervisor.parts.set)
 		return -1;
-	rc = uring_loop_new(&supervisor.loop, &why);
-	if (rc)
-		return cfg_fail(error, "the TLS engine cannot start: %s (%s)", why, strerror(-rc));
 	if (watch_signals())
 		return cfg_fail(error, "the TLS engine cannot start: no eventfd");
 	inject_init(supervisor.loop, supervisor.index);

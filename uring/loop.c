@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 enum {
-	RING_ENTRIES = 256, /* operations submitted at once; any number may be under way */
-	RING_ENTRIES_MIN = 64,
+	RING_ENTRIES = 128, /* operations submitted at once; any number may be under way */
+	RING_ENTRIES_MIN = 32,
 	COMPLETIONS_A_TURN = 64, /* what was started meanwhile wants to be submitted */
 	PATIENT_A_TURN = 4,      /* one may cost a signature */
 };

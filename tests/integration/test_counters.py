@@ -33,7 +33,8 @@ def test_connection(share, pki, home):
         client = home.client(ser).handshake()
         client.ask()
         client.close()
-    assert moved(ser, connect) == {"handshakes_ok": 1, f"records_{kind}": 1}
+    why = {"user_ktls_off" if home.ktls == 0 else "user_not_taken": 1} if kind == "user" else {}
+    assert moved(ser, connect) == {"handshakes_ok": 1, f"records_{kind}": 1, **why}
 
 
 def test_resumed(ser):
@@ -63,6 +64,42 @@ def test_failed(ser):
             client.put(b"GET / HTTP/1.0\r\n\r\n")
             client.end()
     assert moved(ser, connect) == {"handshakes_failed": 1}
+
+
+def test_alert_received(ser):
+    """Of a client that does not know our authority."""
+    context = sip.ssl.SSLContext(sip.ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+
+    def connect():
+        client = sip.TlsClient(ser.address(), context)
+        with pytest.raises(sip.ssl.SSLCertVerificationError):
+            client.handshake()
+        client.end()
+    found = moved(ser, connect)
+    assert found["alert_received_unknown_ca"] == 1
+
+
+def test_alert_sent(start):
+    """To a client without the certificate that is required, and to one that spoils a record."""
+    ser = start(tls={"require_certificate": 1})
+
+    def connect():
+        client = sip.TlsClient(ser.address(), sip.context(version="1.3"))
+        client.handshake()
+        assert client.end() == "alert TLSV13_ALERT_CERTIFICATE_REQUIRED"
+    assert moved(ser, connect) == {"handshakes_failed": 1, "alert_sent_certificate_required": 1}
+
+
+def test_bad_record(ser):
+    def connect():
+        with DIRECT[1].client(ser) as client:
+            client.ask()
+            record = bytearray(client.seal(sip.request()))
+            record[-1] ^= 1
+            client.put(bytes(record))
+            client.end()
+    assert moved(ser, connect)["alert_sent_bad_record_mac"] == 1
 
 
 def test_timed_out(start):
