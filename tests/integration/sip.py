@@ -96,15 +96,16 @@ def context(pair=None, version=None, ciphers=None):
 
 class Wire:
     """
-    A TCP connection; every wait has an end. segment: the most bytes a segment of the server's carries; with
-    as many as on a usual network its socket takes a hundred kilobytes that nobody reads, on loopback megabytes.
+    A TCP connection; every wait has an end. small: segments of a usual network, and a buffer that does not grow,
+    so that the sockets take some hundred kilobytes that nobody reads; on loopback they take megabytes.
     """
 
-    def __init__(self, address, segment=None):
+    def __init__(self, address, small=False):
         self.sock = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
         self.sock.settimeout(settings.PATIENCE)
-        if segment:
-            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, segment)
+        if small:
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1400)
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         try:
             self.sock.connect(address)
         except BaseException:
@@ -195,8 +196,8 @@ class TlsClient(Wire):
     where the server must have its records, if not where it has to have all that can be there.
     """
 
-    def __init__(self, address, settings_of_client=None, session=None, offload=settings.EXPECT, segment=None):
-        super().__init__(address, segment)
+    def __init__(self, address, settings_of_client=None, session=None, offload=settings.EXPECT, small=False):
+        super().__init__(address, small)
         self.offload = offload
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = (settings_of_client or context()).wrap_bio(self.incoming, self.outgoing, session=session)
