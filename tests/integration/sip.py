@@ -97,16 +97,17 @@ def context(pair=None, version=None, ciphers=None):
 
 class Wire:
     """
-    A TCP connection, from a source address on request; every wait has an end. segment: the most bytes a segment
-    of the server's carries; with as many as on a usual network its socket takes a hundred kilobytes that nobody
-    reads, on loopback megabytes.
+    A TCP connection, from a source address on request; every wait has an end. small: segments of a usual network,
+    and a buffer that does not grow, so that the sockets take some hundred kilobytes that nobody reads; on loopback
+    they take megabytes.
     """
 
-    def __init__(self, address, source=None, preamble=b"", segment=None):
+    def __init__(self, address, source=None, preamble=b"", small=False):
         self.sock = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
         self.sock.settimeout(settings.PATIENCE)
-        if segment:
-            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, segment)
+        if small:
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1400)
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         try:
             if source:
                 self.sock.bind((source, 0))
@@ -206,8 +207,8 @@ class TlsClient(Wire):
     """
 
     def __init__(self, address, settings_of_client=None, session=None, offload=settings.EXPECT, source=None,
-                 preamble=b"", server_name=None, segment=None):
-        super().__init__(address, source, preamble, segment)
+                 preamble=b"", server_name=None, small=False):
+        super().__init__(address, source, preamble, small)
         self.offload = offload
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = (settings_of_client or context()).wrap_bio(self.incoming, self.outgoing, session=session,
