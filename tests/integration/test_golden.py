@@ -11,6 +11,7 @@ import pytest
 
 import settings
 import sip
+from domains import from_file, section
 from golden.certificates import Certificates
 from golden.expected import ANSWERS, PEM, PEM_URL_ENCODED, expected
 from server import select_lines, variable_lines
@@ -22,7 +23,10 @@ AT_ONCE = 60  # names that one request asks for
 
 
 class Case(NamedTuple):
-    """A connection: the client's certificate, the server's, TLS version, server name, suite, what is asked of clients."""
+    """
+    A connection: the client's certificate, the server's, TLS version, server name, suite, what is asked of clients.
+    With ask="domains" the server has several: its default, one by name, and on a second listener one by address.
+    """
     client: str | None = None
     server: str = "s_full"
     version: str = "1.3"
@@ -30,6 +34,7 @@ class Case(NamedTuple):
     suite: str | None = None
     ask: str = "verify_certificate"
     resumed: bool = False
+    index: int = 0  # of the listener
 
 
 CASES = {
@@ -38,7 +43,10 @@ CASES = {
     "full/tls1.2-cbc": Case("full", version="1.2", suite="AES256-SHA"),
     "full/tls1.2-chacha": Case("full", version="1.2", suite="ECDHE-RSA-CHACHA20-POLY1305"),
     "full/sni-other": Case("full", server_name="other.example.net"),
-    "full/sni-match-on-ipport-domain": Case("full", "s_bare", server_name="sni.example.com"),
+    "full/sni-match": Case("full", "s_sni", server_name="sni.example.com", ask="domains"),
+    "full/sni-match-on-ipport-domain": Case("full", "s_bare", server_name="sni.example.com", ask="domains", index=1),
+    "full/crl": Case("full", ask="crl"), "self/crl": Case("self", ask="crl"), "none/crl": Case(ask="crl"),
+    **{name: Case(name, ask="optional_no_ca") for name in ("expired", "eku", "unkca", "self")},
     "none/srv-bare-ec": Case(server="s_bare"), "none/srv-nocn": Case(server="s_nocn"),
     "none/verify-yes-require-no": Case(), "full/verify-yes-require-no": Case("full"),
     "full/require-yes": Case("full", ask="require_certificate"),
@@ -48,11 +56,8 @@ CASES = {
     "revoked/verify-yes-no-crl/tls1.3": Case("revoked"),
     **{name: Case(name) for name in ("rsa", "bare", "v1", "v4mapped", "empty", "mrdn", "bmp", "crlf", "ip3", "ip8",
                                      "long1024", "revoked", "chain", "killer")}}
-# What must wait for, and for how long: tests that do not run yet are seen as skipped.
-WAITING = {
-    **dict.fromkeys(("expired", "eku", "unkca", "self"), "verify_client=optional_no_ca"),
-    **dict.fromkeys(("full/crl", "self/crl", "none/crl"), "crl"),
-    "full/sni-match": "domains by server name"}
+ASK = {"nothing": {}, "verify_certificate": {"verify_certificate": 1}, "require_certificate": {"require_certificate": 1},
+       "optional_no_ca": {"verify_client": "optional_no_ca"}, "crl": {"verify_client": "optional_no_ca"}}
 REFUSED = {  # what the client is told; TLS 1.2 says less about a missing certificate
     ("none", "require_certificate"): {"1.2": "HANDSHAKE_FAILURE", "1.3": "CERTIFICATE_REQUIRED"},
     ("self", "verify_certificate"): "UNKNOWN_CA", ("unkca", "verify_certificate"): "UNKNOWN_CA",
@@ -92,20 +97,33 @@ def script():
     yield "}"
 
 
-def serve(share_here, certificates, server, ask, **options):
+def parameters(certificates, ask):
+    """Of a server that asks that of its clients."""
+    pairs = certificates.pairs
+    if ask == "domains":
+        also = {"verify_client": "optional_no_ca", "ca_list": certificates.ca.cert}
+        return from_file(section("server:default", pairs["s_full"], **also),
+                         section("server:127.0.0.1:{ports[1]}", pairs["s_bare"], **also),
+                         section("server:any", pairs["s_sni"], server_name="sni.example.com", server_name_mode=1, **also))
+    return {"verify_certificate": None, **ASK[ask], **({"crl": certificates.crl} if ask == "crl" else {})}
+
+
+def serve(share_here, certificates, server, ask, listen=("tls:127.0.0.1",)):
     """The server with that certificate that asks that of its clients."""
     pairs = certificates.pairs
-    return share_here(f"{server} {ask} {sorted(options)}", pki=Pki(pairs[server], certificates.ca, pairs["full"]),
-                 tls={"verify_certificate": None} | ({ask: 1} if ask != "nothing" else {}),
-                 core=("pv_buffer_size=16384",), script=list(script()), **options)
+    if ask == "domains":
+        server, listen = "s_full", ("tls:127.0.0.1", "tls:127.0.0.1")
+    return share_here(f"{server} {ask} {listen}", pki=Pki(pairs[server], certificates.ca, pairs["full"]),
+                      tls=parameters(certificates, ask), core=("pv_buffer_size=16384",), script=list(script()),
+                      listen=listen)
 
 
-def connect(ser, certificates, case, session=None, index=0):
+def connect(ser, certificates, case, session=None):
     """A connection as the case says."""
     pair = certificates.pairs[case.client] if case.client else None
     context = session.context if session else sip.context(pair, case.version, case.suite)
     relayed = case.suite and "SHA256" not in case.suite and "POLY" not in case.suite
-    client = sip.TlsClient(ser.address(index), context, session=session and session.session,
+    client = sip.TlsClient(ser.address(case.index), context, session=session and session.session,
                            server_name=case.server_name, offload="user" if relayed else settings.EXPECT)
     client.context = context
     return client
@@ -159,10 +177,8 @@ def check(found, case, certificates):
     assert len(found) == len(ANSWERS)
 
 
-@pytest.mark.parametrize("name", [*CASES, *WAITING])
+@pytest.mark.parametrize("name", CASES)
 def test_answers(share_here, certificates, name):
-    if name in WAITING:
-        pytest.skip(f"waits for {WAITING[name]}")
     case = CASES[name]
     ser = serve(share_here, certificates, case.server, case.ask)
     with (resume if case.resumed else connect)(ser, certificates, case) as client:
@@ -189,6 +205,6 @@ def test_refused(share_here, certificates, client, ask, version):
 
 
 def test_every_case_is_known():
-    """No answer is recorded for a case that is neither tested nor waiting."""
+    """No answer is recorded for a case that is not tested."""
     recorded = {case for block in ANSWERS.values() for case in block}
-    assert recorded - {"*"} <= {*CASES, *WAITING, "plain-tcp"}
+    assert recorded - {"*"} <= {*CASES, "plain-tcp"}

@@ -106,6 +106,7 @@ class Certificates:
         self.make("middle", middle.subject, 3, usage=None, authority=True, key=middle.key)
         self.make_servers()
         self.make_clients(middle)
+        self.crl = self.make_list(0x201a)
 
     def write(self, file, data):
         """A file of the folder; gives its path."""
@@ -153,6 +154,13 @@ class Certificates:
         der = element(0x30, content + algorithm + element(0x03, b"\0" + signature))
         self.keep(label, x509.load_der_x509_certificate(der).public_bytes(serialization.Encoding.PEM), key)
 
+    def make_list(self, serial):
+        """The root's revocation list with one number in it."""
+        revoked = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(BEGIN).build()
+        made = (x509.CertificateRevocationListBuilder().issuer_name(self.root.subject).last_update(BEGIN)
+                .next_update(END).add_revoked_certificate(revoked).sign(self.root.key, hashes.SHA256()))
+        return self.write("crl.pem", made.public_bytes(serialization.Encoding.PEM))
+
     def pem(self, label):
         """The first certificate of a file."""
         with open(self.pairs[label].cert, "rb") as file:
@@ -164,6 +172,7 @@ class Certificates:
         self.make("s_full", full_name("sip.example.org", "srv-1"), 0x1001, names=names_of("srv"), usage=SERVER,
                   key=rsa.generate_private_key(65537, 2048))
         self.make("s_bare", common_name("bare-server"), 0x1002, usage=None)
+        self.make("s_sni", common_name("sni.example.com"), 0x1003, names=dns("sni.example.com"), usage=SERVER)
         self.make("s_nocn", name(("O", "No CN Org")), 0x1004, usage=SERVER,
                   names=x509.SubjectAlternativeName([x509.UniformResourceIdentifier("sip:nocn.example"),
                                                      x509.DNSName("nocn.example")]))
