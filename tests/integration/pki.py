@@ -29,6 +29,10 @@ class Pki:
         self.server_rsa = self.make("server-rsa", "rsa.example.org", self.ca, key=RSA)
         self.bob = self.make("bob", "Bob", self.ca)
         self.stranger = self.make("stranger", "Stranger")
+        self.one, self.two = (self.make(f"sni{number}", f"sni{number}.example.org", self.ca,
+                                        (f"subjectAltName=DNS:sni{number}.example.org",)) for number in (1, 2))
+        self.revoked = self.make("revoked", "Revoked", self.ca)
+        self.crl = self.revoke(self.revoked)
 
     def path(self, name):
         """Of a file in the folder."""
@@ -46,3 +50,23 @@ class Pki:
             command += ["-addext", extension]
         subprocess.run(command, check=True, capture_output=True, timeout=120)
         return pair
+
+    def revoke(self, pair):
+        """The CA's revocation list with that certificate in it."""
+        path = self.path("crl.pem")
+        with open(self.path("ca.cnf"), "w", encoding="ascii") as config:
+            config.write(f"[ca]\ndefault_ca=it\n[it]\ndatabase={self.path('index')}\n"
+                         "default_md=sha256\ndefault_crl_days=30\n")
+        with open(self.path("index"), "w", encoding="ascii"):
+            pass
+        for what in ("-revoke", pair.cert), ("-gencrl", "-out", path):
+            subprocess.run(["openssl", "ca", "-config", self.path("ca.cnf"), "-cert", self.ca.cert,
+                            "-keyfile", self.ca.key, *what], check=True, capture_output=True, timeout=120)
+        return path
+
+    def encrypted(self, pair, password):
+        """The pair with its key in a file that asks for a password."""
+        path = pair.key + ".encrypted"
+        subprocess.run(["openssl", "pkey", "-in", pair.key, "-aes256", "-passout", "pass:" + password, "-out", path],
+                       check=True, capture_output=True, timeout=120)
+        return pair._replace(key=path)

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What tls.list, tls.kill and tls.options answer."""
+import re
+
+import pytest
+
+import settings
+import sip
+from domains import from_file, section
+from homes import HOMES
+
+STOCK = {"id", "timeout", "src_ip", "src_port", "dst_ip", "dst_port", "cipher", "ct_wq_size", "enc_rd_buf", "flags",
+         "state", "sni", "timestamp", "dom"}
+OURS = {"offload_tx", "offload_rx", "offload_why", "handshake_ms", "resumed", "engine", "proto"}
+
+
+def connections(ser):
+    """What tls.list says, by the client's port."""
+    structs = re.findall(r"\{(.*?)\n\}", ser.text("tls.list"), re.DOTALL)
+    entries = [dict(re.findall(r"\t(\w+): (.*)", struct)) for struct in structs]
+    return {int(entry["src_port"]): entry for entry in entries}
+
+
+def own_port(client):
+    """Of the client."""
+    return client.sock.getsockname()[1]
+
+
+@HOMES
+def test_list(share, pki, home):
+    ser = home.shared(share, pki, "list", listen=("tls:127.0.0.1", "tls:[::1]"))
+    context = home.context(pki.bob)
+    for index, address in (0, "127.0.0.1"), (1, "::1"):
+        with sip.TlsClient(ser.address(index), context, offload=home.offload,
+                           server_name="asked.example.org") as client:
+            answer = client.ask()
+            entry = connections(ser)[own_port(client)]
+            assert set(entry) == STOCK | OURS
+            assert (entry["src_ip"], entry["dst_ip"], int(entry["dst_port"])) == \
+                (address, address, ser.address(index)[1])
+            assert entry["cipher"] == answer.select("tls.desc").rstrip("\n")
+            assert (entry["state"], entry["flags"], entry["proto"]) == ("established", "2", "tls")
+            assert (entry["sni"], entry["dom"]) == ("asked.example.org", "[server:default]")
+            assert entry["offload_tx"] == entry["offload_rx"] == home.offload
+            assert entry["offload_why"] and 0 < int(entry["timeout"]) <= 600
+            assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", entry["timestamp"])
+    ser.settle(lambda: not connections(ser), "nothing is left in tls.list")
+
+
+def test_list_names_domains(start, pki):
+    ser = start(listen=("tls:127.0.0.1", "tls:127.0.0.1"), tls=from_file(
+        section("server:default", pki.server),
+        section("server:any", pki.one, server_name="example.org", server_name_mode=1, ktls=0),
+        section("server:127.0.0.1:{ports[1]}", pki.server_rsa)))
+    for index, name, domain in ((0, None, "[server:default]"), (0, "a.example.org", "[server:any] example.org"),
+                                (1, None, f"[server:127.0.0.1:{ser.address(1)[1]}]")):
+        offload = "user" if name else settings.EXPECT
+        with sip.TlsClient(ser.address(index), server_name=name, offload=offload) as client:
+            client.ask()
+            entry = connections(ser)[own_port(client)]
+            assert (entry["dom"], entry["sni"]) == (domain, name or "")
+            assert (entry["offload_why"] == "ktls is 0 for this domain") == bool(name)
+
+
+@HOMES
+def test_kill(share, pki, home):
+    """That one, and no other; what was asked before is answered."""
+    ser = home.shared(share, pki, "list", listen=("tls:127.0.0.1", "tls:[::1]"))
+    with home.client(ser) as first, home.client(ser) as second:
+        first.ask()
+        second.ask()
+        number = connections(ser)[own_port(first)]["id"]
+        assert "Ok." in ser.text("tls.kill", number)
+        assert first.end() == "close_notify"
+        second.ask()
+        ser.settle(lambda: own_port(first) not in connections(ser), "it is gone")
+        assert own_port(second) in connections(ser)
+        assert "error: 404" in ser.text("tls.kill", number)
+    ser.wait_idle()
+
+
+@pytest.mark.parametrize("arguments, code", [((), 400), (("no-number",), 400), (("999999",), 404)])
+def test_kill_of_nothing(ser, arguments, code):
+    assert f"error: {code}" in ser.text("tls.kill", *arguments)
+
+
+def test_options(start, pki):
+    ser = start(tls=from_file(
+        section("server:default", pki.server, method="TLSv1.3", verify_client="optional", verify_depth=4,
+                ca_list=pki.ca.cert, crl=pki.crl, cipher_list="HIGH", ciphersuites="TLS_AES_128_GCM_SHA256"),
+        engines=2, handshake_timeout=7, limit_policy="refuse", max_handshakes=99))
+    options = ser.info("tls.options")
+    wanted = {"method": "TLSv1.3", "verify_client": "optional", "verify_depth": "4", "verify_certificate": "0",
+              "require_certificate": "0", "certificate": pki.server.cert, "private_key": pki.server.key,
+              "ca_list": pki.ca.cert, "crl": pki.crl, "cipher_list": "HIGH", "ciphersuites": "TLS_AES_128_GCM_SHA256",
+              "ktls": "1", "engines": "2", "handshake_timeout": "7", "limit_policy": "refuse", "max_handshakes": "99",
+              "log": "2", "connection_timeout": "600", "send_close_notify": "1"}
+    assert {name: options[name] for name in wanted} == wanted
+    assert options["config"].endswith("/etc/tls.cfg")
+    assert "private_key_password" not in options

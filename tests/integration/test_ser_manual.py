@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The configurations in docs/from-the-ser-manual.md do what the page says."""
+import json
+import os
+import re
+import ssl
+
+import pytest
+
+import sip
+from domains import AWAY, write
+
+PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "from-the-ser-manual.md")
+LISTEN = ("tls:127.0.0.1", "tls:127.0.0.2", "tls:[::1]")
+ADDRESSES = ("192.0.2.1", "192.0.2.2", "[2001:db8::1]")  # of the page, for those above
+UNVERIFIED = {"verify_certificate": None, "verify_client": "optional_no_ca"}
+
+
+def blocks(heading):
+    """The configurations below a heading."""
+    with open(PAGE, encoding="utf-8") as file:
+        part = file.read().split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    return re.findall(r"\n```\n(.*?)```", part, re.DOTALL)
+
+
+def here(text, pki, server):
+    """With the addresses and files of a test."""
+    for theirs, (where, port) in zip(ADDRESSES, server.ports):
+        text = text.replace(theirs + ":5061", f"{where.split(':', 1)[1]}:{port}")
+    for name, pair in ("default", pki.server), ("one", pki.one), ("two", pki.two):
+        text = text.replace(f"/etc/ser/{name}.pem", pair.cert).replace(f"/etc/ser/{name}.key", pair.key)
+    return text.replace("/etc/ser/ca.pem", pki.ca.cert)
+
+
+def modparams(text, pki):
+    """Those of a block, for a Server."""
+    found = {}
+    for name, value in re.findall(r'^modparam\("tls", "(\w+)", (.*)\)$', text, re.M):
+        found.setdefault(name, []).append(
+            (lambda server, value=value: here(value.strip('"'), pki, server)) if value[0] == '"' else int(value))
+    assert sum(map(len, found.values())) == text.count("modparam(")
+    return {**AWAY, **found}
+
+
+def shown(ser, index, context, server_name=None):
+    """The common name of what a client is shown, and whether its own certificate verified."""
+    with sip.TlsClient(ser.address(index), context, server_name=server_name) as client:
+        answer = client.ask()
+        return answer.select("tls.me"), answer.select("tls.peer.verified")
+
+
+def test_several_domains(start, pki):
+    block = blocks("Several domains")[0]
+    assert [f"tls:{address}:5061" for address in ADDRESSES] == re.findall(r"^listen=(.*)$", block, re.M)
+    ser = start(listen=LISTEN, tls=modparams(block, pki))
+    bob, nobody = sip.context(pki.bob, "1.2"), sip.context(version="1.2")
+    assert shown(ser, 0, bob) == ("sip.example.org", "1")
+    assert shown(ser, 0, nobody) == ("sip.example.org", "0")
+    assert shown(ser, 1, bob) == ("sni1.example.org", "1")
+    with pytest.raises(ssl.SSLError, match="HANDSHAKE_FAILURE"):
+        shown(ser, 1, nobody)
+    assert shown(ser, 2, bob) == ("sni2.example.org", "0")
+    with pytest.raises(ssl.SSLError, match="UNKNOWN_CA"):
+        shown(ser, 0, sip.context(pki.stranger, "1.2"))
+    assert not ser.log_count(r"(WARNING|ERROR): tls: modparam|has no effect")
+
+
+def test_several_domains_as_a_file(start, pki):
+    block = blocks("Several domains")[1]
+    ser = start(listen=LISTEN, tls={**AWAY, "config": lambda server: write(server, here(block, pki, server))})
+    bob, nobody = sip.context(pki.bob, "1.2"), sip.context(version="1.2")
+    assert shown(ser, 0, bob) == shown(ser, 2, bob) == ("sip.example.org", "1")
+    assert shown(ser, 1, bob) == ("sni1.example.org", "1")
+    assert shown(ser, 2, nobody, "sni2.example.org") == ("sni2.example.org", "0")
+    with pytest.raises(ssl.SSLError, match="HANDSHAKE_FAILURE"):
+        shown(ser, 1, nobody, "sni2.example.org")
+
+
+def status(client, message=None):
+    """The first line of what a client is answered."""
+    with client:
+        client.send(message or sip.request())
+        data = b""
+        while b"\r\n" not in data:
+            data += client.receive()
+    return data.split(b"\r\n")[0]
+
+
+@pytest.fixture
+def others(pki):
+    """Clients' certificates that are not to be let in: a good one, one that calls itself Bob, none."""
+    return pki.one, pki.make("false-bob", "Bob"), None
+
+
+def test_authentication(start, pki, others):
+    """As in 2006."""
+    block = blocks("Authentication with certificates")[0]
+    assert 'proto == TLS && @tls.peer != "Bob"' in block
+    ser = start(script=[block], listen=("tls:127.0.0.1", "tcp:127.0.0.1"))
+    assert status(sip.TlsClient(ser.address(), sip.context(pki.bob))) == b"SIP/2.0 200 OK"
+    assert status(sip.Wire(ser.address(1))) == b"SIP/2.0 200 OK"
+    for pair in others[0], others[2]:
+        assert status(sip.TlsClient(ser.address(), sip.context(pair))) == b"SIP/2.0 403 You are not Bob"
+    with pytest.raises(ssl.SSLError, match="UNKNOWN_CA"):
+        status(sip.TlsClient(ser.address(), sip.context(others[1])))
+
+
+def test_authentication_that_asks_for_verification(start, pki, others):
+    ser = start(script=[blocks("Authentication with certificates")[1]], tls=UNVERIFIED,
+                listen=("tls:127.0.0.1", "tcp:127.0.0.1"))
+    assert status(sip.TlsClient(ser.address(), sip.context(pki.bob))) == b"SIP/2.0 200 OK"
+    assert status(sip.Wire(ser.address(1))) == b"SIP/2.0 403 You are not Bob"
+    for pair in others:
+        assert status(sip.TlsClient(ser.address(), sip.context(pair))) == b"SIP/2.0 403 You are not Bob"
+
+
+@pytest.mark.parametrize("old, new", [("!@tls.peer.verified", '@tls.peer.verified != "1"'),
+                                      ("@tls.cipher.bits > 128", "(int)@tls.cipher.bits > 128")])
+def test_what_the_core_refuses(refused, old, new):
+    """And takes as the page spells it."""
+    with open(PAGE, encoding="utf-8") as file:
+        assert f"| `{old}` | `{new}`" in file.read()
+    code, log = refused(script=[f'if ({old}) {{ sl_send_reply("403", "No"); exit; }}']).run_to_end("-c")
+    assert code and re.search("parse error|type mismatch", log), log
+    code, log = refused(script=[f'if ({new}) {{ sl_send_reply("403", "No"); exit; }}']).run_to_end("-c")
+    assert code == 0, log
+
+
+def test_management(start, pki, others):
+    """tls.list over HTTPS, for Bob alone."""
+    block = blocks("Management over TLS")[0]
+    route = block[block.index("event_route"):]
+    assert re.findall(r'loadmodule "(\w+)\.so"', block) == ["xhttp", "jsonrpcs"]
+    assert re.findall(r"^modparam(.*)$", block, re.M) == ['("jsonrpcs", "transport", 1)']
+    ser = start(core=("tcp_accept_no_cl=yes",), modules=("xhttp",), routes=[
+        'loadmodule "jsonrpcs.so"', 'modparam("jsonrpcs", "transport", 1)', route], tls=UNVERIFIED)
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tls.list"})
+    message = (f"POST / HTTP/1.1\r\nHost: sip.example.org\r\nContent-Type: application/json\r\n"
+               f"Content-Length: {len(body)}\r\n\r\n{body}").encode()
+    for pair in others:
+        assert status(sip.TlsClient(ser.address(), sip.context(pair)), message) == b"HTTP/1.1 403 Forbidden"
+    with sip.TlsClient(ser.address(), sip.context(pki.bob)) as client:
+        client.send(message)
+        data = client.receive()
+        while b"\r\n\r\n" not in data or not data.endswith(b"}"):
+            data += client.receive()
+        port = client.sock.getsockname()[1]
+    assert data.startswith(b"HTTP/1.1 200 OK"), data
+    assert port in [entry["src_port"] for entry in json.loads(data.split(b"\r\n\r\n")[1])["result"]]
