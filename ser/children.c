@@ -63,6 +63,15 @@ static void take(const struct handover *h, size_t size, int fd)
 		close(fd);
 }
 
+/* To the engine that accepts. */
+static void tell_to_look(void)
+{
+	const char message = ENGINE_LOOK;
+
+	if (self->active && self->active->channel >= 0)
+		send(self->active->channel, &message, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 /* Returns 0 when there may be more to read, 1 when there is nothing for now, -1 when the channel is closed.
  */
 static int take_one(int channel)
@@ -78,6 +87,10 @@ static int take_one(int channel)
 		return 1;
 	if (n <= 0)
 		return -1;
+	if (n == 1 && buffer.bytes[0] == ENGINE_STOPPED) {
+		tell_to_look();
+		return 0;
+	}
 	take(&buffer.message, (size_t)n, fd);
 	OPENSSL_cleanse(&buffer, (size_t)n);
 	return 0;
@@ -98,6 +111,8 @@ static void forget_if_over(struct child *c)
 	if (was_active) {
 		self->active = NULL;
 		replace_active();
+	} else {
+		tell_to_look();
 	}
 }
 
@@ -183,10 +198,11 @@ failed:
 
 static void retire(struct child *c)
 {
+	const char message = ENGINE_RETIRE;
 	unsigned retired = 0;
 
 	c->retired = 1;
-	if (c->pid && send(c->channel, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) != 1)
+	if (c->pid && send(c->channel, &message, 1, MSG_DONTWAIT | MSG_NOSIGNAL) != 1)
 		kill(c->pid, SIGTERM);
 	TAILQ_FOREACH(c, &self->children, link)
 	{

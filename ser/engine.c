@@ -59,19 +59,44 @@ static int watch_signals(struct engine *e)
 	return uring_poll(e->loop, &op, wake_fd, POLLIN);
 }
 
-/* A newer engine accepts; this one ends with what it began. Its supervisor's end is its own, too. */
+/* A newer engine accepts; this one ends with what it began. */
+static void retire(struct engine *e)
+{
+	e->retired = 1;
+	uring_server_pause(e->server, 1);
+}
+
+static void look(struct engine *e)
+{
+	uring_server_pause(e->server, 1);
+	uring_server_pause(e->server, e->waits);
+}
+
 static void told(struct uring_op *op, int res)
 {
 	struct engine *e = (struct engine *)((char *)op - offsetof(struct engine, told));
 	char message;
 
 	(void)res;
+	/* The supervisor's end is the engine's, too. */
 	if (recv(e->parts->channel, &message, 1, MSG_DONTWAIT) != 1) {
 		ending = 1;
 		return;
 	}
-	e->retired = 1;
-	uring_server_pause(e->server, 1);
+	if (message == ENGINE_RETIRE)
+		retire(e);
+	else if (!e->retired)
+		look(e);
+	if (uring_poll(e->loop, op, e->parts->channel, POLLIN))
+		ending = 1;
+}
+
+static void say_stopped(struct engine *e)
+{
+	const char message = ENGINE_STOPPED;
+
+	if (e->retired && !e->stopped && !uring_server_is_accepting(e->server))
+		e->stopped = send(e->parts->channel, &message, 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
 }
 
 static int is_over(const struct engine *e)
@@ -157,6 +182,7 @@ void engine_run(const struct engine_parts *parts, int report)
 	if (rc)
 		_exit(ENGINE_CANNOT_START);
 	while (!is_over(&e) && !(rc = uring_turn(e.loop))) {
+		say_stopped(&e);
 		if (!e.retired)
 			engine_report(&e);
 		engine_watch_memory(&e);

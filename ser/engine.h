@@ -11,13 +11,23 @@
 #include "ser/board.h"
 #include "ser/params.h"
 
+/*
+ * One byte from the supervisor to its engine, or back. The kernel wakes one process for a connection that
+ * comes; when that one has just stopped accepting, nobody takes the connection until somebody looks.
+ */
+enum engine_message {
+	ENGINE_RETIRE = 'r',  /* accept nothing more, end with the last connection */
+	ENGINE_LOOK = 'l',    /* look for connections that wait */
+	ENGINE_STOPPED = 's', /* from the engine: it accepts nothing any more */
+};
+
 /* What an engine is made of: its supervisor's. */
 struct engine_parts {
 	const struct params *params;
 	const struct ktls_kernel_caps *caps;
 	struct cfg_set *set;
 	struct board_engine *board;
-	int channel; /* SOCK_SEQPACKET: takes messages as in handover.h; any that comes says: retire */
+	int channel; /* SOCK_SEQPACKET: takes messages as in handover.h */
 };
 
 enum {

@@ -18,7 +18,7 @@ struct engine {
 	struct uring_relay *relay;
 	struct uring_pass_queue handovers;
 	struct uring_op told; /* by the supervisor */
-	int retired;
+	int retired, stopped;
 	struct uring_op look_again; /* while accepting is paused */
 	int waits;                  /* it is under way */
 	struct __kernel_timespec pause;

@@ -227,14 +227,19 @@ unsigned uring_server_handshakes(const struct uring_server *server)
 	return server->handshakes;
 }
 
-int uring_server_is_quiet(const struct uring_server *server)
+int uring_server_is_accepting(const struct uring_server *server)
 {
 	const struct listener *l;
 
 	LIST_FOREACH(l, &server->listeners, link)
 	{
 		if (!l->idle)
-			return 0;
+			return 1;
 	}
-	return server->paused && !server->connections_count;
+	return 0;
+}
+
+int uring_server_is_quiet(const struct uring_server *server)
+{
+	return server->paused && !server->connections_count && !uring_server_is_accepting(server);
 }

@@ -118,6 +118,9 @@ void uring_server_pause(struct uring_server *server, int paused);
  */
 unsigned uring_server_handshakes(const struct uring_server *server);
 
+/* 1 while it may still get a connection from the kernel: a pause takes a moment. */
+int uring_server_is_accepting(const struct uring_server *server);
+
 /*
  * 1 when a paused server has nothing under way any more, accepting included: its process may end and loses
  * nobody.

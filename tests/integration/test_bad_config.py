@@ -37,6 +37,7 @@ BAD = {
     "connection-timeout-0": ({"connection_timeout": 0}, "connection_timeout"),
     "ktls-without-port": ({"ktls": "1.2.3.4=0"}, "ktls"),
     "ktls-no-address": ({"ktls": "x:5061=0"}, "ktls"),
+    "ktls-port-65536": ({"ktls": "127.0.0.1:65536=0"}, "ktls"),
     "ktls-bare-ipv6": ({"ktls": "::1:5061=0"}, "ktls"),
     "ktls-address-and-word": ({"ktls": "127.0.0.1:5061=maybe"}, "ktls"),
     "ktls-address-alone": ({"ktls": "127.0.0.1:5061="}, "ktls"),

@@ -172,3 +172,13 @@ def test_many_with_relayed_connections(start):
     assert alive == 8
     ser.wait_idle()
     ser.settle(lambda: len(ser.processes()) == processes, ser.processes)
+
+
+def test_next_client(start):
+    """Of two engines that wait for a connection the kernel wakes one, which may just have stopped."""
+    ser = start()
+    for _ in range(40 if settings.EXPECT == "user" else 10):
+        assert reload(ser)[1]
+        for home in DIRECT:
+            with home.client(ser) as client:
+                client.ask()
