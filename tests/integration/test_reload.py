@@ -161,6 +161,7 @@ def test_many_with_relayed_connections(start):
         clients.append(RELAYED[0].client(ser).handshake())
         clients[-1].ask()
         assert reload(ser)[1]
+    ser.settle(lambda: len(ser.processes()) == processes + 8, ser.processes)
     alive = 0
     for client in clients:
         try:
