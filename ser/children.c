@@ -196,26 +196,37 @@ failed:
 	return NULL;
 }
 
+/* Those that were told to end do not count any more. */
+static void end_oldest(void)
+{
+	struct child *c, *oldest = NULL;
+	unsigned retired = 0;
+
+	TAILQ_FOREACH(c, &self->children, link)
+	{
+		if (!c->retired || c->ending || !c->pid)
+			continue;
+		retired++;
+		if (!oldest)
+			oldest = c;
+	}
+	if (retired <= RETIRED_MAX)
+		return;
+	ser_log(LOG_LEVEL_NOTICE,
+		"a TLS engine of %d configurations ago ends, with the connections that it still relays",
+		RETIRED_MAX);
+	oldest->ending = 1;
+	kill(oldest->pid, SIGTERM);
+}
+
 static void retire(struct child *c)
 {
 	const char message = ENGINE_RETIRE;
-	unsigned retired = 0;
 
 	c->retired = 1;
 	if (c->pid && send(c->channel, &message, 1, MSG_DONTWAIT | MSG_NOSIGNAL) != 1)
 		kill(c->pid, SIGTERM);
-	TAILQ_FOREACH(c, &self->children, link)
-	{
-		retired += c->retired && c->pid;
-	}
-	if (retired <= RETIRED_MAX)
-		return;
-	c = TAILQ_FIRST(&self->children);
-	ser_log(LOG_LEVEL_NOTICE,
-		"a TLS engine of %d configurations ago ends, with the connections that it still relays",
-		RETIRED_MAX);
-	if (c->pid)
-		kill(c->pid, SIGTERM);
+	end_oldest();
 }
 
 void child_activate(struct child *c)

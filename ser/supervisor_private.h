@@ -18,6 +18,7 @@ struct child {
 	pid_t pid;           /* 0: it is dead */
 	int channel;         /* our end; -1: the engine's is closed and all is read */
 	int retired;         /* it accepts nothing any more, and ends with its last connection */
+	int ending;          /* it was told to end at once */
 	unsigned started;    /* ticks */
 };
 
