@@ -39,6 +39,8 @@ static int limit_reached(const struct engine *e, long more, char words[LIMIT_TEX
 	/* Not the core's own number of TLS connections: what waits for tcp_main is not in it. */
 	tcp_get_info(&info);
 	plain = info.tcp_connections_no - info.tls_connections_no;
+	if (plain < 0) /* the core takes a connection that ends off one after the other */
+		plain = 0;
 	if (tls + more >= tcp_cfg->max_tls_connections || plain + tls + more >= tcp_cfg->max_connections) {
 		snprintf(words, LIMIT_TEXT, "tls_max_connections (%d) or tcp_max_connections (%d) is reached",
 			tcp_cfg->max_tls_connections, tcp_cfg->max_connections);
