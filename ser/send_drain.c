@@ -17,9 +17,10 @@
 enum {
 	CHANNEL_BUFFER = 1024 * 1024, /* the kernel gives what net.core.wmem_max allows, twice */
 	TAKEN_AT_ONCE = 64,
+	HALF_CLOSED_RETRY_MS = 50,
 };
 
-struct handover {
+struct arrival {
 	struct conn *conn; /* with a reference */
 	struct sockaddr_in6 peer;
 };
@@ -31,6 +32,7 @@ struct drain {
 	struct conn *conn;
 	int fd;
 	int expired; /* its time is over unless the next write makes progress */
+	int poll_is_useless;
 	struct sockaddr_in6 peer;
 };
 
@@ -38,7 +40,7 @@ static int channel[2] = {-1, -1}; /* [0] is read by the drainer, [1] written by 
 static unsigned timeout;
 
 static struct uring_loop *loop;
-static struct uring_op arrival, timer;
+static struct uring_op arriving, timer;
 static int arrival_waits, timer_runs;
 static struct __kernel_timespec timer_span;
 static TAILQ_HEAD(drains, drain) drains = TAILQ_HEAD_INITIALIZER(drains); /* in the order of deadlines */
@@ -58,7 +60,7 @@ int send_drain_prepare(unsigned send_timeout)
 
 int send_drain_hand_over(struct conn *conn, const union host_sockaddr *peer, int fd)
 {
-	struct handover h = {.conn = conn_get(conn)};
+	struct arrival h = {.conn = conn_get(conn)};
 	int rc;
 
 	memcpy(&h.peer, peer, sizeof(h.peer));
@@ -112,7 +114,7 @@ static void count(uint16_t counter)
 /* Where the ring takes nothing for now, the next operation that ends tries again. */
 static int wait_for_arrivals(void)
 {
-	int rc = arrival_waits ? 0 : uring_poll(loop, &arrival, channel[0], POLLIN);
+	int rc = arrival_waits ? 0 : uring_poll(loop, &arriving, channel[0], POLLIN);
 
 	arrival_waits = !rc;
 	return rc;
@@ -159,6 +161,14 @@ static void let_go(struct drain *d, int last)
 	free(d);
 }
 
+static int wait_for_room(struct drain *d)
+{
+	static struct __kernel_timespec pause = {.tv_nsec = HALF_CLOSED_RETRY_MS * 1000000L};
+
+	return d->poll_is_useless ? uring_timeout(loop, &d->op, &pause)
+				  : uring_poll(loop, &d->op, d->fd, POLLOUT);
+}
+
 /* Takes the next step of a connection that waits for nothing. It may be its last. */
 static void drain(struct drain *d)
 {
@@ -169,7 +179,7 @@ static void drain(struct drain *d)
 	if (state == SEND_QUEUE_WAITS) {
 		if (progress)
 			renew(d);
-		state = d->expired && !progress ? -ETIMEDOUT : uring_poll(loop, &d->op, d->fd, POLLOUT);
+		state = d->expired && !progress ? -ETIMEDOUT : wait_for_room(d);
 		d->expired = 0;
 		if (!state)
 			return;
@@ -181,8 +191,12 @@ static void drain(struct drain *d)
 
 static void room(struct uring_op *op, int res)
 {
-	(void)res; /* the next write says what is wrong with the socket */
-	drain((struct drain *)op);
+	struct drain *d = (struct drain *)op;
+
+	/* The next write says what is wrong with the socket. But io_uring adds POLLRDHUP to what is asked
+	 * for, so a peer that ended its side ends each poll at once. */
+	d->poll_is_useless = res > 0 && !(res & (POLLOUT | POLLERR | POLLHUP));
+	drain(d);
 	wait_for_arrivals();
 }
 
@@ -209,7 +223,7 @@ static void timer_done(struct uring_op *op, int res)
 }
 
 /* Takes the reference and the descriptor over. */
-static void begin(const struct handover *h, int fd)
+static void begin(const struct arrival *h, int fd)
 {
 	struct drain *d = malloc(sizeof(*d));
 	struct drain doomed;
@@ -228,39 +242,15 @@ static void begin(const struct handover *h, int fd)
 	drain(d);
 }
 
-/* Returns 1, or 0 when there is nothing more for now. *fd is -1 where this process has too many. */
-static int take(struct handover *h, int *fd)
-{
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct iovec iov = {.iov_base = h, .iov_len = sizeof(*h)};
-	struct msghdr msg = {.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control.bytes,
-		.msg_controllen = sizeof(control.bytes)};
-	struct cmsghdr *c;
-
-	if (recvmsg(channel[0], &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != sizeof(*h))
-		return 0;
-	c = CMSG_FIRSTHDR(&msg);
-	*fd = -1;
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
-		c->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(fd, CMSG_DATA(c), sizeof(*fd));
-	return 1;
-}
-
 static void arrived(struct uring_op *op, int res)
 {
-	struct handover h;
+	struct arrival h;
 	int fd;
 
 	(void)op;
 	(void)res;
 	arrival_waits = 0;
-	for (int i = 0; i < TAKEN_AT_ONCE && take(&h, &fd); i++)
+	for (int i = 0; i < TAKEN_AT_ONCE && uring_take_fd(channel[0], &h, sizeof(h), &fd) == sizeof(h); i++)
 		begin(&h, fd);
 	wait_for_arrivals();
 }
@@ -268,7 +258,7 @@ static void arrived(struct uring_op *op, int res)
 int send_drain_start(struct uring_loop *l)
 {
 	loop = l;
-	arrival.done = arrived;
+	arriving.done = arrived;
 	timer.done = timer_done;
 	return wait_for_arrivals();
 }
