@@ -25,6 +25,13 @@ void rpc_init(const struct params *p, const struct cfg_config *domains, const st
 	caps = c;
 }
 
+int rpc_is_on(struct host_rpc *rpc, void *ctx)
+{
+	if (!params)
+		rpc->fault(ctx, 500, "TLS is off: enable_tls=yes in front of loadmodule turns it on");
+	return params != NULL;
+}
+
 /* An error in the words of the system, "yes" for none. */
 static const char *yes_or_why(int error)
 {
@@ -50,6 +57,8 @@ static void info(struct host_rpc *rpc, void *ctx)
 	struct host_tcp_gen_info tcp;
 	void *handle;
 
+	if (!rpc_is_on(rpc, ctx))
+		return;
 	tcp_get_info(&tcp);
 	if (rpc->add(ctx, "{", &handle) < 0)
 		return;
@@ -67,7 +76,7 @@ static void info(struct host_rpc *rpc, void *ctx)
 /* One struct for each engine. */
 static void engines(struct host_rpc *rpc, void *ctx)
 {
-	for (int i = 0; i < params->engines; i++) {
+	for (int i = 0; rpc_is_on(rpc, ctx) && i < params->engines; i++) {
 		const struct board_engine *e = &board_engines[i];
 		void *handle;
 
@@ -85,7 +94,7 @@ static void stats(struct host_rpc *rpc, void *ctx)
 	void *handle;
 	long value;
 
-	if (rpc->add(ctx, "{", &handle) < 0)
+	if (!rpc_is_on(rpc, ctx) || rpc->add(ctx, "{", &handle) < 0)
 		return;
 	for (unsigned i = 0; (name = counters_get(i, &value)); i++)
 		rpc->struct_add(handle, "d", name, (int)value);
@@ -97,6 +106,8 @@ static void reload(struct host_rpc *rpc, void *ctx)
 	static char text[RELOAD_TEXT];
 	char *line, *rest = text;
 
+	if (!rpc_is_on(rpc, ctx))
+		return;
 	if (reload_request(text)) {
 		for (unsigned n = 0; (line = strsep(&rest, "\n")); n++) {
 			if (!n) /* some transports have room for no more than 255 bytes */

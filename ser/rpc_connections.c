@@ -2,6 +2,7 @@
 #include "ser/rpc_connections.h"
 
 #include "ser/conn.h"
+#include "ser/rpc.h"
 #include "ser/shared.h"
 
 #include <arpa/inet.h>
@@ -129,9 +130,12 @@ static void add(struct host_rpc *rpc, void *ctx, const struct entry *e)
 
 void rpc_list(struct host_rpc *rpc, void *ctx)
 {
+	struct entry *entries;
 	unsigned n = 0;
-	struct entry *entries = take_all(&n);
 
+	if (!rpc_is_on(rpc, ctx))
+		return;
+	entries = take_all(&n);
 	if (!entries) {
 		rpc->fault(ctx, 500, "memory is used up");
 		return;
@@ -171,6 +175,8 @@ void rpc_kill(struct host_rpc *rpc, void *ctx)
 {
 	int id, rc;
 
+	if (!rpc_is_on(rpc, ctx))
+		return;
 	if (rpc->scan(ctx, "d", &id) < 1) {
 		rpc->fault(ctx, 400, "the id of a connection is missing: tls.list has it");
 		return;

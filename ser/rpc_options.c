@@ -2,6 +2,7 @@
 #include "ser/rpc_options.h"
 
 #include "cfg/lookup.h"
+#include "ser/rpc.h"
 
 static const struct params *params;
 static const struct cfg_config *config;
@@ -47,7 +48,7 @@ void rpc_options(struct host_rpc *rpc, void *ctx)
 {
 	void *handle;
 
-	if (rpc->add(ctx, "{", &handle) < 0)
+	if (!rpc_is_on(rpc, ctx) || rpc->add(ctx, "{", &handle) < 0)
 		return;
 	add_domain(rpc, handle, cfg_find_server(config, NULL, NULL));
 	rpc->struct_add(handle, "sddddddd", "config", text(params->config), "log", params->tls_log,

@@ -283,12 +283,13 @@ class Server:
 
     def stop_sleepers(self, processes):
         """
-        The core's timer process seldom misses a SIGTERM in pause(). All that it ran of the module is the
-        closing of inherited listeners when it began.
+        One of the core's two timer processes seldom misses a SIGTERM, in pause() or in sigwaitinfo(). All that it
+        ran of the module is the closing of inherited listeners when it began.
         """
         alive = self.left(processes) - {self.process.pid}
         report = "\n".join(map(self.doing, alive))
-        if not alive or not all("pause" in self.doing(process).split(",")[0] for process in alive):
+        if not alive or not all(re.search("pause|sigtimedwait", self.doing(process).split(",")[0])
+                                for process in alive):
             self.kill()
             raise AssertionError(f"lives {STOP_WITHIN} s after SIGTERM:\n{report}\n{self.log()[-3000:]}")
         warnings.warn(f"SIGTERM had to be sent again to {report}")

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What tls.list, tls.kill and tls.options answer."""
+import os
 import re
+import subprocess
 
 import pytest
 
@@ -8,6 +10,7 @@ import settings
 import sip
 from domains import from_file, section
 from homes import HOMES
+from server import KAMCMD
 
 STOCK = {"id", "timeout", "src_ip", "src_port", "dst_ip", "dst_port", "cipher", "ct_wq_size", "enc_rd_buf", "flags",
          "state", "sni", "timestamp", "dom"}
@@ -98,3 +101,16 @@ def test_options(start, pki):
     assert {name: options[name] for name in wanted} == wanted
     assert options["config"].endswith("/etc/tls.cfg")
     assert "private_key_password" not in options
+
+
+def test_off(refused):
+    """With enable_tls=no every answer says so."""
+    ser = refused(core=["enable_tls=no"], listen=("tcp:127.0.0.1",))
+    ser.spawn("-DD")
+    ser.settle(lambda: os.path.exists(ser.control), ser.log)
+    for name in "tls.info", "tls.list", "tls.options", "tls.reload", "tls.stats", "tls.engines", "tls.kill 1":
+        done = subprocess.run([KAMCMD, "-s", f"unix:{ser.control}", *name.split()], capture_output=True, text=True,
+                              timeout=30, check=False)
+        assert "TLS is off" in done.stdout + done.stderr, name
+    ser.stop()
+    ser.check_log()
