@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The configurations in docs/from-the-ser-manual.md do what the page says."""
+import contextlib
 import json
 import os
 import re
@@ -147,3 +148,39 @@ def test_management(start, pki, others):
         port = client.sock.getsockname()[1]
     assert data.startswith(b"HTTP/1.1 200 OK"), data
     assert port in [entry["src_port"] for entry in json.loads(data.split(b"\r\n\r\n")[1])["result"]]
+
+
+def call(client, method):
+    """What an XML-RPC call is answered with: the status line's text, or the document."""
+    body = f'<?xml version="1.0"?><methodCall><methodName>{method}</methodName></methodCall>'
+    client.send((f"POST /RPC HTTP/1.1\r\nHost: sip.example.org\r\nUser-Agent: test\r\nContent-Type: text/xml\r\n"
+                 f"Content-Length: {len(body)}\r\n\r\n{body}").encode())
+    data = client.receive().decode()
+    if data.startswith("HTTP/1.1 403 "):
+        return data.split("\r\n")[0][len("HTTP/1.1 403 "):]
+    while "</methodResponse>" not in data:
+        data += client.receive().decode()
+    return data
+
+
+def test_management_by_xmlrpc(refused, pki, others):
+    """For verified certificates; to end the server one of them only."""
+    block = blocks("Management by XML-RPC")[0]
+    ser = refused(core=("tcp_accept_no_cl=yes",), tls=UNVERIFIED, listen=("tls:127.0.0.1", "tcp:127.0.0.1"), routes=[
+        'loadmodule "xmlrpc.so"', 'modparam("xmlrpc", "route", "XMLRPC")', block[block.index("route["):]])
+    ser.start()
+    assert 'loadmodule "xmlrpc.so"\nmodparam("xmlrpc", "route", "XMLRPC")' in block
+    killer = pki.make("killer", "SER-Killer", pki.ca)
+    with sip.Wire(ser.address(1)) as client:
+        assert "A verified certificate is needed" == call(client, "core.version")
+    for pair in others[1:]:  # the first is verified
+        with sip.TlsClient(ser.address(), sip.context(pair)) as client:
+            assert "A verified certificate is needed" == call(client, "core.version")
+    with sip.TlsClient(ser.address(), sip.context(pki.bob)) as client:
+        assert "kamailio 5.6" in call(client, "core.version")
+        assert "This certificate may not do that" == call(client, "core.kill")
+        assert "kamailio 5.6" in call(client, "core.version")
+    with contextlib.suppress(sip.Ended, OSError), sip.TlsClient(ser.address(), sip.context(killer)) as client:
+        assert "may not" not in call(client, "core.kill")
+    ser.settle(lambda: ser.process.poll() is not None, ser.log)
+    ser.check_log_for_crashes()
