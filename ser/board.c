@@ -27,19 +27,14 @@ int board_init(void)
 	return getrandom(keys, sizeof(keys), 0) == sizeof(keys) ? 0 : -ENOMEM;
 }
 
-unsigned board_on_the_way(void)
-{
-	unsigned n = 0;
-
-	for (int i = 0; i < BOARD_ENGINES_MAX; i++)
-		n += __atomic_load_n(&board_engines[i].handed, __ATOMIC_RELAXED) -
-		     __atomic_load_n(&board_engines[i].taken, __ATOMIC_RELAXED);
-	return n;
-}
-
 unsigned board_connections(void)
 {
 	return __atomic_load_n(&board->connections, __ATOMIC_RELAXED);
+}
+
+void board_count_connections(int change)
+{
+	__atomic_add_fetch(&board->connections, (uint32_t)change, __ATOMIC_RELAXED);
 }
 
 /* The finalizer of splitmix64: enough against collisions on purpose, as long as the key is secret. */
@@ -77,14 +72,12 @@ unsigned board_source_connections(const struct board_source *s)
 
 void board_source_enter(const struct board_source *s)
 {
-	__atomic_add_fetch(&board->connections, 1, __ATOMIC_RELAXED);
 	for (int i = 0; i < 2; i++)
 		__atomic_add_fetch(&board->sources[i][s->slot[i]], 1, __ATOMIC_RELAXED);
 }
 
 void board_source_leave(const struct board_source *s)
 {
-	__atomic_sub_fetch(&board->connections, 1, __ATOMIC_RELAXED);
 	for (int i = 0; i < 2; i++)
 		__atomic_sub_fetch(&board->sources[i][s->slot[i]], 1, __ATOMIC_RELAXED);
 }

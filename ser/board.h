@@ -39,14 +39,13 @@ extern struct board_engine *board_engines; /* BOARD_ENGINES_MAX of them */
 /* Makes the board; call it before the first fork. Returns 0 or -ENOMEM. */
 int board_init(void);
 
-/* Connections between their engine and its supervisor, of all engines. */
-unsigned board_on_the_way(void);
-
 /*
- * Connections that a supervisor has taken and that are not closed yet, those among them that tcp_main does
- * not know yet: all that board_source_enter() and board_source_leave() count.
+ * Connections of all engines from when an engine hands them over until they are closed or lost: what the core
+ * knows of, and what it does not know yet. Whoever hands over counts one more, whoever loses or closes one
+ * less.
  */
 unsigned board_connections(void);
+void board_count_connections(int change);
 
 /*
  * Connections by source address. The table has a fixed size and is addressed by a keyed hash: an address may

@@ -53,11 +53,13 @@ static int source_has_too_many(const struct handover *h)
 
 static void take(const struct handover *h, size_t size, int fd)
 {
-	/* First, so that it is never counted twice. */
 	__atomic_add_fetch(&self->parts.board->taken, 1, __ATOMIC_RELAXED);
-	if (fd >= 0 && size >= sizeof(*h) && !source_has_too_many(h))
+	if (fd >= 0 && size >= sizeof(*h) && !source_has_too_many(h)) {
 		inject(fd, &h->peer, &h->conn, size - offsetof(struct handover, conn));
-	else if (fd < 0)
+		return;
+	}
+	board_count_connections(-1);
+	if (fd < 0)
 		inject_refuse(&h->peer, "no descriptor is left: raise the limit of open files (ulimit -n)");
 	else
 		close(fd);
@@ -99,6 +101,7 @@ static int take_one(int channel)
 /* As soon as it is dead and what it had handed over is taken. */
 static void forget_if_over(struct child *c)
 {
+	struct board_engine *board = self->parts.board;
 	int was_active = c == self->active;
 
 	if (c->pid || c->channel >= 0)
@@ -106,8 +109,10 @@ static void forget_if_over(struct child *c)
 	TAILQ_REMOVE(&self->children, c, link);
 	cfg_set_unref(c->set);
 	free(c);
-	if (TAILQ_EMPTY(&self->children))
-		self->parts.board->handed = self->parts.board->taken;
+	if (TAILQ_EMPTY(&self->children)) { /* what it counted and never sent */
+		board_count_connections((int)(board->taken - board->handed));
+		board->handed = board->taken;
+	}
 	if (was_active) {
 		self->active = NULL;
 		replace_active();

@@ -56,6 +56,7 @@ void conn_put(struct conn *conn)
 void conn_close(struct conn *conn)
 {
 	board_source_leave(&conn->source);
+	board_count_connections(-1);
 	ktls_stream_wipe(&conn->stream, &shared_memory);
 	conn_put(conn);
 }

@@ -104,6 +104,7 @@ static void handed_over(struct uring_passing *p, int rc)
 		ser_log_limited(&limit, LOG_LEVEL_ERROR,
 			"a connection is lost: the engine's supervisor does not take it: %s", strerror(-rc));
 		__atomic_sub_fetch(&o->board->handed, 1, __ATOMIC_RELAXED);
+		board_count_connections(-1);
 	}
 	close(p->fd);
 	free_outgoing(o);
@@ -156,6 +157,7 @@ static void hand_over(struct engine *e, struct outgoing *o, int fd)
 	}
 	log_established(e, peer, &o->handover.conn);
 	__atomic_add_fetch(&o->board->handed, 1, __ATOMIC_RELAXED);
+	board_count_connections(1);
 	o->passing.fd = fd;
 	uring_pass(&e->handovers, &o->passing);
 }

@@ -17,10 +17,10 @@ enum {
 	CONNECTION_MEMORY = 18 * 1024, /* bytes of SER's shared memory that one takes */
 };
 
-/* Handshakes of all engines, and what came of them and is not with a supervisor yet. */
+/* Handshakes of all engines. */
 static unsigned coming(const struct engine *e)
 {
-	unsigned n = uring_server_handshakes(e->server) + board_on_the_way();
+	unsigned n = uring_server_handshakes(e->server);
 
 	for (int i = 0; i < e->params->engines; i++)
 		if (&board_engines[i] != e->parts->board)
@@ -46,7 +46,7 @@ static int limit_reached(const struct engine *e, long more, char words[LIMIT_TEX
 			tcp_cfg->max_tls_connections, tcp_cfg->max_connections);
 		return COUNTER_LIMIT_CONNECTIONS;
 	}
-	if (board_on_the_way() + tls - info.tls_connections_no >= ON_THE_WAY_MAX) {
+	if (tls - info.tls_connections_no >= ON_THE_WAY_MAX) {
 		snprintf(words, LIMIT_TEXT, "SER's tcp_main does not keep up");
 		return COUNTER_LIMIT_QUEUE;
 	}

@@ -176,6 +176,7 @@ void inject(int fd, const struct uring_peer *peer, const struct conn *filled, si
 	if (!c) {
 		inject_refuse(peer,
 			i ? "shared memory is used up: raise it with kamailio -m" : "memory is used up");
+		board_count_connections(-1);
 		goto failed;
 	}
 	conn = c->extra_data;

@@ -43,7 +43,7 @@ static void test_empty(void **state)
 
 	(void)state;
 	assert_int_equal(board_source_connections(&s), 0);
-	assert_int_equal(board_on_the_way(), 0);
+	assert_int_equal(board_connections(), 0);
 	for (int i = 0; i < BOARD_ENGINES_MAX; i++)
 		assert_zero(&board_engines[i], sizeof(board_engines[i]));
 }
@@ -56,13 +56,17 @@ static void test_enter_and_leave(void **state)
 	for (unsigned i = 1; i <= 1000; i++) {
 		board_source_enter(&s);
 		assert_int_equal(board_source_connections(&s), i);
-		assert_int_equal(board_connections(), i);
 	}
 	for (unsigned i = 1000; i > 0; i--) {
 		assert_int_equal(board_source_connections(&s), i);
 		board_source_leave(&s);
 	}
 	assert_int_equal(board_source_connections(&s), 0);
+	assert_int_equal(board_connections(), 0);
+	board_count_connections(3);
+	board_count_connections(-1);
+	assert_int_equal(board_connections(), 2);
+	board_count_connections(-2);
 	assert_int_equal(board_connections(), 0);
 }
 
@@ -110,13 +114,13 @@ static void test_other_process(void **state)
 		struct board_source again = source("192.0.2.77");
 
 		board_source_enter(&again);
-		board_engines[3].handed++;
+		board_count_connections(1);
 		_exit(0);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
 	assert_int_equal(board_source_connections(&s), 1);
-	assert_int_equal(board_on_the_way(), 1);
+	assert_int_equal(board_connections(), 1);
 }
 
 enum {
@@ -198,20 +202,6 @@ static void test_hashes_differ(void **state)
 	assert_in_range(both, 0, 2);
 }
 
-static void test_on_the_way(void **state)
-{
-	(void)state;
-	board_engines[0].handed = 5;
-	assert_int_equal(board_on_the_way(), 5);
-	board_engines[0].taken = 3;
-	board_engines[BOARD_ENGINES_MAX - 1].handed = 2;
-	assert_int_equal(board_on_the_way(), 4);
-	/* They only grow, until they begin anew. */
-	board_engines[0].handed = 1;
-	board_engines[0].taken = UINT32_MAX - 1;
-	assert_int_equal(board_on_the_way(), 5);
-}
-
 #define TEST(name) cmocka_unit_test_setup(name, set_up)
 
 int main(void)
@@ -223,7 +213,6 @@ int main(void)
 		TEST(test_other_process),
 		TEST(test_many),
 		TEST(test_hashes_differ),
-		TEST(test_on_the_way),
 	};
 
 	return cmocka_run_group_tests_name("board", tests, NULL, NULL);
