@@ -283,12 +283,13 @@ class Server:
 
     def stop_sleepers(self, processes):
         """
-        One of the core's two timer processes seldom misses a SIGTERM, in pause() or in sigwaitinfo(). All that it
-        ran of the module is the closing of inherited listeners when it began.
+        One of the core's timer processes seldom misses a SIGTERM, in pause(), sigwaitinfo() or select(). All that it
+        ran of the module is the closing of inherited listeners when it began. Ours, and those that wait for SIP, wait
+        in other calls.
         """
         alive = self.left(processes) - {self.process.pid}
         report = "\n".join(map(self.doing, alive))
-        if not alive or not all(re.search("pause|sigtimedwait", self.doing(process).split(",")[0])
+        if not alive or not all(re.search("pause|sigtimedwait|poll_schedule_timeout", self.doing(process).split(",")[0])
                                 for process in alive):
             self.kill()
             raise AssertionError(f"lives {STOP_WITHIN} s after SIGTERM:\n{report}\n{self.log()[-3000:]}")
