@@ -115,8 +115,11 @@ static int protect(const struct ktls_ticket_key *key, uint8_t *name, uint8_t *iv
 		       : -1;
 }
 
-/* 0: the handshake goes on without the ticket. 2: the same session, but it gets a new ticket. */
-static int open_ticket(const struct ktls_ticket_key *keys, uint32_t count, const uint8_t *name,
+/*
+ * 0: the handshake goes on without the ticket. 2: the same session, but it gets a new ticket: in TLS 1.3
+ * always, since a ticket is to be used once (RFC 8446 C.4).
+ */
+static int open_ticket(int version, const struct ktls_ticket_key *keys, uint32_t count, const uint8_t *name,
 	const uint8_t *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
 {
 	for (uint32_t i = 0; i < count; i++) {
@@ -124,7 +127,7 @@ static int open_ticket(const struct ktls_ticket_key *keys, uint32_t count, const
 			continue;
 		if (!set_up(&keys[i], iv, cipher, mac, 0))
 			return -1;
-		return i ? 2 : 1;
+		return i || version == TLS1_3_VERSION ? 2 : 1;
 	}
 	return 0;
 }
@@ -140,7 +143,7 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
 
 	if (count)
 		rc = encrypt ? protect(&keys[0], name, iv, cipher, mac)
-			     : open_ticket(keys, count, name, iv, cipher, mac);
+			     : open_ticket(SSL_version(ssl), keys, count, name, iv, cipher, mac);
 	OPENSSL_cleanse(keys, sizeof(keys));
 	return rc;
 }

@@ -62,6 +62,16 @@ static int meet(SSL_CTX *server, int kind, SSL_SESSION **session)
 	return reused;
 }
 
+static int same_ticket(const SSL_SESSION *a, const SSL_SESSION *b)
+{
+	const unsigned char *x, *y;
+	size_t x_len, y_len;
+
+	SSL_SESSION_get0_ticket(a, &x, &x_len);
+	SSL_SESSION_get0_ticket(b, &y, &y_len);
+	return x_len == y_len && !memcmp(x, y, x_len);
+}
+
 static void test_shared(void **state)
 {
 	struct ktls_ticket_keys keys = {0};
@@ -72,11 +82,16 @@ static void test_shared(void **state)
 	one = make_server(&keys);
 	other = make_server(&keys);
 	for (int i = 0; i < 2; i++) {
-		SSL_SESSION *session = NULL;
+		SSL_SESSION *session = NULL, *before;
 
 		assert_false(meet(one, i, &session));
 		assert_true(meet(other, i, &session));
+		SSL_SESSION_up_ref(session);
+		before = session;
 		assert_true(meet(one, i, &session));
+		/* A ticket of TLS 1.3 is used once: each connection leaves a new one. */
+		assert_int_equal(session != before && !same_ticket(before, session), i == 1);
+		SSL_SESSION_free(before);
 		SSL_SESSION_free(session);
 	}
 	SSL_CTX_free(one);
