@@ -33,7 +33,7 @@ int ktls_name_kind(const char *name);
  * have it. Returns 0 when the certificate has the name; -ENOENT with a phrase in why ("it is for a.example,
  * not for b.example"), which is printable ASCII whatever the certificate holds; -EINVAL as above, -ENOMEM.
  */
-int ktls_name_check(const X509 *cert, const char *name, int wildcards, char why[KTLS_NAME_REFUSAL_MAX]);
+int ktls_name_check(X509 *cert, const char *name, int wildcards, char why[KTLS_NAME_REFUSAL_MAX]);
 
 /*
  * Makes the comparison a part of the certificate's verification in a client's handshake: it ends with the

@@ -9,9 +9,10 @@
  * resumed under other rules than those it was made with.
  *
  * One session for each key, the newest. Those of TLS 1.3 are used once (RFC 8446 C.4), those of TLS 1.2 until
- * they expire; what OpenSSL calls no longer resumable is not offered.
- * Limits: a fixed number, the one that was longest neither stored nor offered goes first. Threads and
- * processes: one thread.
+ * they expire: after the time that the server gave, at the latest after that of the context (OpenSSL's
+ * default is two hours), which is how long a revoked or expired certificate may go unseen. What OpenSSL calls
+ * no longer resumable, because a connection with it ended in an alert, is not offered. Limits: a fixed
+ * number, the one that was longest neither stored nor offered goes first. Threads and processes: one thread.
  */
 #ifndef KTLS_SESSION_H
 #define KTLS_SESSION_H
