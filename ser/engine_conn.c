@@ -62,7 +62,7 @@ void engine_failed(void *arg, const struct uring_peer *peer, const char *reason,
 		&limit, LOG_LEVEL_WARNING, "handshake with %s at %s failed: %s", remote, local, reason);
 }
 
-static void log_established(const struct engine *e, const struct uring_peer *peer, const struct conn *conn)
+static void log_established(const struct uring_peer *peer, const struct conn *conn)
 {
 	static const char *const where[] = {
 		[KTLS_HOME_USER] = "user space",
@@ -75,8 +75,9 @@ static void log_established(const struct engine *e, const struct uring_peer *pee
 
 	listeners_format_address(&peer->remote, remote);
 	listeners_format_address(&peer->local, local);
-	ser_log_limited(&limit, e->params->tls_log, "%s connected at %s with %s %s, records in %s", remote,
-		local, (const char *)s->data + s->version, (const char *)s->data + s->cipher, where[s->home]);
+	ser_log_limited(&limit, board_get_settings().tls_log, "%s connected at %s with %s %s, records in %s",
+		remote, local, (const char *)s->data + s->version, (const char *)s->data + s->cipher,
+		where[s->home]);
 }
 
 static void lose(struct engine *e, const struct uring_peer *peer, int error)
@@ -155,7 +156,7 @@ static void hand_over(struct engine *e, struct outgoing *o, int fd)
 		free_outgoing(o);
 		return;
 	}
-	log_established(e, peer, &o->handover.conn);
+	log_established(peer, &o->handover.conn);
 	__atomic_add_fetch(&o->board->handed, 1, __ATOMIC_RELAXED);
 	board_count_connections(1);
 	o->passing.fd = fd;

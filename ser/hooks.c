@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/hooks.h"
 
+#include "ser/board.h"
 #include "ser/conn.h"
 #include "ser/counters.h"
 #include "ser/listeners.h"
@@ -17,12 +18,6 @@ enum {
 };
 
 static int new_connections_allowed;
-static unsigned lifetime; /* ticks */
-
-void hooks_set_lifetime(unsigned seconds)
-{
-	lifetime = seconds * HOST_TICKS_PER_SECOND;
-}
 
 void hooks_allow_new_connections(int allowed)
 {
@@ -42,7 +37,7 @@ static int on_tcpconn_init(struct host_tcp_connection *c, int sock)
 	}
 	c->type = HOST_PROTO_TLS;
 	c->rcv.proto = HOST_PROTO_TLS;
-	c->lifetime = lifetime;
+	c->lifetime = (unsigned)board_get_settings().connection_timeout * HOST_TICKS_PER_SECOND;
 	c->timeout = get_ticks_raw() + c->lifetime;
 	c->extra_data = NULL;
 	return 0;

@@ -11,9 +11,6 @@ int hooks_register(void);
 /* True when the core holds exactly the hooks registered above. */
 int hooks_are_registered(void);
 
-/* How long a connection may be silent, from mod_init() on. */
-void hooks_set_lifetime(unsigned seconds);
-
 /*
  * Says whether connections that this process creates with tcpconn_new() are TLS connections of ours; where it
  * is not allowed (the default) the core's own attempts to open one fail with a log line.

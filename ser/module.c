@@ -20,6 +20,7 @@
 #include "ser/rpc.h"
 #include "ser/selects.h"
 #include "ser/send_drain.h"
+#include "ser/settings.h"
 #include "ser/shutdown.h"
 #include "ser/supervisor.h"
 #include "ser/tickets.h"
@@ -61,7 +62,7 @@ static int take_config(void)
 
 	if (!params_take(&params, &errors) && tickets_init(&params, &e))
 		cfg_add_error(&errors, "%s", e.text);
-	config = params_domains(&params, &errors, &warnings);
+	config = params_domains(params.config, &errors, &warnings);
 	if (config)
 		check_contexts(&errors, &warnings);
 	params_log(LOG_LEVEL_WARNING, &warnings);
@@ -140,8 +141,7 @@ static int mod_init(void)
 		ser_log(LOG_LEVEL_ERROR, "no memory is left for the TLS engine");
 		return -1;
 	}
-	hooks_set_lifetime((unsigned)params.connection_timeout);
-	if (counters_register())
+	if (settings_declare(&params, config) || counters_register())
 		return -1;
 	register_procs(params.engines);
 	register_fds(tls_max_connections + LISTENERS_MAX);
@@ -152,6 +152,7 @@ static int start_engines(void)
 {
 	int rc = tickets_inherit(1);
 
+	settings_publish();
 	for (int i = 0; !rc && i < params.engines; i++)
 		rc = supervisor_start((unsigned)i, &params, &caps, config);
 	tickets_forget();

@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/reload.h"
 
+#include "cfg/value.h"
 #include "ser/domains.h"
+#include "ser/host.h"
 #include "ser/log.h"
+#include "ser/settings.h"
 #include "ser/shared.h"
 #include "ser/supervisor_private.h"
 #include "ser/tickets.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -30,7 +35,8 @@ enum command {
 
 struct request {
 	uint32_t number;
-	uint32_t command; /* enum command */
+	uint32_t command;      /* enum command */
+	char config[PATH_MAX]; /* of BUILD: tls.cfg; empty: none */
 };
 
 struct answer {
@@ -158,7 +164,7 @@ static void build_next(void)
 	forget_next();
 	memset(&errors, 0, sizeof(errors));
 	memset(&warnings, 0, sizeof(warnings));
-	config = params_domains(params, &errors, &warnings);
+	config = params_domains(current.config[0] ? current.config : NULL, &errors, &warnings);
 	if (config)
 		next = build(config, &errors, &warnings);
 	if (next)
@@ -296,10 +302,23 @@ static int wait_for_answer(int fd, uint32_t number, struct answer *a)
 	return -ETIMEDOUT;
 }
 
+/* The supervisors do not follow changes of the setting. */
+static void name_config(char path[PATH_MAX])
+{
+	const char *config = settings_config();
+	char *absolute = config ? cfg_resolve_path(cfg_file, config) : NULL;
+
+	snprintf(path, PATH_MAX, "%s", absolute ? absolute : "");
+	free(absolute);
+}
+
 static int ask(int i, enum command command, struct answer *a)
 {
 	struct request r = {.number = ++shared->number, .command = command};
 	int rc;
+
+	if (command == BUILD)
+		name_config(r.config);
 
 	a->text[0] = '\0';
 	if (send(channels[i].others, &r, sizeof(r), MSG_NOSIGNAL) != sizeof(r))
