@@ -5,8 +5,8 @@
  * listener, child_init() with PROC_INIT before and PROC_MAIN after the first workers are forked, then once in
  * every further process.
  */
-#include "cfg/set.h"
 #include "ser/board.h"
+#include "ser/config_check.h"
 #include "ser/counters.h"
 #include "ser/functions.h"
 #include "ser/hooks.h"
@@ -44,16 +44,6 @@ static struct ktls_kernel_caps caps;
 
 static struct cfg_config *config;
 
-/* Engines get contexts that their supervisors build; these only find mistakes, also for kamailio -c. */
-static int check_contexts(struct cfg_errors *errors, struct cfg_errors *warnings)
-{
-	const struct cfg_build how = {.kinds = 1 << CFG_SERVER | 1 << CFG_CLIENT};
-	struct cfg_set *set = cfg_build_set(config, &how, errors, warnings);
-
-	cfg_set_unref(set);
-	return set ? 0 : -1;
-}
-
 /* Goes on after a mistake, to tell all of them. */
 static int take_config(void)
 {
@@ -64,7 +54,7 @@ static int take_config(void)
 		cfg_add_error(&errors, "%s", e.text);
 	config = params_domains(params.config, &errors, &warnings);
 	if (config)
-		check_contexts(&errors, &warnings);
+		config_check_contexts(config, &errors, &warnings);
 	params_log(LOG_LEVEL_WARNING, &warnings);
 	params_log(LOG_LEVEL_ERROR, &errors);
 	return errors.count ? -1 : 0;

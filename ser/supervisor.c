@@ -133,21 +133,22 @@ static void run(struct cfg_config *config, int report)
 	struct child *c;
 	int rc;
 
+	/* Not exit(): a token's library may not survive its own cleaning up. */
 	if (set_up(config, &error)) {
 		if (write(report, error.text, sizeof(error.text)) < 0)
 			ser_log(LOG_LEVEL_ERROR, "%s", error.text);
-		exit(1);
+		_exit(1);
 	}
 	c = child_start(report);
 	close(report);
 	if (!c)
-		exit(1);
+		_exit(1);
 	child_activate(c);
 	while (!(rc = uring_turn(supervisor.loop)))
 		;
 	ser_log(LOG_LEVEL_CRITICAL,
 		"the supervisor of the TLS engine ends: its ring is of no use any more: %s", strerror(-rc));
-	exit(1);
+	_exit(1);
 }
 
 static int wait_until_ready(int report)
