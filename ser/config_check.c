@@ -67,8 +67,11 @@ int config_check_contexts(struct cfg_config *config, struct cfg_errors *errors, 
 	append(warnings, &found->warnings);
 	rc = status ? -1 : 0;
 	if (rc && !found->errors.count)
-		cfg_add_error(errors, "the process that checked certificates and keys ended: %s",
-			status < 0 ? strerror(-status) : strsignal(WTERMSIG(status)));
+		cfg_add_error(errors, "the process that checked certificates and keys %s%s",
+			status < 0 ? "is not there: " : "died: ",
+			status < 0            ? strerror(-status)
+			: WIFSIGNALED(status) ? strsignal(WTERMSIG(status))
+					      : "it ended by itself");
 	munmap(found, sizeof(*found));
 	return rc;
 }

@@ -25,6 +25,7 @@
 #include "ser/supervisor.h"
 #include "ser/tickets.h"
 #include "ser/variables.h"
+#include "ser/watch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -133,7 +134,7 @@ static int mod_init(void)
 	}
 	if (settings_declare(&params, config) || counters_register())
 		return -1;
-	register_procs(params.engines);
+	register_procs(params.engines + !!params.certificate_watch);
 	register_fds(tls_max_connections + LISTENERS_MAX);
 	return 0;
 }
@@ -146,7 +147,7 @@ static int start_engines(void)
 	for (int i = 0; !rc && i < params.engines; i++)
 		rc = supervisor_start((unsigned)i, &params, &caps, config);
 	tickets_forget();
-	return rc;
+	return rc || !params.certificate_watch ? rc : watch_start((unsigned)params.certificate_watch);
 }
 
 static int child_init(int rank)

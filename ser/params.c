@@ -80,6 +80,7 @@ static const struct number {
 	NUMBER(send_timeout, 10, 1, 3600),
 	NUMBER(connection_timeout, 600, -1, INT_MAX),
 	NUMBER(session_ticket_rotation, 8 * 3600, 1, 7 * 86400), /* RFC 9325 3.4 */
+	NUMBER(certificate_watch, 0, 0, 86400),
 	NUMBER(engines, 1, 1, BOARD_ENGINES_MAX),
 	NUMBER(engine_nice, 0, 0, 19),
 	NUMBER(max_handshakes, 1024, 1, 1 << 16), /* each costs some 60 KB of the engine's memory */

@@ -21,6 +21,7 @@ struct params {
 	int send_timeout;            /* seconds that a relayed or queued connection may be stuck */
 	int connection_timeout;      /* seconds that a connection may be silent */
 	int session_ticket_rotation; /* seconds */
+	int certificate_watch;       /* seconds between two looks; 0: off */
 	int engines;                 /* processes */
 	int engine_nice;             /* of these processes, on top of SER's own */
 	/* Limits; what is under way is counted in each engine by itself. 0: no limit of that kind. */

@@ -1,23 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/reload.h"
 
-#include "cfg/value.h"
 #include "ser/domains.h"
-#include "ser/host.h"
 #include "ser/log.h"
-#include "ser/settings.h"
 #include "ser/shared.h"
 #include "ser/supervisor_private.h"
 #include "ser/tickets.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -54,6 +49,7 @@ static struct channel channels[BOARD_ENGINES_MAX];
 static struct {
 	int lock;
 	uint32_t number; /* of the last request */
+	struct reload_last last;
 } * shared;
 
 int reload_prepare(const struct params *p)
@@ -65,6 +61,9 @@ int reload_prepare(const struct params *p)
 	if (!shared)
 		return -ENOMEM;
 	memset(shared, 0, sizeof(*shared));
+	clock_gettime(CLOCK_REALTIME_COARSE, &shared->last.began);
+	if (p->config)
+		snprintf(shared->last.config, sizeof(shared->last.config), "%s", p->config);
 	for (int i = 0; i < p->engines; i++) {
 		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
 			return -errno;
@@ -302,23 +301,13 @@ static int wait_for_answer(int fd, uint32_t number, struct answer *a)
 	return -ETIMEDOUT;
 }
 
-/* The supervisors do not follow changes of the setting. */
-static void name_config(char path[PATH_MAX])
-{
-	const char *config = settings_config();
-	char *absolute = config ? cfg_resolve_path(cfg_file, config) : NULL;
-
-	snprintf(path, PATH_MAX, "%s", absolute ? absolute : "");
-	free(absolute);
-}
-
-static int ask(int i, enum command command, struct answer *a)
+static int ask(int i, enum command command, const char *config, struct answer *a)
 {
 	struct request r = {.number = ++shared->number, .command = command};
 	int rc;
 
-	if (command == BUILD)
-		name_config(r.config);
+	if (config)
+		snprintf(r.config, sizeof(r.config), "%s", config);
 
 	a->text[0] = '\0';
 	if (send(channels[i].others, &r, sizeof(r), MSG_NOSIGNAL) != sizeof(r))
@@ -331,30 +320,51 @@ static int ask(int i, enum command command, struct answer *a)
 	return rc;
 }
 
-static int ask_all(enum command command, struct answer *a)
+static int ask_all(enum command command, const char *config, struct answer *a)
 {
 	int rc = 0;
 
 	for (int i = 0; !rc && i < params->engines; i++)
-		rc = ask(i, command, a);
+		rc = ask(i, command, config, a);
 	return rc;
 }
 
-int reload_request(char text[RELOAD_TEXT])
+static void note(struct timespec began, const char *config)
+{
+	shared->last.number++;
+	shared->last.began = began;
+	snprintf(shared->last.config, sizeof(shared->last.config), "%s", config ? config : "");
+}
+
+int reload_request(const char *config, char text[RELOAD_TEXT])
 {
 	static struct answer a, forgotten;
+	struct timespec began;
 	int rc;
 
 	shared_lock(&shared->lock);
-	rc = ask_all(BUILD, &a);
+	clock_gettime(CLOCK_REALTIME_COARSE, &began);
+	rc = ask_all(BUILD, config, &a);
 	snprintf(text, RELOAD_TEXT, "%s", a.text);
 	if (rc) {
-		ask_all(FORGET, &forgotten);
+		ask_all(FORGET, NULL, &forgotten);
 	} else {
-		rc = ask_all(USE, &a);
+		rc = ask_all(USE, NULL, &a);
 		if (rc)
 			snprintf(text, RELOAD_TEXT, "%s", a.text);
+		else
+			note(began, config);
 	}
 	shared_unlock(&shared->lock);
 	return rc;
+}
+
+struct reload_last reload_last(void)
+{
+	struct reload_last last;
+
+	shared_lock(&shared->lock);
+	last = shared->last;
+	shared_unlock(&shared->lock);
+	return last;
 }

@@ -58,9 +58,9 @@ void rpc_options(struct host_rpc *rpc, void *ctx)
 		params->handshake_timeout, "send_timeout", params->send_timeout, "low_mem_threshold1",
 		settings_number("low_mem_threshold1"), "engines", params->engines, "engine_nice",
 		params->engine_nice);
-	rpc->struct_add(handle, "dddssd", "max_handshakes", params->max_handshakes,
-		"max_handshakes_per_source", params->max_handshakes_per_source, "max_connections_per_source",
-		params->max_connections_per_source, "limit_policy",
+	rpc->struct_add(handle, "ddddssd", "certificate_watch", params->certificate_watch, "max_handshakes",
+		params->max_handshakes, "max_handshakes_per_source", params->max_handshakes_per_source,
+		"max_connections_per_source", params->max_connections_per_source, "limit_policy",
 		params_refuse_at_limit(params) ? "refuse" : "wait", "session_ticket_keys",
 		text(params->session_ticket_keys), "session_ticket_rotation",
 		params->session_ticket_rotation);

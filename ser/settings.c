@@ -137,6 +137,12 @@ static void fill(const struct params *p, const struct cfg_domain *d)
 	set("send_close_notify", 1);
 }
 
+void settings_hold(void)
+{
+	__atomic_add_fetch(&(*cfg_global)->refcnt, 1, __ATOMIC_RELAXED);
+	cfg_child_no_cb_init();
+}
+
 void settings_publish(void)
 {
 	const struct board_settings now = {

@@ -16,6 +16,9 @@
  */
 int settings_declare(const struct params *p, const struct cfg_config *c);
 
+/* For a process that will not follow the core's changes: what it knows of its values must not vanish. */
+void settings_hold(void);
+
 /* For a process of SER's own: puts what is in force on the board, as the timer does. */
 void settings_publish(void);
 

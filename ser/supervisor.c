@@ -8,6 +8,7 @@
 #include "ser/privileges.h"
 #include "ser/reload.h"
 #include "ser/send_drain.h"
+#include "ser/settings.h"
 #include "ser/supervisor_private.h"
 #include "ser/tickets.h"
 
@@ -106,10 +107,7 @@ static int set_up(struct cfg_config *config, struct cfg_error *error)
 	const char *why;
 	int rc;
 
-	/* This process follows no changes of the run-time configuration; its values must not vanish either.
-	 */
-	__atomic_add_fetch(&(*cfg_global)->refcnt, 1, __ATOMIC_RELAXED);
-	cfg_child_no_cb_init();
+	settings_hold();
 	/* With the right to lock memory, where there is one: then the ring's is not counted. */
 	rc = uring_loop_new(&supervisor.loop, &why);
 	if (rc)

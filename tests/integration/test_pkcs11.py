@@ -19,7 +19,9 @@ TOKEN = next(iter(glob.glob("/usr/lib/softhsm/libsofthsm2.so") + glob.glob("/usr
 MISSING = ", ".join(name for name, found in (
     ("pkcs11-provider (Debian 12: apt install -t bookworm-backports pkcs11-provider)", PROVIDER),
     ("softhsm2", TOKEN and shutil.which("softhsm2-util"))) if not found)
-pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"keys in a token are NOT tested, missing: {MISSING}")
+pytestmark = [
+    pytest.mark.skipif(bool(MISSING), reason=f"keys in a token are NOT tested, missing: {MISSING}"),
+    pytest.mark.skipif(bool(settings.PRELOAD), reason="sanitizers refuse the provider's dlopen() with RTLD_DEEPBIND")]
 
 CONFIG = """openssl_conf = all
 [all]
