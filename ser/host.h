@@ -644,6 +644,7 @@ int counter_register(uint16_t *handle, const char *group, const char *name, int 
 long counter_get_val(uint16_t handle);
 int register_procs(int count);
 int register_fds(int count);
+int get_max_open_fds(void);
 int fork_process(int rank, char *description, int make_sock);
 int tcp_init(struct host_socket_info *si);
 struct host_tcp_connection *tcpconn_new(int sock, union host_sockaddr *remote, union host_sockaddr *local,

@@ -153,13 +153,30 @@ static int start_engines(void)
 	return rc || !params.certificate_watch ? rc : watch_start((unsigned)params.certificate_watch);
 }
 
+/* The core sizes its tables with get_max_open_fds() and leaves the limit alone. */
+static void make_room_for_connections(void)
+{
+	struct host_tcp_gen_info tcp;
+	unsigned long wanted = (unsigned long)get_max_open_fds(), room = privileges_raise_files(wanted);
+
+	tcp_get_info(&tcp);
+	if (room < (unsigned long)tcp.tcp_max_connections)
+		ser_log(LOG_LEVEL_WARNING,
+			"a process may open %lu descriptors, too few for tcp_max_connections (%d): those "
+			"beyond are lost; raise the hard limit of open files (LimitNOFILE, ulimit -Hn)",
+			room, tcp.tcp_max_connections);
+}
+
 static int child_init(int rank)
 {
 	if (is_off())
 		return 0;
 	switch (rank) {
 	case HOST_PROC_INIT:
-		return host_check();
+		if (host_check())
+			return -1;
+		make_room_for_connections();
+		return 0;
 	case HOST_PROC_MAIN:
 		return start_engines();
 	case HOST_PROC_POSTCHILDINIT:
