@@ -21,6 +21,9 @@ def run_in_guest(words, seen, json_file):
             command += ["--see", folder]
         command += ["--", "/usr/bin/python3", REPO / "bench/compare", "--in-guest", *words]
         command += ["--json", out / "result.json"]
+        if "--resume" in words and json_file and json_file.exists():
+            out.mkdir()
+            shutil.copyfile(json_file, out / "result.json")
         # In a session of its own, and ended with SIGTERM: so the script ends its guest.
         process = Process(command, None)
         try:
@@ -28,10 +31,10 @@ def run_in_guest(words, seen, json_file):
             number, code = process.status() or (None, None)
         finally:
             process.stop()
+            if (out / "result.json").exists() and json_file:
+                shutil.copyfile(out / "result.json", json_file)
         if code is None:
             raise Failed(f"tests/kernel/uml {f'ended by signal {number}' if number else 'does not end'}.")
-        if (out / "result.json").exists() and json_file:
-            shutil.copyfile(out / "result.json", json_file)
-        elif json_file:
+        if json_file and not json_file.exists():
             raise Failed("The guest left no result.")
         return code
