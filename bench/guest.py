@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The comparison inside a kernel with kernel TLS: tests/kernel/uml boots it."""
+"""A comparison inside a kernel with kernel TLS: tests/kernel/uml boots it."""
 
 import pathlib
 import shutil
@@ -12,14 +12,14 @@ REPO = pathlib.Path(__file__).resolve().parent.parent
 TIME_LIMIT = 3600
 
 
-def run_in_guest(words, seen, json_file):
-    """Runs compare with these words in the guest; its output goes on stdout. Returns its exit status."""
+def run_in_guest(script, words, seen, json_file):
+    """Runs the script with these words in the guest; its output goes on stdout. Returns its exit status."""
     with tempfile.TemporaryDirectory(prefix="bench-guest-") as name:
         out = pathlib.Path(name) / "out"
         command = [REPO / "tests/kernel/uml", "--out", out, "--timeout", TIME_LIMIT]
         for folder in seen:
-            command += ["--see", folder]
-        command += ["--", "/usr/bin/python3", REPO / "bench/compare", "--in-guest", *words]
+            command += ["--see", folder.resolve().parent]
+        command += ["--", "/usr/bin/python3", REPO / script, *words]
         command += ["--json", out / "result.json"]
         if "--resume" in words and json_file and json_file.exists():
             out.mkdir()

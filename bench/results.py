@@ -3,6 +3,7 @@
 
 import datetime
 import json
+import pathlib
 import re
 import sys
 
@@ -24,14 +25,26 @@ def write(path, everything):
     partial.replace(path)
 
 
+def command_line(program):
+    """The program with its options, without the folders of this machine."""
+    words, given = [program], iter(sys.argv[1:])
+    for word in given:
+        name, _, value = word.partition("=")
+        if name in ("--json", "--module", "--load"):
+            value = value or next(given, "")
+            words += [name, pathlib.Path(value).name] if name == "--json" else []
+        else:
+            words.append(word)
+    return " ".join(words)
+
+
 class Results:
     """What was measured so far; settings are whatever has to be the same when it is resumed, path may be None."""
 
     def __init__(self, command, machine, settings, path, resume):
         self.path = path
-        self.command = command
         self.everything = {
-            "command": " ".join([command, *sys.argv[1:]]),
+            "command": command,
             "date": datetime.date.today().isoformat(),
             "machine": machine,
             "settings": json.loads(json.dumps(settings)),
@@ -51,7 +64,7 @@ class Results:
             differing = [name for name in SAME if former[name] != self.everything[name]]
             sections, troubles = dict(former["sections"]), dict(former["troubles"])
         except (ValueError, KeyError, TypeError):
-            raise Missing(f"{self.path} is no result of {self.command}; name another file.") from None
+            raise Missing(f"{self.path} is no result of this program; name another file.") from None
         if differing:
             raise Missing(f"{self.path} has another {' and '.join(differing)} than this run; name another file.")
         self.everything.update(sections=sections, troubles=troubles)

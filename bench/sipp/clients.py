@@ -34,8 +34,10 @@ SCENARIOS = (
     Scenario("invite, bodies of 12 KB", "caller.xml", bytes=12000),
 )
 
-# What SER has to do for them, beside its transport: modules, and lines of the request route.
+# What SER has to do for them, beside its transport: modules, settings of the core, and lines of the request route.
 MODULES = ("tm", "rr", "pv", "usrloc", "registrar", "sl")
+# Several long bodies wait while SER connects to the SIPp behind it; the core's own limits are 4 KB and 32 KB.
+CORE = ("tcp_rd_buf_size=65536", "tcp_conn_wq_max=1048576")
 ROUTE = (
     'if (method == "REGISTER") { save("location"); exit; }',
     'if (method == "ACK" || method == "BYE") { loose_route(); t_relay(); exit; }',
@@ -49,8 +51,8 @@ def has_tls(sipp):
     return bool(re.search(r"SIPp v\S*-TLS", told))
 
 
-def stunnel_config(accept, connect, authority, log):
-    """Takes TCP on the port accept of 127.0.0.1 to TLS on the port connect; the server has to be who it says."""
+def stunnel_config(accept, connect, authority, log, check="checkIP = 127.0.0.1"):
+    """Takes TCP on the port accept of 127.0.0.1 to TLS on the port connect; check says who the server has to be."""
     return f"""\
 foreground = yes
 pid =
@@ -63,7 +65,7 @@ accept = 127.0.0.1:{accept}
 connect = 127.0.0.1:{connect}
 CAfile = {authority}
 verifyChain = yes
-checkIP = 127.0.0.1
+{check}
 TIMEOUTclose = 0
 sessionResume = no
 """
