@@ -54,6 +54,9 @@ class Page:
         self.compared = [source for source in sources if not source.sipp]
         self.called = [source for source in sources if source.sipp]
         self.folder = folder
+        for number, source in enumerate(self.compared):
+            if source.slug in [other.slug for other in self.compared[:number]]:
+                source.slug += f"-{number + 1}"
         self.parts = [HEAD]
         self.drawn = []
 
@@ -97,6 +100,8 @@ class Page:
             tls = [(source.where(), [s for s in subjects if s["name"] != "tcp"]) for source, subjects in drawable]
             self.plot("throughput", "messages/s and CPU as a share of plain TCP", plots.throughput, tls,
                       note=label.replace("; bench/", "\nbench/") if len(drawable) == 1 else label.replace("; Linux", "\nLinux"))
+        if not found:
+            self.add(NOT_MEASURED + "\n")
         for source, subjects in found:
             self.add(f"### {source.where()}\n")
             if not subjects:
@@ -200,4 +205,4 @@ class Page:
         for source in self.compared + self.called:
             told = weak.sentences(source)
             self.add(f"{source.where()}, `{source.command}`:\n")
-            self.add("\n".join(f"- {sentence}" for sentence in told or ["None found."]) + "\n")
+            self.add("\n".join(f"- {sentence}" for sentence in told or ["Nothing found."]) + "\n")

@@ -51,11 +51,16 @@ def shown_name(name):
     return name
 
 
-def save(figure, path, note):
-    """note: machine, runs and command, in small print below."""
-    figure.text(0.01, 0.005, note, fontsize=7.5, color="#555555", ha="left", va="bottom")
-    # A foot of a quarter inch for the note.
-    figure.tight_layout(rect=(0, 0.30 / figure.get_figheight(), 1, 1))
+def save(figure, path, note, head=None):
+    """note: machine, rounds and command, in small print below; head: a title and, beside it, the legend."""
+    height = figure.get_figheight()
+    figure.text(0.01, 0.05 / height, note, fontsize=7.5, color="#555555", ha="left", va="bottom")
+    if head:
+        title, axis = head
+        figure.text(0.01, 1 - 0.08 / height, title, fontsize=12, ha="left", va="top")
+        figure.legend(*axis.get_legend_handles_labels(), loc="upper left", bbox_to_anchor=(0, 1 - 0.28 / height), ncol=4)
+    foot = 0.12 + 0.14 * (1 + note.count("\n"))  # inches
+    figure.tight_layout(rect=(0, foot / height, 1, 1 - (0.58 if head else 0) / height))
     figure.savefig(path, metadata={"Date": None, "Creator": None})
     plt.close(figure)
 
@@ -74,8 +79,8 @@ def throughput(measured, path, note):
             draw_shares(axis, subjects, key)
         row[1].set_yticklabels([])
         row[0].set_title(label)
-    axes[-1][0].set_xlabel("messages/s, plain TCP = 1 (more is better)")
-    axes[-1][1].set_xlabel("CPU of SER per message, plain TCP = 1 (less is better)")
+    axes[-1][0].set_xlabel("messages/s, plain TCP = 1; more is better")
+    axes[-1][1].set_xlabel("CPU per message, plain TCP = 1; less is better")
     save(figure, path, note)
 
 
@@ -88,7 +93,7 @@ def draw_shares(axis, subjects, key):
             continue
         axis.errorbar(values["median"], place, xerr=whiskers(values), fmt=marker, color=colour, capsize=3, markersize=7)
         axis.annotate(f"{values['median']:.2f}", (values["median"], place), xytext=(0, 7), textcoords="offset points",
-                      ha="center", fontsize=8, color=colour)
+                      ha="center", fontsize=8, color="#222222", bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5})
     axis.axvline(1, color=STYLES["tcp"][0], linewidth=1)
     axis.set_yticks(range(len(subjects)), [shown_name(subject["name"]) for subject in subjects])
     axis.set_ylim(len(subjects) - 0.4, -0.7)
@@ -119,18 +124,18 @@ def latency(measured, path, note):
         axis.set_xticks(range(len(points)), ["p50", "p90", "p99", "p99.9", "slowest"])
         axis.set_xlabel("share of the messages answered within that time")
         for line, text in enumerate(dead):
-            axis.text(0.02, 0.97 - 0.06 * line, text, transform=axis.transAxes, fontsize=8, va="top",
+            axis.text(0.98, 0.04 + 0.06 * line, text, transform=axis.transAxes, fontsize=8, ha="right",
                       color=STYLES["stock"][0])
     axes[0].set_yscale("log")
     axes[0].yaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
     axes[0].set_ylabel("latency from the intended sending, ms")
-    axes[0].legend(loc="upper left")
+    axes[0].legend(loc="lower right")
     save(figure, path, note)
 
 
 def memory(measured, path, note):
     figure, axis = plt.subplots(figsize=(WIDTH, 4.0))
-    counts = set()
+    counts, ends = set(), []
     for name, points in measured.items():
         good = [point for point in points if point[1] is not None]
         counts.update(point[0] for point in points)
@@ -139,8 +144,8 @@ def memory(measured, path, note):
         colour, marker, dashes = style(name)
         axis.plot([p[0] for p in good], [p[1] for p in good], marker=marker, linestyle=dashes, color=colour,
                   label=shown_name(name))
-        axis.annotate(f"{good[-1][1]:.1f}", (good[-1][0], good[-1][1]), xytext=(8, 0), textcoords="offset points",
-                      va="center", fontsize=8.5, color=colour)
+        ends.append((good[-1][1], good[-1][0], colour))
+    label_ends(axis, ends)
     axis.set_xscale("log")
     axis.set_xticks(sorted(counts), [f"{count:,}" for count in sorted(counts)])
     axis.xaxis.set_minor_locator(ticker.NullLocator())
@@ -150,6 +155,16 @@ def memory(measured, path, note):
     axis.set_ylabel("memory of SER for each, KB")
     axis.legend(loc="center left", bbox_to_anchor=(1.02, 0.5))
     save(figure, path, note)
+
+
+def label_ends(axis, ends):
+    """The values at the ends of the lines, none upon another."""
+    last, gap = None, 0.05 * max((value for value, _, _ in ends), default=0)
+    for value, place, colour in sorted(ends):
+        height = value if last is None else max(value, last + gap)
+        axis.annotate(f"{value:.1f}", (place, height), xytext=(9, 0), textcoords="offset points", va="center",
+                      fontsize=8.5, color=colour)
+        last = height
 
 
 def draw_over_time(axis, subjects, seconds):
@@ -167,59 +182,63 @@ def draw_over_time(axis, subjects, seconds):
             if death is not None:
                 axis.plot([death], [0], marker="X", markersize=11, color=colour, clip_on=False, zorder=5)
         if subject["fates"]:
-            first = min(run[2] for run in runs if run[2] is not None)
-            axis.annotate(f"{shown_name(subject['name'])}: {len(subject['fates'])} of {len(runs)} died, "
-                          f"{subject['fates'][0].split(': ')[1].split(' of ')[0]}", (first, 0), xytext=(10, 12),
-                          textcoords="offset points", fontsize=8.5, color=colour)
+            name_death(axis, subject, seconds)
     axis.set_xlim(0, seconds)
     axis.set_ylim(bottom=0)
     axis.yaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:,.0f}"))
 
 
+def name_death(axis, subject, seconds):
+    runs, colour = subject["runs"], style(subject["name"])[0]
+    first = min(run[2] for run in runs if run[2] is not None)
+    how = subject["fates"][0].split(": ")[1].split(" of ")[0]
+    late = first > 0.6 * seconds
+    axis.annotate(f"{shown_name(subject['name'])}: {len(subject['fates'])} of {len(runs)} died, {how}", (first, 0),
+                  xytext=(-12 if late else 12, 10), textcoords="offset points", ha="right" if late else "left",
+                  fontsize=8.5, color=colour, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
+
+
 def survival(kinds, path, note, seconds, traffic=None, traffic_seconds=None):
-    """Storms, and below them established traffic in a storm where it was measured."""
-    titles = {"storm": "full handshakes", "resume": "resumed handshakes"}
+    """Storms of full handshakes, and below them established traffic in a storm where it was measured."""
+    kinds = [kind for kind in kinds if kind["mode"] == "storm"]
     rows = len(kinds) + bool(traffic)
     figure, axes = plt.subplots(rows, 1, figsize=(WIDTH, 2.3 * rows + 0.6), squeeze=False)
     axes = axes[:, 0]
     for axis, kind in zip(axes, kinds):
         draw_over_time(axis, kind["subjects"], seconds)
-        axis.set_title(f"{kind['parallel']} clients connect, shake hands, reset, come again: {titles[kind['mode']]}")
+        axis.set_title(f"{kind['parallel']} clients", fontsize=10)
         axis.set_ylabel("handshakes/s")
     if traffic:
         draw_over_time(axes[-1], [{**subject, "runs": subject["series"]} for subject in traffic["subjects"]],
                        traffic_seconds)
-        axes[-1].set_title(f"{traffic['rate']:,} messages/s of established connections while {traffic['parallel']} "
-                           "clients storm (plain TCP: connect and reset)")
+        axes[-1].set_title(f"{traffic['rate']:,} messages/s of established connections beside {traffic['parallel']} such "
+                           "clients (plain TCP: connect and reset)", fontsize=10)
         axes[-1].set_ylabel("answers/s")
     axes[-1].set_xlabel("seconds of the storm")
-    for axis in axes:
-        axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
-    save(figure, path, note)
+    save(figure, path, note, ("Clients connect, shake hands, reset and come again", axes[-1]))
 
 
 def stalled(measured, path, note):
     settings = measured["settings"]
     figure, axes = plt.subplots(len(settings), 2, figsize=(WIDTH, 2.6 * len(settings) + 0.6), squeeze=False,
-                                gridspec_kw={"width_ratios": [3, 1.3]})
+                                gridspec_kw={"width_ratios": [3, 1.5]})
     for row, setting in zip(axes, settings):
         draw_over_time(row[0], setting["subjects"], measured["seconds"])
         row[0].axhline(measured["rate"], color="#aaaaaa", linewidth=0.8, zorder=0)
-        row[0].set_title(f"tcp_async={setting['tcp_async']}: answers to {measured['rate']:,} messages/s beside "
-                         f"{measured['peers']} peers that never read", fontsize=10)
+        row[0].set_title(f"tcp_async={setting['tcp_async']}", fontsize=10)
         row[0].set_ylabel("answers/s")
         draw_silence(row[1], setting["subjects"])
-    axes[0][0].legend(loc="lower right", ncol=3)
-    axes[-1][0].set_xlabel(f"seconds since the peers began to come; after {measured['seconds']} they leave")
+    axes[-1][0].set_xlabel(f"seconds since the peers began to come; after {measured['seconds']} s they leave")
     axes[-1][1].set_xlabel("seconds")
     limit = max(axis.get_xlim()[1] for axis in axes[:, 1])
     for axis in axes[:, 1]:
         axis.set_xlim(0, limit)
-    save(figure, path, note)
+    title = f"{measured['rate']:,} messages/s beside {measured['peers']} peers that never read their answers"
+    save(figure, path, note, (title, axes[0][0]))
 
 
 def draw_silence(axis, subjects):
-    axis.set_title("nobody was answered for", fontsize=10)
+    axis.set_title("longest time without an answer", fontsize=10)
     for place, subject in enumerate(subjects):
         values, (colour, _, _) = subject["silence"], style(subject["name"])
         if not values:
