@@ -4,6 +4,7 @@
 
 #include "bench/histogram.h"
 #include "bench/pace.h"
+#include "bench/series.h"
 
 #include <stdlib.h>
 #include <string.h>
