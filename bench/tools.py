@@ -67,7 +67,7 @@ def machine(tools):
         "kernel": " ".join((platform.system(), platform.release(), platform.machine())),
         "ktls": TLS_STAT.exists(),
         "openssl": first_line([tools["openssl"], "version"]),
-        "kamailio": first_line([tools["kamailio"], "-v"]),
+        "kamailio": first_line([tools["kamailio"], "-v"]).replace("version: ", ""),
     }
 
 

@@ -85,7 +85,7 @@ class Page:
         for source in self.compared + self.called:
             about = source.machine
             rows.append((source.label(), f"{about['cores']} × {about['cpu']}",
-                         f"{about['openssl'].split(' (')[0]}; {about['kamailio'].replace('version: ', '')}"
+                         f"{about['openssl'].split(' (')[0]}; {about['kamailio']}"
                          + (f"; {about['sipp']}" if source.sipp else ""), f"`{source.command}`", source.date))
         self.add(table(rows))
         self.add("The page itself: `bench/report FILE...` with the files these left.\n")
