@@ -51,7 +51,9 @@ class Connection:
 
     def __init__(self, peer, sock, source):
         self.peer, self.raw, self.source = peer, sock, source[:2]
-        self.tls = self.session = None
+        self.tls = None
+        self.certificate = None  # the common name in SER's, None where it showed none
+        self.reused = None  # whether a session was resumed
         self.name = None  # what SER asked for (SNI)
         self.failed = ""  # why there was no handshake
         self.end = ""  # how SER ended it: "close_notify", "fin" or "reset"
@@ -64,12 +66,9 @@ class Connection:
         self.tls = self.peer.context.wrap_socket(self.raw, server_side=True, do_handshake_on_connect=False)
         self.tls.connection = self
         self.tls.do_handshake()
-
-    @property
-    def certificate(self):
-        """The common name in SER's certificate, None where it has none."""
+        self.reused = self.tls.session_reused
         subject = dict(pair for part in (self.tls.getpeercert() or {}).get("subject", ()) for pair in part)
-        return subject.get("commonName")
+        self.certificate = subject.get("commonName")
 
     def receive(self):
         """The next request or response, None at the end."""
