@@ -19,6 +19,15 @@ enum {
 	BOARD_SOURCE_SLOTS = 1 << 16,
 };
 
+/*
+ * Ids of connections, which the core's counter does not reach, with a part for each engine that makes some
+ * and one for those that SER opens.
+ */
+enum {
+	BOARD_FIRST_ID = 0x40000000,
+	BOARD_IDS_EACH = (0x7fffffff - BOARD_FIRST_ID) / (BOARD_ENGINES_MAX + 1),
+};
+
 struct board_engine {
 	pid_t pid;            /* 0 while it is dead */
 	uint32_t starts;      /* 1 for the first */
@@ -56,5 +65,16 @@ struct board_source board_source_of(const union uring_address *remote);
 unsigned board_source_connections(const struct board_source *source);
 void board_source_enter(const struct board_source *source);
 void board_source_leave(const struct board_source *source);
+
+/*
+ * Numbers for connections that SER's own processes open: a serial number that no other has had, and an id for
+ * the core (its own counter has no lock, so that two processes may get the same number).
+ */
+uint32_t board_next_serial(void);
+int board_next_id(void);
+
+/* The process of tcp_main; 0 until it is told. */
+pid_t board_tcp_main(void);
+void board_set_tcp_main(pid_t pid);
 
 #endif

@@ -15,6 +15,7 @@
 #include "ser/kernel_probe.h"
 #include "ser/listeners.h"
 #include "ser/log.h"
+#include "ser/outbound.h"
 #include "ser/privileges.h"
 #include "ser/reload.h"
 #include "ser/rpc.h"
@@ -22,6 +23,7 @@
 #include "ser/send_drain.h"
 #include "ser/shutdown.h"
 #include "ser/supervisor.h"
+#include "ser/swap.h"
 #include "ser/tickets.h"
 #include "ser/variables.h"
 
@@ -129,7 +131,8 @@ static int mod_init(void)
 	}
 	if (take_config())
 		return -1;
-	if (send_drain_prepare((unsigned)params.send_timeout) || reload_prepare(&params)) {
+	if (send_drain_prepare((unsigned)params.send_timeout) || reload_prepare(&params) ||
+		outbound_prepare((unsigned)params.engines, params.xavp_cfg, params.event_callback)) {
 		ser_log(LOG_LEVEL_ERROR, "shared memory or descriptors are used up before the start");
 		return -1;
 	}
@@ -171,6 +174,7 @@ static int child_init(int rank)
 		return 0; /* the main process keeps the listeners, to end them */
 	case HOST_PROC_TCP_MAIN:
 		shutdown_prepare();
+		swap_serve();
 		break;
 	}
 	listeners_close();

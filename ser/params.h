@@ -11,11 +11,11 @@ extern struct host_param params_table[];
 
 /* Those of the module itself; those of domains are in a struct cfg_config. */
 struct params {
-	char *config;                /* tls.cfg or a folder, absolute, or NULL */
-	char *limit_policy;          /* "wait" or "refuse" */
-	char *session_ticket_keys;   /* file, absolute, or NULL: random ones */
-	char *xavp_cfg;              /* accepted for outgoing connections, which are not made yet */
-	char *event_callback;        /* as xavp_cfg */
+	char *config;              /* tls.cfg or a folder, absolute, or NULL */
+	char *limit_policy;        /* "wait" or "refuse" */
+	char *session_ticket_keys; /* file, absolute, or NULL: random ones */
+	char *xavp_cfg; /* name of the script's xavp with choices for connections that SER opens, or NULL */
+	char *event_callback;        /* the script's function for their event, or NULL */
 	int tls_log;                 /* level of the lines about connections */
 	int handshake_timeout;       /* seconds */
 	int send_timeout;            /* seconds that a relayed or queued connection may be stuck */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/send.h"
 
+#include "ser/fd_cache.h"
 #include "ser/listeners.h"
 #include "ser/log.h"
 #include "ser/send_drain.h"
@@ -87,12 +88,21 @@ static int get_descriptor(struct send *s)
 		s->fd = s->c->fd;
 		return s->fd < 0 ? -EPIPE : 0;
 	}
+	s->fd = tcp_cfg->fd_cache ? fd_cache_get(s->conn->serial) : -1;
+	if (s->fd >= 0)
+		return 0;
 	if (send_all(unix_tcp_sock, message, sizeof(message)) <= 0 ||
 		receive_fd(unix_tcp_sock, &answer, sizeof(answer), &fd, MSG_WAITALL) <= 0 || fd < 0)
 		return -EPIPE;
 	s->fd = fd;
 	s->own = 1;
-	return answer == s->c ? 0 : -EPIPE;
+	if (answer != s->c)
+		return -EPIPE;
+	if (tcp_cfg->fd_cache) {
+		fd_cache_put(s->conn->serial, fd);
+		s->own = 0;
+	}
+	return 0;
 }
 
 static ssize_t write_now(int fd, const void *p, size_t len)

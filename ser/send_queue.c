@@ -167,6 +167,37 @@ int send_queue_begin(struct send_queue *q, const void *p, size_t len)
 	return put(q, p, len, 1);
 }
 
+static size_t take(struct send_queue *q, uint8_t *buf, size_t size)
+{
+	struct send_chunk *c;
+	size_t n, taken = 0;
+
+	while ((c = q->first) && taken < size) {
+		n = c->end - c->off < size - taken ? c->end - c->off : size - taken;
+		memcpy(buf + taken, c->bytes + c->off, n);
+		taken += n;
+		c->off += n;
+		account(q, -(ssize_t)n);
+		if (c->off == c->end)
+			drop_first(q);
+	}
+	return taken;
+}
+
+ssize_t send_queue_take(struct send_queue *q, void *buf, size_t size)
+{
+	ssize_t n = -EPIPE;
+
+	shared_lock(&q->lock);
+	if (!q->broken) {
+		n = (ssize_t)take(q, buf, size);
+		if (!n)
+			set_busy(q, 0);
+	}
+	shared_unlock(&q->lock);
+	return n;
+}
+
 int send_queue_follow_alert(struct send_queue *q, uint8_t description)
 {
 	int rc;

@@ -52,6 +52,12 @@ int send_queue_follow(struct send_queue *q, const void *p, size_t len);
  * above. */
 int send_queue_begin(struct send_queue *q, const void *p, size_t len);
 
+/*
+ * Takes up to size bytes from the front. Returns their number; 0 when there are none, and from then on the
+ * queue is not busy; -EPIPE when it is broken. For queues that no drainer has.
+ */
+ssize_t send_queue_take(struct send_queue *q, void *buf, size_t size);
+
 /* KTLS_HOME_KERNEL only: as send_queue_follow() for an alert, whose record the kernel makes. */
 int send_queue_follow_alert(struct send_queue *q, uint8_t description);
 

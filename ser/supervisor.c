@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/supervisor.h"
 
+#include "ser/desk.h"
 #include "ser/domains.h"
 #include "ser/host.h"
 #include "ser/inject.h"
@@ -122,7 +123,7 @@ static int set_up(struct cfg_config *config, struct cfg_error *error)
 	if (watch_signals())
 		return cfg_fail(error, "the TLS engine cannot start: no eventfd");
 	inject_init(supervisor.loop, supervisor.index);
-	if (serve_all() || reload_serve())
+	if (serve_all() || reload_serve() || desk_open())
 		return cfg_fail(error, "the TLS engine cannot start: its ring takes nothing");
 	return 0;
 }
