@@ -89,15 +89,20 @@ def test_key_update(share, pki, change):
 @pytest.mark.parametrize("version", ["1.2", "1.3"])
 @BOTH
 def test_gnutls(share, pki, version, how):
-    """It echoes: SER is asked by the connection it made, answers over it, and has that back as the peer's answer."""
+    """It echoes: so SER is asked over the connection that it made, and answers over it."""
     ser = share(f"outbound {how}", **outbound.options(core=ASYNC[how]))
     port = free_port()
     command = ["gnutls-serv", "--echo", "--port", str(port), "--x509certfile", pki.server.cert,
                "--x509keyfile", pki.server.key, "--priority", f"NORMAL:-VERS-ALL:+VERS-TLS{version}"]
     with Foreign(command, port) as peer, Client(ser) as client:
         peer.wait_for(b"listening on IPv4")
-        for _ in range(5):
-            assert client.forward(peer).status == 200
+        for number in range(1, 6):
+            data = outbound.message(peer, stateless=1)
+            client.send(data)
+            peer.wait_for(b"received cmd: MESSAGE ", number)
+            peer.wait_for(sip.call_id(data))
+            peer.wait_for(b"received cmd: SIP/2.0 200 OK", number)
+            assert peer.output.count(b"Accepted connection") == 1
     ser.wait_idle()
 
 
