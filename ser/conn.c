@@ -43,10 +43,10 @@ struct conn *conn_adopt(const struct conn *filled, size_t size)
 	return conn;
 }
 
-struct conn *conn_new_outbound(void)
+struct conn *conn_new_outbound(size_t names)
 {
 	struct conn *conn = shared_memory.alloc(sizeof(*conn));
-	struct outbound *out = conn ? shared_memory.alloc(sizeof(*out)) : NULL;
+	struct outbound *out = conn ? shared_memory.alloc(sizeof(*out) + names) : NULL;
 
 	if (!out) {
 		if (conn)

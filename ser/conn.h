@@ -65,9 +65,9 @@ struct conn *conn_adopt(const struct conn *filled, size_t size);
 
 /*
  * An empty record with an outbound part, in shared memory, with one reference. Returns NULL when that is used
- * up.
+ * up. names: bytes of its last member.
  */
-struct conn *conn_new_outbound(void);
+struct conn *conn_new_outbound(size_t names);
 
 /*
  * Puts what a filled record says into an outbound one, which must not be read yet: facts is set last. Returns

@@ -111,7 +111,7 @@ static void count_and_blocklist(struct ticket *t, enum uring_client_failure why)
 static void fail(struct ticket *t, enum uring_client_failure why, const char *reason)
 {
 	static struct log_limit limits[URING_CLIENT_FAILURES];
-	const struct script_choice *choice = &t->order.choice;
+	const char *name = t->order.choice.server_name;
 	ssize_t lost = outbound_fail(t->conn);
 	char peer[64];
 
@@ -119,9 +119,8 @@ static void fail(struct ticket *t, enum uring_client_failure why, const char *re
 		count_and_blocklist(t, why);
 		listeners_format_address(&t->order.remote, peer);
 		ser_log_limited(&limits[why], LOG_LEVEL_WARNING,
-			"no connection to %s%s%s: %s; %zd bytes for it are lost", peer,
-			*choice->server_name ? " for " : "", choice->server_name, reason,
-			lost > 0 ? lost : 0);
+			"no connection to %s%s%s: %s; %zd bytes for it are lost", peer, *name ? " for " : "",
+			name, reason, lost > 0 ? lost : 0);
 	}
 	forget(t);
 }
@@ -219,8 +218,9 @@ static void take(struct conn *conn, const int fds[2])
 		.id = ++last_id ? last_id : ++last_id,
 		.connect_timeout = (unsigned)tcp_cfg->connect_timeout_s,
 		.remote = conn->outbound->remote,
-		.local = conn->outbound->local,
-		.choice = conn->outbound->choice};
+		.local = conn->outbound->local};
+	strcpy(t->order.choice.server_id, conn->outbound->server_id);
+	strcpy(t->order.choice.server_name, conn->outbound->server_name);
 	conn->outbound->order = t->order.id;
 	TAILQ_INSERT_TAIL(&tickets, t, link);
 	if (pass(t))

@@ -42,14 +42,10 @@ int identity_choose(struct script_choice *choice)
 }
 
 /* Server names are compared as DNS does, ids as cfg/lookup.h. */
-static int is_same_choice(const struct script_choice *a, const struct script_choice *b)
-{
-	return !strcasecmp(a->server_id, b->server_id) && !strcasecmp(a->server_name, b->server_name);
-}
-
 int identity_is(const struct conn *conn, const struct script_choice *choice)
 {
-	return is_same_choice(&conn->outbound->choice, choice);
+	return !strcasecmp(conn->outbound->server_id, choice->server_id) &&
+	       !strcasecmp(conn->outbound->server_name, choice->server_name);
 }
 
 static int is_same_address(const union uring_address *a, const union uring_address *b)

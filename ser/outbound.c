@@ -94,10 +94,11 @@ static int give_away(struct host_tcp_connection *c, int fd)
 	return -1;
 }
 
-int outbound_begin(struct host_tcp_connection *c, int sock)
+static struct conn *new_record(struct host_tcp_connection *c, const struct script_choice *choice)
 {
 	static struct log_limit limit;
-	struct conn *conn = conn_new_outbound();
+	size_t id = strlen(choice->server_id) + 1, name = strlen(choice->server_name) + 1;
+	struct conn *conn = conn_new_outbound(id + name);
 	struct outbound *out;
 	char peer[64];
 
@@ -105,21 +106,31 @@ int outbound_begin(struct host_tcp_connection *c, int sock)
 		listeners_format_address(&c->rcv.src_su, peer);
 		ser_log_limited(&limit, LOG_LEVEL_ERROR,
 			"no connection to %s: shared memory is used up: raise it with kamailio -m", peer);
-		return -1;
+		return NULL;
 	}
 	out = conn->outbound;
 	memcpy(&out->remote, &c->rcv.src_su, sizeof(out->remote));
+	out->server_id = memcpy(out->names, choice->server_id, id);
+	out->server_name = memcpy(out->names + id, choice->server_name, name);
 	out->opener = process_no;
 	out->fresh = 1;
+	return conn;
+}
+
+int outbound_begin(struct host_tcp_connection *c, int sock)
+{
+	struct script_choice choice;
+	struct conn *conn = identity_choose(&choice) ? NULL : new_record(c, &choice);
+
+	if (!conn)
+		return -1;
 	c->id = conn->id = board_next_id();
 	c->extra_data = conn;
-	if (!identity_choose(&out->choice)) {
-		identity_add(conn);
-		expected.conn = conn;
-		expected.fd = sock < 0 ? lowest_free_descriptor() : sock;
-		if (sock < 0 || !give_away(c, sock))
-			return 0;
-	}
+	identity_add(conn);
+	expected.conn = conn;
+	expected.fd = sock < 0 ? lowest_free_descriptor() : sock;
+	if (sock < 0 || !give_away(c, sock))
+		return 0;
 	c->extra_data = NULL;
 	conn_close(conn);
 	return -1;

@@ -34,9 +34,10 @@ struct outbound {
 	int opener;     /* process_no */
 	uint32_t order; /* the desk's number */
 	union uring_address remote, local;
-	struct send_queue text;    /* busy until the connection is up; broken when it failed */
-	struct conn *next, **link; /* ser/identity.h */
-	struct script_choice choice;
+	struct send_queue text;              /* busy until the connection is up; broken when it failed */
+	struct conn *next, **link;           /* ser/identity.h */
+	const char *server_id, *server_name; /* in names; empty where the script chose nothing */
+	char names[];
 };
 
 /* Once, before the first fork; the parameters stay the caller's. Returns 0 or a negative errno. */

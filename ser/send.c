@@ -73,6 +73,15 @@ void send_end(struct send *s)
 }
 
 /*
+ * Those that SER opened are few and busy; caching descriptors of those that come and go would keep closed
+ * sockets.
+ */
+static int may_cache(const struct send *s)
+{
+	return tcp_cfg->fd_cache && s->conn->outbound;
+}
+
+/*
  * As the core gets it, from which a hook does not learn its descriptor. tcp_main answers at once: it takes
  * the write lock, which is held here, only with tcp_async=yes.
  */
@@ -88,7 +97,7 @@ static int get_descriptor(struct send *s)
 		s->fd = s->c->fd;
 		return s->fd < 0 ? -EPIPE : 0;
 	}
-	s->fd = tcp_cfg->fd_cache ? fd_cache_get(s->conn->serial) : -1;
+	s->fd = may_cache(s) ? fd_cache_get(s->conn->serial) : -1;
 	if (s->fd >= 0)
 		return 0;
 	if (send_all(unix_tcp_sock, message, sizeof(message)) <= 0 ||
@@ -98,7 +107,7 @@ static int get_descriptor(struct send *s)
 	s->own = 1;
 	if (answer != s->c)
 		return -EPIPE;
-	if (tcp_cfg->fd_cache) {
+	if (may_cache(s)) {
 		fd_cache_put(s->conn->serial, fd);
 		s->own = 0;
 	}
