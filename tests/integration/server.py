@@ -113,7 +113,8 @@ class Server:
         if load is None:
             yield f'modparam("ctl", "binrpc", "unix:{self.control}")'
         for module, name, value in self.modparams:
-            yield f'modparam("{module}", "{name}", "{value}")'
+            yield f'modparam("{module}", "{name}", {value})' if isinstance(value, int) else \
+                f'modparam("{module}", "{name}", "{value}")'
         yield from self.parameters()
         if load is not None:
             yield "request_route { exit; }"
