@@ -82,7 +82,7 @@ def test_identities_while_they_shake_hands(start, pki, how):
     with peers.Slow(peers.context(pki.server, ca=pki.ca)) as peer:
         lists = [[outbound.message(peer, id=who) for _ in range(20)] for who in ("one", "two", "one", "two")]
         outbound.check_arrived([peer], outbound.send_all(ser, lists))
-        assert {who: count for who, count in shown(peer) if count} == {ONE: 40, TWO: 40}
+        assert {who for who, _ in shown(peer)} == {ONE, TWO}
         for who, chosen in (ONE, lists[::2]), (TWO, lists[1::2]):
             sent = {sip.call_id(one) for messages in chosen for one in messages}
             assert {request.call_id for one in peer.connections if one.certificate == who
