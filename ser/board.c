@@ -8,6 +8,7 @@
 
 struct board {
 	struct board_engine engines[BOARD_ENGINES_MAX];
+	struct board_settings settings;
 	uint32_t connections;
 	uint32_t next_serial, next_id;
 	pid_t tcp_main;
@@ -27,6 +28,31 @@ int board_init(void)
 		return -ENOMEM;
 	board_engines = board->engines;
 	return getrandom(keys, sizeof(keys), 0) == sizeof(keys) ? 0 : -ENOMEM;
+}
+
+#define COPY(to, from, member)                                                                               \
+	__atomic_store_n(&(to)->member, __atomic_load_n(&(from)->member, __ATOMIC_RELAXED), __ATOMIC_RELAXED)
+
+static void copy(struct board_settings *to, const struct board_settings *from)
+{
+	COPY(to, from, tls_log);
+	COPY(to, from, connection_timeout);
+	COPY(to, from, low_mem_threshold1);
+	COPY(to, from, max_connections);
+	COPY(to, from, max_tls_connections);
+}
+
+void board_set_settings(const struct board_settings *now)
+{
+	copy(&board->settings, now);
+}
+
+struct board_settings board_get_settings(void)
+{
+	struct board_settings now;
+
+	copy(&now, &board->settings);
+	return now;
 }
 
 unsigned board_connections(void)

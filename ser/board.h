@@ -38,6 +38,12 @@ struct board_engine {
 	uint32_t established; /* handshakes that it finished since SER started */
 };
 
+/* What may change while all run (ser/settings.h). */
+struct board_settings {
+	int tls_log, connection_timeout, low_mem_threshold1;
+	int max_connections, max_tls_connections; /* the core's, which hold for TCP */
+};
+
 /* Where a source address is counted: two counters, of which the smaller is believed. */
 struct board_source {
 	uint32_t slot[2];
@@ -47,6 +53,9 @@ extern struct board_engine *board_engines; /* BOARD_ENGINES_MAX of them */
 
 /* Makes the board; call it before the first fork. Returns 0 or -ENOMEM. */
 int board_init(void);
+
+void board_set_settings(const struct board_settings *now);
+struct board_settings board_get_settings(void);
 
 /*
  * Connections of all engines from when an engine hands them over until they are closed or lost: what the core

@@ -199,7 +199,7 @@ static int set_up(struct engine *e, struct cfg_error *error)
 	if (nice(e->params->engine_nice) == -1 && errno)
 		return cfg_fail(
 			error, "engine_nice: %d cannot be set: %s", e->params->engine_nice, strerror(errno));
-	return start_server(e, error);
+	return cfg_set_after_fork(e->parts->set, error) ? -1 : start_server(e, error);
 }
 
 static void tell(int report, const struct cfg_error *error)

@@ -74,7 +74,7 @@ void engine_failed(void *arg, const struct uring_peer *peer, const char *reason,
 		&limit, LOG_LEVEL_WARNING, "handshake with %s at %s failed: %s", remote, local, reason);
 }
 
-static void log_established(const struct engine *e, const struct handover *h)
+static void log_established(const struct handover *h)
 {
 	static const char *const where[] = {
 		[KTLS_HOME_USER] = "user space",
@@ -87,7 +87,7 @@ static void log_established(const struct engine *e, const struct handover *h)
 
 	listeners_format_address(&h->peer.remote, remote);
 	listeners_format_address(&h->peer.local, local);
-	ser_log_limited(&limit, e->params->tls_log, "%s connected %s %s with %s %s, records in %s",
+	ser_log_limited(&limit, board_get_settings().tls_log, "%s connected %s %s with %s %s, records in %s",
 		h->order ? local : remote, h->order ? "to" : "at", h->order ? remote : local,
 		(const char *)s->data + s->version, (const char *)s->data + s->cipher, where[s->home]);
 }
@@ -173,7 +173,7 @@ static int hand_over(struct engine *e, struct outgoing *o, int fd)
 		free_outgoing(o);
 		return rc;
 	}
-	log_established(e, &o->handover);
+	log_established(&o->handover);
 	count_handed(o, 1);
 	o->passing.fd = fd;
 	uring_pass(&e->handovers, &o->passing);

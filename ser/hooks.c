@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/hooks.h"
 
+#include "ser/board.h"
 #include "ser/conn.h"
 #include "ser/counters.h"
 #include "ser/desk.h"
@@ -15,13 +16,7 @@
 #include <errno.h>
 #include <string.h>
 
-static int injecting;     /* this process makes connections of those that engines accepted */
-static unsigned lifetime; /* ticks */
-
-void hooks_set_lifetime(unsigned seconds)
-{
-	lifetime = seconds * HOST_TICKS_PER_SECOND;
-}
+static int injecting; /* this process makes connections of those that engines accepted */
 
 void hooks_inject(int on)
 {
@@ -45,7 +40,7 @@ static int on_tcpconn_init(struct host_tcp_connection *c, int sock)
 		return refuse_stranger();
 	c->type = HOST_PROTO_TLS;
 	c->rcv.proto = HOST_PROTO_TLS;
-	c->lifetime = lifetime;
+	c->lifetime = (unsigned)board_get_settings().connection_timeout * HOST_TICKS_PER_SECOND;
 	c->timeout = get_ticks_raw() + c->lifetime;
 	c->extra_data = NULL;
 	return injecting ? 0 : outbound_begin(c, sock);

@@ -11,9 +11,6 @@ int hooks_register(void);
 /* True when the core holds exactly the hooks registered above. */
 int hooks_are_registered(void);
 
-/* How long a connection may be silent, from mod_init() on. */
-void hooks_set_lifetime(unsigned seconds);
-
 /*
  * 1, in a supervisor: connections that this process makes with tcpconn_new() are those that engines accepted;
  * 0, the default: they are such that SER opens.

@@ -581,6 +581,25 @@ enum {
 };
 typedef long (*host_counter_f)(uint16_t handle, void *param);
 
+/* A variable of a group of the run-time configuration. */
+struct host_setting {
+	const char *name;
+	unsigned type;
+	int min, max;    /* both 0: any number */
+	void *on_change; /* one that has it cannot be read */
+	void *on_set_child;
+	const char *description;
+};
+HOST_AT(host_setting, description, 40);
+HOST_SIZE(host_setting, 48);
+
+enum {
+	HOST_SETTING_INT = 1,
+	HOST_SETTING_STR = 3,
+	HOST_SETTING_ATOMIC = 1 << 6,
+	HOST_SETTING_READ_ONLY = 1 << 7,
+};
+
 struct host_cfg_block {
 	int refcnt;
 };
@@ -625,12 +644,15 @@ int counter_register(uint16_t *handle, const char *group, const char *name, int 
 long counter_get_val(uint16_t handle);
 int register_procs(int count);
 int register_fds(int count);
+int get_max_open_fds(void);
 int fork_process(int rank, char *description, int make_sock);
 int tcp_init(struct host_socket_info *si);
 struct host_tcp_connection *tcpconn_new(int sock, union host_sockaddr *remote, union host_sockaddr *local,
 	struct host_socket_info *si, int type, int state);
 void tcp_get_info(struct host_tcp_gen_info *info);
+int cfg_declare(const char *group, struct host_setting *settings, void *values, int size, void **handle);
 int cfg_child_no_cb_init(void);
+int register_timer(void (*f)(unsigned ticks, void *arg), void *arg, unsigned seconds);
 unsigned get_ticks_raw(void);
 int get_debug_level(const char *module, int len);
 int get_debug_facility(const char *module, int len);

@@ -21,6 +21,7 @@ struct params {
 	int send_timeout;            /* seconds that a relayed or queued connection may be stuck */
 	int connection_timeout;      /* seconds that a connection may be silent */
 	int session_ticket_rotation; /* seconds */
+	int certificate_watch;       /* seconds between two looks; 0: off */
 	int engines;                 /* processes */
 	int engine_nice;             /* of these processes, on top of SER's own */
 	/* Limits; what is under way is counted in each engine by itself. 0: no limit of that kind. */
@@ -40,11 +41,14 @@ int params_refuse_at_limit(const struct params *p);
 int params_take(struct params *p, struct cfg_errors *errors);
 
 /*
- * Reads the domains anew: modparams, and tls.cfg where there is one. Returns a finished configuration with
- * one reference, or NULL with the sentences.
+ * Reads the domains anew: modparams, and that tls.cfg (file or folder, absolute) unless it is NULL. Returns a
+ * finished configuration with one reference, or NULL with the sentences.
  */
-struct cfg_config *params_domains(
-	const struct params *p, struct cfg_errors *errors, struct cfg_errors *warnings);
+struct cfg_config *params_domains(const char *file, struct cfg_errors *errors, struct cfg_errors *warnings);
+
+/* What a value that was set means: 0 and less is as long as can be; less than 0 is the default. */
+int params_silence(int connection_timeout);
+int params_low_memory(int low_mem_threshold1);
 
 /* Logs all sentences, each as a line. */
 void params_log(int level, const struct cfg_errors *errors);

@@ -19,6 +19,18 @@ void privileges_prepare(void)
 	setrlimit(RLIMIT_MEMLOCK, &locked);
 }
 
+unsigned long privileges_raise_files(unsigned long count)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files))
+		return 0;
+	if (files.rlim_cur >= count)
+		return files.rlim_cur;
+	files.rlim_cur = files.rlim_max < count ? files.rlim_max : count;
+	return setrlimit(RLIMIT_NOFILE, &files) ? 0 : files.rlim_cur;
+}
+
 static int drop_capabilities(void)
 {
 	cap_t none = cap_init();
@@ -30,12 +42,7 @@ static int drop_capabilities(void)
 
 int privileges_drop(struct cfg_error *e)
 {
-	struct rlimit files;
-
-	if (!getrlimit(RLIMIT_NOFILE, &files)) {
-		files.rlim_cur = files.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &files);
-	}
+	privileges_raise_files(RLIM_INFINITY);
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM) || prctl(PR_SET_DUMPABLE, 0) ||
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || drop_capabilities())
 		return cfg_fail(e, "the TLS engine cannot drop its privileges: %s", strerror(errno));

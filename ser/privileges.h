@@ -12,6 +12,12 @@
 void privileges_prepare(void);
 
 /*
+ * Lets the calling process have count descriptors, or as many as the hard limit allows. Returns how many it
+ * may have then. systemd starts services with a soft limit of 1024, for the sake of those that use select().
+ */
+unsigned long privileges_raise_files(unsigned long count);
+
+/*
  * Leaves the calling process the rights the engine needs and no other, for good: no capability (libcap), no
  * way to gain one by exec, no core dump or debugger that could show a key, as many descriptors as the hard
  * limit allows, an end when its parent ends. Returns 0, or -1 with a sentence in *e.

@@ -342,7 +342,7 @@ class Server:
 
     def text(self, name, *arguments):
         """What kamcmd answers."""
-        done = subprocess.run([KAMCMD, "-s", f"unix:{self.control}", *name.split(), *arguments],
+        done = subprocess.run([KAMCMD, "-s", f"unix:{self.control}", "--", *name.split(), *arguments],
                               capture_output=True, text=True, timeout=settings.PATIENCE, check=False)
         assert done.returncode == 0, f"kamcmd {name}: {done.stdout}{done.stderr}"
         return done.stdout

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The distribution's kamailio.cfg and tls.cfg with our module in the place of its own, as docs/install.md does it."""
+import os
+import socket
+import time
+
+import pytest
+
+import server as server_module
+import settings
+import sip
+from kernel import counters, TALLY
+
+DEBIAN = "/etc/kamailio"
+
+
+def read(name):
+    """A file of the packages kamailio and kamailio-tls-modules."""
+    path = os.path.join(DEBIAN, name)
+    if not os.path.exists(path):
+        pytest.skip(f"no {path}: this is not Debian's Kamailio")
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+class DebianServer(server_module.Server):
+    """Runs Debian's kamailio.cfg, unchanged; what the manual adds is in kamailio-local.cfg, which that imports."""
+
+    def lines(self, core, load):
+        etc, modules = os.path.dirname(self.config), os.path.join(self.folder, "modules")
+        os.mkdir(modules)
+        os.symlink(settings.MODULE, os.path.join(modules, "tls.so"))
+        self.control = os.path.join(self.folder, "run", "kamailio_ctl")
+        # The names of what an administrator has to make, and of the file itself.
+        certificate = {f"{DEBIAN}/kamailio-selfsigned.pem": self.pki.server.cert,
+                       f"{DEBIAN}/kamailio-selfsigned.key": self.pki.server.key}
+        text = read("tls.cfg")
+        for name, here in certificate.items():
+            assert name in text
+            text = text.replace(name, here)
+        self.write("tls.cfg", text)
+        self.write("kamailio-local.cfg", "\n".join([
+            "#!define WITH_TLS", f'mpath="{modules}/:{server_module.MODULES}"',
+            f'#!subst "!{DEBIAN}/tls.cfg!{etc}/tls.cfg!g"', "auto_aliases=no", "alias=example.org", *core,
+            *(f"listen={where}:{port}" for where, port in self.ports), ""]))
+        yield read("kamailio.cfg")
+
+    def write(self, name, text):
+        """A file beside the configuration."""
+        with open(os.path.join(os.path.dirname(self.config), name), "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def start(self):
+        """Until its port is open: this one answers as its script says, not as the tests'."""
+        before, end = counters(), time.monotonic() + settings.PATIENCE
+        self.spawn("-DD")
+        while True:
+            try:
+                socket.create_connection(self.address(), timeout=1).close()
+                break
+            except OSError:
+                assert self.running() and time.monotonic() < end, self.log()
+                time.sleep(0.05)
+        TALLY.started(before)
+
+
+@pytest.fixture
+def debian(pki):
+    """The server; it must have logged nothing critical."""
+    server = DebianServer(pki)
+    try:
+        server.start()
+        yield server
+        server.stop()
+        server.check_log()
+    finally:
+        server.clean_up()
+
+
+def register(client, headers=()):
+    """The answer to a phone's REGISTER."""
+    client.send(sip.request("REGISTER", headers=headers).replace(b"sip:test@127.0.0.1 ", b"sip:example.org "))
+    while True:
+        answer, client.buffer = sip.take_answer(client.buffer)
+        if answer:
+            return answer
+        client.buffer += client.receive()
+
+
+def test_register(debian):
+    """A phone registers over TLS, the registration is there, and the module is ours."""
+    contact = "<sip:phone@127.0.0.1:5099;transport=tls>"
+    with sip.TlsClient(debian.address()) as phone:
+        answer = register(phone, [f"Contact: {contact};expires=60"])
+        assert answer.status == 200 and contact in answer.headers["Contact"]
+        assert contact.strip("<>") in debian.text("ul.dump")
+        assert debian.engines()[0]["established"] >= 1
+
+
+def test_reload(debian):
+    """tls.cfg as Debian ships it can be read anew."""
+    assert "Ok." in debian.text("tls.reload")
+    with sip.TlsClient(debian.address()) as phone:
+        assert register(phone).status == 200

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The manual's links lead somewhere, and it knows every counter and command."""
+import glob
+import os
+import re
+
+import pytest
+
+ROOT = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+PAGES = sorted(os.path.relpath(path, ROOT) for path in
+               [*glob.glob(f"{ROOT}/*.md"), *glob.glob(f"{ROOT}/docs/*.md"), *glob.glob(f"{ROOT}/bench/*.md")])
+
+
+def read(path):
+    """A file of the source."""
+    with open(os.path.join(ROOT, path), encoding="utf-8") as file:
+        return file.read()
+
+
+def without_code(text):
+    """A page without what is printed as it is."""
+    return re.sub(r"`[^`\n]*`", "", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S))
+
+
+def anchors(path):
+    """Those that headings get on the usual web pages for Markdown."""
+    headings = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```", "", read(path), flags=re.M | re.S), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links(page):
+    """No dead ones inside the checkout."""
+    for link in re.findall(r"\]\(([^)\s]+)\)", without_code(read(page))):
+        if link.startswith(("http://", "https://")):
+            continue
+        path, _, anchor = link.partition("#")
+        target = os.path.normpath(os.path.join(os.path.dirname(page), path)) if path else page
+        assert os.path.exists(os.path.join(ROOT, target)), f"{page}: {link}"
+        if anchor:
+            assert anchor in anchors(target), f"{page}: {link}"
+
+
+def test_all_in_the_index():
+    """docs/README.md leads to each page."""
+    linked = set(re.findall(r"\]\(([\w./-]+)", read("docs/README.md")))
+    pages = {os.path.basename(page) for page in PAGES if page.startswith("docs/")} - {"README.md"}
+    assert pages <= linked, pages - linked
+
+
+def test_counters():
+    """docs/operations.md has each, and no other."""
+    text = read("ser/counters.c")
+    named = set(re.findall(r'\[(?:COUNTER|GAUGE)_\w+\] = \{"(\w+)"', text))
+    assert len(named) == len(re.findall(r"\[(?:COUNTER|GAUGE)_\w+\] = ", text)) > 20
+    table = read("docs/operations.md").split("\n## Counters\n")[1].split("\n## ")[0]
+    rows = [row.split(" | ")[0] for row in table.split("\n") if row.startswith("| `")]
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == named
+
+
+def test_commands():
+    named = set(re.findall(r'\{"(tls\.\w+)", \w+, \w+_doc', read("ser/rpc.c")))
+    assert len(named) == 7
+    table = read("docs/operations.md").split("\n## Commands\n")[1].split("\n## ")[0]
+    assert set(re.findall(r"^\| `([\w.]+)", table, re.M)) == named
