@@ -245,7 +245,8 @@ class Slow(Peer):
     seconds = 2
 
     def greet(self, connection):
-        self.stopping.wait(self.seconds)
+        if self.stopping.wait(self.seconds):
+            raise ConnectionError("the test is over")
         connection.handshake()
 
 

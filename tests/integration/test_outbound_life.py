@@ -80,9 +80,7 @@ def test_nothing_is_left(start, pki, how):
         ser.settle(lambda: ser.command("tm.stats")["current"] == 0, lambda: ser.text("tm.stats"))
         before = Usage(ser)
         round_of(TIMES // 10)
-        with Client(ser) as client:
-            for _ in range(TIMES):
-                assert client.forward(good, stateless=1).status == 200
+        outbound.send_all(ser, [[outbound.message(good) for _ in range(TIMES)]], window=1, within=10 * settings.PATIENCE)
         ser.settle(lambda: ser.command("tm.stats")["current"] == 0, lambda: ser.text("tm.stats"))
         before.check()
-        assert len(good.connections) > TIMES
+        assert len(good.connections) > TIMES / 2
