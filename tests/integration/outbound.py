@@ -24,7 +24,7 @@ SCRIPT = [
 ROUTES = ['failure_route[THEN] {',
           '  if (is_present_hf("X-Then")) { $du = $hdr(X-Then); t_relay(); } }']
 TIMER = 3  # seconds tm waits for an answer
-LOCAL = 2  # seconds in which a server that waits for nobody answers, however busy the machine
+LOCAL = settings.PATIENCE / 8  # seconds in which a server that waits for nobody answers, however busy the machine
 ASYNC = {"async": ("tcp_async=yes",), "sync": ("tcp_async=no",)}
 
 
@@ -36,7 +36,7 @@ def options(tls=None, core=(), workers=2, timer=TIMER, listen=("tls:127.0.0.1", 
             "core": (f"tcp_children={workers}", f"children={workers}", "tcp_connect_timeout=4",
                  "tcp_conn_wq_max=4000000", *core),
             "modparams": (("tm", "fr_timer", timer * 1000), *modparams),
-            "tls": {"xavp_cfg": "tls", "handshake_timeout": 5, **(tls or {})}, **more}
+            "tls": {"xavp_cfg": "tls", "handshake_timeout": 5, "con_ct_wq_max": 4000000, **(tls or {})}, **more}
 
 
 def message(peer, then=None, method="MESSAGE", transport="TCP", headers=(), **said):

@@ -7,7 +7,7 @@ import pytest
 import outbound
 import peers
 import sip
-from domains import from_file, section
+from domains import from_file, section, write
 from outbound import ASYNC, Client
 
 BOTH = pytest.mark.parametrize("how", ASYNC)
@@ -110,6 +110,21 @@ def test_unknown_identity(start, pki):
             assert client.forward(peer, id="nobody").status == 200
             assert client.forward(peer, id="one").status == 200
         assert sorted(shown(peer)) == [(DEFAULT, 2), (ONE, 2)]
+
+
+@BOTH
+def test_reload(start, pki, how):
+    """New connections have the new certificate; those that are up stay as they are."""
+    ser = start(**outbound.options(core=ASYNC[how], tls=own(pki)))
+    with asking(pki) as peer, peers.Closes(peers.context(pki.server, ca=pki.ca)) as closes, Client(ser) as client:
+        def forward_to_both():
+            assert client.forward(peer).status == client.forward(closes).status == 200
+            ser.settle(lambda: ser.tls_connections() == 1, ser.log)
+        forward_to_both()
+        write(ser, section("server:default", pki.server) + domain("default", pki.one, pki))
+        assert "Ok" in ser.text("tls.reload")
+        forward_to_both()
+        assert shown(peer) == [(DEFAULT, 2)] and shown(closes) == [(DEFAULT, 1), (ONE, 1)]
 
 
 class Asks(peers.Peer):

@@ -47,12 +47,16 @@ def test_listed(share, pki, version, how):
 def test_resumed(share, pki, version, how):
     """The peer says so."""
     ser = share(f"outbound {how}", **outbound.options(core=ASYNC[how]))
+    before = ser.command("tls.stats")
     with peers.Closes(peers.context(pki.server, version)) as peer, Client(ser) as client:
         for _ in range(4):
             assert client.forward(peer).status == 200
             assert peer.connections[-1].ended.wait(settings.PATIENCE)
             ser.wait_idle()
         assert [one.reused for one in peer.connections] == [False, True, True, True]
+    after = ser.command("tls.stats")
+    assert {name: after[name] - before[name] for name in ("connects_ok", "connects_resumed", "connects_failed")} == \
+        {"connects_ok": 4, "connects_resumed": 3, "connects_failed": 0}
 
 
 def test_not_resumed_with_another_identity(share, pki):
