@@ -124,7 +124,7 @@ static int mod_init(void)
 	if (take_config())
 		return -1;
 	if (send_drain_prepare((unsigned)params.send_timeout) || reload_prepare(&params) ||
-		outbound_prepare((unsigned)params.engines, params.xavp_cfg, params.event_callback)) {
+		outbound_prepare(&params)) {
 		ser_log(LOG_LEVEL_ERROR, "shared memory or descriptors are used up before the start");
 		return -1;
 	}

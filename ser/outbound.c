@@ -17,21 +17,25 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+static uint32_t con_ct_wq_max, ct_wq_max;
+
 /* Where the core's next socket will be: it opens it right after asking us, with nothing in between. */
 static struct {
 	const struct conn *conn;
 	int fd;
 } expected;
 
-int outbound_prepare(unsigned engines, const char *xavp_cfg, const char *event_callback)
+int outbound_prepare(const struct params *p)
 {
 	int rc = identity_prepare();
 
-	script_prepare(xavp_cfg);
-	event_route_prepare(event_callback);
+	con_ct_wq_max = (uint32_t)p->con_ct_wq_max;
+	ct_wq_max = (uint32_t)p->ct_wq_max;
+	script_prepare(p->xavp_cfg);
+	event_route_prepare(p->event_callback);
 	if (!rc)
 		rc = swap_prepare();
-	return rc ? rc : desk_prepare(engines);
+	return rc ? rc : desk_prepare((unsigned)p->engines);
 }
 
 int outbound_is_up(const struct conn *conn)
@@ -112,6 +116,8 @@ static struct conn *new_record(struct host_tcp_connection *c, const struct scrip
 	memcpy(&out->remote, &c->rcv.src_su, sizeof(out->remote));
 	out->server_id = memcpy(out->names, choice->server_id, id);
 	out->server_name = memcpy(out->names + id, choice->server_name, name);
+	out->text.max = con_ct_wq_max;
+	out->text.max_all = ct_wq_max;
 	out->opener = process_no;
 	out->fresh = 1;
 	return conn;
@@ -170,8 +176,8 @@ static int keep(struct host_tcp_connection *c, const char *p, size_t len, unsign
 	listeners_format_address(&c->rcv.src_su, peer);
 	ser_log_limited(&limit, LOG_LEVEL_WARNING,
 		"connection to %s given up while it is opened: %s would wait for it", peer,
-		rc == -ENOBUFS  ? "more than tcp_conn_wq_max"
-		: rc == -EDQUOT ? "of all connections more than tcp_wq_max"
+		rc == -ENOBUFS  ? "more than con_ct_wq_max"
+		: rc == -EDQUOT ? "of all connections more than ct_wq_max"
 				: "more than shared memory can hold");
 	outbound_fail(c->extra_data);
 	return -1;

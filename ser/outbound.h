@@ -14,6 +14,7 @@
 #define SER_OUTBOUND_H
 
 #include "ser/conn.h"
+#include "ser/params.h"
 #include "ser/script.h"
 
 enum outbound_phase {
@@ -40,8 +41,8 @@ struct outbound {
 	char names[];
 };
 
-/* Once, before the first fork; the parameters stay the caller's. Returns 0 or a negative errno. */
-int outbound_prepare(unsigned engines, const char *xavp_cfg, const char *event_callback);
+/* Once, before the first fork; texts of the parameters stay the caller's. Returns 0 or a negative errno. */
+int outbound_prepare(const struct params *p);
 
 /*
  * The hook on_tcpconn_init for a connection that this process opens. sock is its connected socket, or -1 when

@@ -86,8 +86,10 @@ int outbound_take_over(struct host_tcp_connection *c)
 		return -1;
 	count_established(c);
 	conn_make_current(conn);
-	if (event_route_connection_out(c))
+	if (event_route_connection_out(c)) {
+		ktls_stream_send_alert(&conn->stream, c->fd, KTLS_CLOSE_NOTIFY); /* nobody else writes yet */
 		return end(c, "the script dropped it (event_route[tls:connection-out])");
+	}
 	shared_lock(&c->write_lock);
 	rc = say_what_was_kept(c, conn);
 	shared_unlock(&c->write_lock);

@@ -28,7 +28,8 @@ struct params {
 	int max_handshakes;
 	int max_handshakes_per_source;
 	int max_connections_per_source;
-	int low_mem_threshold1; /* KB of shared memory that must be free for a new connection */
+	int con_ct_wq_max, ct_wq_max; /* bytes that wait for a handshake of SER's own, for all of these */
+	int low_mem_threshold1;       /* KB of shared memory that must be free for a new connection */
 };
 
 /* 0: new connections wait in the kernel's backlog where they can. */

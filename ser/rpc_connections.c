@@ -125,7 +125,8 @@ static void add(struct host_rpc *rpc, void *ctx, const struct entry *e)
 		address(&e->rcv.src_ip, source), "src_port", (int)e->rcv.src_port, "dst_ip",
 		address(&e->rcv.dst_ip, destination), "dst_port", (int)e->rcv.dst_port, "cipher", cipher,
 		"timeout", e->timeout);
-	rpc->struct_add(handle, "dddsss", "ct_wq_size", (int)conn->queue.len, "enc_rd_buf",
+	rpc->struct_add(handle, "dddsss", "ct_wq_size",
+		(int)(conn->queue.len + (conn->outbound ? conn->outbound->text.len : 0)), "enc_rd_buf",
 		conn->stream.stash ? 1 : 0, "flags", is_up ? FLAG_HANDSHAKED : 0, "state",
 		is_up ? "established" : "connecting", "sni", s->server_name ? data + s->server_name : "",
 		"dom", conn->domain ? domain_name(conn->domain) : "");

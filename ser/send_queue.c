@@ -77,9 +77,9 @@ int send_queue_is_busy(const struct send_queue *q)
 /* The sum may pass its limit by what processes append in the same moment. */
 static int over_limit(const struct send_queue *q, size_t len)
 {
-	if (q->len + len > tcp_cfg->conn_wq_max)
+	if (q->len + len > (q->max ? q->max : tcp_cfg->conn_wq_max))
 		return -ENOBUFS;
-	return send_queue_total() + len > tcp_cfg->wq_max ? -EDQUOT : 0;
+	return send_queue_total() + len > (q->max_all ? q->max_all : tcp_cfg->wq_max) ? -EDQUOT : 0;
 }
 
 static size_t fill_last(struct send_queue *q, const uint8_t *p, size_t len)
