@@ -8,6 +8,8 @@
 #include <sys/queue.h>
 #include <sys/types.h>
 
+#pragma GCC visibility push(default)
+
 /*
  * Sends len bytes and the descriptor fd over the AF_UNIX socket channel in one message, without waiting. The
  * caller keeps its own copy of fd.
@@ -51,5 +53,7 @@ void uring_pass_queue_init(struct uring_pass_queue *q, struct uring_loop *loop, 
 /* Sends p as soon as everything before it is sent: maybe at once. done() is called in any case, maybe from
  * here. */
 void uring_pass(struct uring_pass_queue *q, struct uring_passing *p);
+
+#pragma GCC visibility pop
 
 #endif
