@@ -12,14 +12,14 @@ REPO = pathlib.Path(__file__).resolve().parent.parent
 TIME_LIMIT = 3600
 
 
-def run_in_guest(words, seen, json_file):
-    """Runs compare with these words in the guest; its output goes on stdout. Returns its exit status."""
+def run_in_guest(words, seen, json_file, script="compare"):
+    """Runs a script of this folder with these words in the guest; its output goes on stdout. Returns its exit status."""
     with tempfile.TemporaryDirectory(prefix="bench-guest-") as name:
         out = pathlib.Path(name) / "out"
         command = [REPO / "tests/kernel/uml", "--out", out, "--timeout", TIME_LIMIT]
         for folder in seen:
             command += ["--see", folder]
-        command += ["--", "/usr/bin/python3", REPO / "bench/compare", "--in-guest", *words]
+        command += ["--", "/usr/bin/python3", REPO / "bench" / script, "--in-guest", *words]
         command += ["--json", out / "result.json"]
         # In a session of its own, and ended with SIGTERM: so the script ends its guest.
         process = Process(command, None)
