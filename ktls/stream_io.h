@@ -49,8 +49,8 @@ void ktls_stream_receive(const struct ktls_stream *s, struct ktls_receive *in, v
 /*
  * Takes what that recvmsg() gave: result is its return value, or its negative errno (-EAGAIN where there was
  * nothing). From then on as ktls_stream_read(), with the content at the start of buf: returns its length,
- * r->end says whether the connection goes on. While r->more is 1, ktls_stream_read() must be called before
- * something else is received.
+ * r->end says whether the connection goes on; r->drained only that there was nothing to receive. While
+ * r->more is 1, ktls_stream_read() must be called before something else is received.
  */
 ssize_t ktls_stream_received(struct ktls_stream *s, int fd, struct ktls_receive *in, ssize_t result,
 	const struct ktls_allocator *mem, struct ktls_read *r);
