@@ -32,10 +32,7 @@ int ktls_stream_start(
 struct ktls_receive {
 	struct msghdr msg;
 	struct iovec iov;
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(unsigned char))];
-	} control;
+	_Alignas(size_t) char control[CMSG_SPACE(sizeof(unsigned char))];
 };
 
 /*
