@@ -247,7 +247,7 @@ static int admit(void *arg, const struct uring_peer *peer)
 {
 	(void)arg;
 	(void)peer;
-	return me.peers_count >= me.setup.peers_max;
+	return me.peers_count + uring_server_handshakes(me.server) >= me.setup.peers_max;
 }
 
 static SSL_CTX *context(void *arg, const struct uring_peer *peer)
