@@ -15,6 +15,8 @@
 
 #include <sys/types.h>
 
+#pragma GCC visibility push(default)
+
 enum {
 	KTLS_HEADER_LEN = 5,
 	KTLS_MAX_PLAIN = 16384,
@@ -61,5 +63,7 @@ struct ktls_plain {
  * -ENOMEM or -EIO as above. After an error the bytes are undefined and the connection must end.
  */
 int ktls_record_open(struct ktls_key *k, uint8_t *record, size_t len, struct ktls_plain *plain);
+
+#pragma GCC visibility pop
 
 #endif

@@ -12,6 +12,8 @@ enum {
 	URING_PASS_MAX = 2, /* descriptors in one message */
 };
 
+#pragma GCC visibility push(default)
+
 /*
  * As uring_pass_fd() and uring_take_fd() with several descriptors; those that did not come are -1. Taking is
  * safe in a signal handler.
@@ -63,5 +65,7 @@ void uring_pass_queue_init(struct uring_pass_queue *q, struct uring_loop *loop, 
 /* Sends p as soon as everything before it is sent: maybe at once. done() is called in any case, maybe from
  * here. */
 void uring_pass(struct uring_pass_queue *q, struct uring_passing *p);
+
+#pragma GCC visibility pop
 
 #endif
