@@ -3,7 +3,8 @@
 
 RUN_PACKAGES="gcc cmake ninja-build pkg-config libssl-dev liburing-dev libcap-dev openssl python3 kamailio"
 CHECK_PACKAGES="$RUN_PACKAGES git clang libclang-rt-dev clang-format libcmocka-dev python3-pytest python3-cryptography
-	kamailio-tls-modules kamailio-websocket-modules kamailio-xml-modules gnutls-bin user-mode-linux kmod iproute2 patchelf"
+	kamailio-tls-modules kamailio-websocket-modules kamailio-xml-modules gnutls-bin user-mode-linux kmod iproute2 patchelf
+	groff-base"
 
 # need_packages NAME...
 need_packages() {
