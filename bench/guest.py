@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The comparison inside a kernel with kernel TLS: tests/kernel/uml boots it."""
+"""A comparison inside a kernel with kernel TLS: tests/kernel/uml boots it."""
 
 import pathlib
 import shutil
@@ -12,15 +12,18 @@ REPO = pathlib.Path(__file__).resolve().parent.parent
 TIME_LIMIT = 3600
 
 
-def run_in_guest(words, seen, json_file):
-    """Runs compare with these words in the guest; its output goes on stdout. Returns its exit status."""
+def run_in_guest(script, words, seen, json_file):
+    """Runs the script with these words in the guest; its output goes on stdout. Returns its exit status."""
     with tempfile.TemporaryDirectory(prefix="bench-guest-") as name:
         out = pathlib.Path(name) / "out"
         command = [REPO / "tests/kernel/uml", "--out", out, "--timeout", TIME_LIMIT]
         for folder in seen:
-            command += ["--see", folder]
-        command += ["--", "/usr/bin/python3", REPO / "bench/compare", "--in-guest", *words]
+            command += ["--see", folder.resolve().parent]
+        command += ["--", "/usr/bin/python3", REPO / script, *words]
         command += ["--json", out / "result.json"]
+        if "--resume" in words and json_file and json_file.exists():
+            out.mkdir()
+            shutil.copyfile(json_file, out / "result.json")
         # In a session of its own, and ended with SIGTERM: so the script ends its guest.
         process = Process(command, None)
         try:
@@ -28,10 +31,10 @@ def run_in_guest(words, seen, json_file):
             number, code = process.status() or (None, None)
         finally:
             process.stop()
+            if (out / "result.json").exists() and json_file:
+                shutil.copyfile(out / "result.json", json_file)
         if code is None:
             raise Failed(f"tests/kernel/uml {f'ended by signal {number}' if number else 'does not end'}.")
-        if (out / "result.json").exists() and json_file:
-            shutil.copyfile(out / "result.json", json_file)
-        elif json_file:
+        if json_file and not json_file.exists():
             raise Failed("The guest left no result.")
         return code

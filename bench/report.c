@@ -32,12 +32,21 @@ uint64_t now_ns(void)
 void tally_start(struct tally *t, const char *unit)
 {
 	t->unit = unit;
-	t->started = t->ended = now_ns();
+	t->started = t->ended = t->last = now_ns();
+	t->silence = 0;
+}
+
+static void end_silence(struct tally *t, uint64_t now)
+{
+	if (now - t->last > t->silence)
+		t->silence = now - t->last;
+	t->last = now;
 }
 
 void tally_stop(struct tally *t)
 {
 	t->ended = now_ns();
+	end_silence(t, t->ended);
 }
 
 uint64_t tally_errors(const struct tally *t)
@@ -54,11 +63,16 @@ void tally_fault(struct tally *t, enum fault fault, const char *reason)
 	if (tally_errors(t) < FAULTS_TOLD)
 		fprintf(stderr, "load: %s: %s\n", fault_names[fault], reason);
 	t->faults[fault]++;
+	series_failed(&t->series, now_ns() - t->started);
 }
 
 void tally_done(struct tally *t, uint64_t since, uint64_t now)
 {
 	t->done++;
+	series_done(&t->series, now - t->started);
+	/* What comes after the end came too late to end a silence. */
+	if (t->ended == t->started)
+		end_silence(t, now);
 	histogram_add(&t->latency, (now - since) / 1000);
 }
 
@@ -131,6 +145,8 @@ void report_tally(const char *name, const struct tally *t)
 		seconds, seconds > 0 ? (double)t->done / seconds : 0.0);
 	print_faults(t);
 	report_latency("latency_us", &t->latency);
+	report_number("longest_silence_ms", t->silence / UINT64_C(1000000));
+	series_print(&t->series, t->ended - t->started);
 	if (strcmp(t->unit, "handshakes") == 0)
 		report_number("resumed", t->resumed);
 	if (name)

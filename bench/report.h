@@ -5,6 +5,7 @@
 
 #include "histogram.h"
 #include "options.h"
+#include "series.h"
 
 #include <openssl/ssl.h>
 
@@ -26,7 +27,10 @@ struct tally {
 	uint64_t faults[FAULTS];
 	uint64_t started; /* nanoseconds of the monotonic clock */
 	uint64_t ended;
+	uint64_t last;    /* when the last one was done */
+	uint64_t silence; /* the longest time between start, one that was done, the next, and the end */
 	struct histogram latency; /* microseconds */
+	struct series series;
 	char version[16];
 	char suite[64];
 };

@@ -30,11 +30,11 @@ class Scale(NamedTuple):
     storm_parallel: Tuple[int, ...] = (20, 200)
     mixed_parallel: int = 50
     peers: int = 60
-    crowds: Tuple[int, ...] = (500, 2000, 20000)
+    crowds: Tuple[int, ...] = (1000, 5000, 10000, 20000)
 
 
 QUICK = Scale(
-    rounds=3, seconds=3, storm_rounds=1, storm_seconds=5, phase_seconds=4, stalled_seconds=6, crowds=(500, 2000)
+    rounds=3, seconds=3, storm_rounds=1, storm_seconds=5, phase_seconds=4, stalled_seconds=6, crowds=(1000, 5000)
 )
 # One processor that does system calls slowly.
 GUEST = Scale(

@@ -28,8 +28,8 @@ def multiarch_folder():
     raise Missing("Kamailio's module sl.so is missing; install the package kamailio.")
 
 
-def find_tools(args):
-    """The files the run needs; the first that is missing ends it."""
+def find_server(args):
+    """The files a server needs; the first that is missing ends the run."""
     path = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
     packages = {"kamailio": "kamailio", "kamcmd": "kamailio", "openssl": "openssl"}
     tools = {name: shutil.which(name, path=path) for name in packages}
@@ -37,15 +37,20 @@ def find_tools(args):
         if not found:
             raise Missing(f"The program {name} is missing; install the package {packages[name]}.")
     tools["modules"] = multiarch_folder()
-    tools["load"] = args.load.resolve()
-    if not os.access(tools["load"], os.X_OK):
-        raise Missing(f"The load generator {args.load} is missing; build the target load or name it with --load.")
     tools["ours"] = args.module.resolve()
     if "ours" in args.subjects and not tools["ours"].exists():
         raise Missing(f"Our module {args.module} is missing; build it or name it with --module.")
     tools["stock"] = tools["modules"] / "tls.so"
     if "stock" in args.subjects and not tools["stock"].exists():
         raise Missing("Debian's tls.so is missing; install the package kamailio-tls-modules.")
+    return tools
+
+
+def find_tools(args):
+    """The same with the load generator."""
+    tools = dict(find_server(args), load=args.load.resolve())
+    if not os.access(tools["load"], os.X_OK):
+        raise Missing(f"The load generator {args.load} is missing; build the target load or name it with --load.")
     return tools
 
 
@@ -62,7 +67,7 @@ def machine(tools):
         "kernel": " ".join((platform.system(), platform.release(), platform.machine())),
         "ktls": TLS_STAT.exists(),
         "openssl": first_line([tools["openssl"], "version"]),
-        "kamailio": first_line([tools["kamailio"], "-v"]),
+        "kamailio": first_line([tools["kamailio"], "-v"]).replace("version: ", ""),
     }
 
 

@@ -40,6 +40,8 @@ const struct cfg_attribute cfg_attributes[CFG_ATTRIBUTES] = {
 	{ROW(CFG_SERVER_NAME, CFG_TYPE_NAME, server_name, "server_name")},
 	{ROW(CFG_SERVER_NAME_MODE, CFG_TYPE_INT, server_name_mode, "server_name_mode"), .max = CFG_NAME_SUBDOMAINS},
 	{ROW(CFG_SERVER_ID, CFG_TYPE_STRING, server_id, "server_id"), .kinds = 1u << CFG_CLIENT},
+	{ROW(CFG_VERIFY_NAME, CFG_TYPE_BOOL, verify_name, "verify_name"), .kinds = 1u << CFG_CLIENT, .ours = 1},
+	{ROW(CFG_VERIFY_NAME_WILDCARD, CFG_TYPE_BOOL, verify_name_wildcard, "verify_name_wildcard"), .kinds = 1u << CFG_CLIENT, .ours = 1},
 	{ROW(CFG_KTLS, CFG_TYPE_BOOL, ktls, "ktls"), .ours = 1},
 	{ROW(CFG_KTLS_REKEY_REQUIRED, CFG_TYPE_BOOL, ktls_rekey_required, "ktls_rekey_required"), .ours = 1},
 	/* clang-format on */

@@ -182,7 +182,8 @@ static void warn_of_domain(const struct cfg_domain *d, struct cfg_errors *warnin
 	for (int i = 0; i < CFG_ATTRIBUTES; i++) {
 		unsigned kinds = cfg_attributes[i].kinds;
 
-		if (d->set >> i & 1 && kinds && !(kinds >> d->kind & 1))
+		/* What all domains inherit was not said of this one. */
+		if ((d->set & ~d->inherited) >> i & 1 && kinds && !(kinds >> d->kind & 1))
 			cfg_domain_error(warnings, d, (enum cfg_attribute_id)i,
 				"has no meaning for connections that %s",
 				d->kind == CFG_SERVER ? "come in" : "are opened by the server itself");

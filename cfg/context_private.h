@@ -16,6 +16,9 @@ struct cfg_builder {
 /* Both certificates and keys of the domain. */
 void cfg_build_identities(struct cfg_builder *b);
 
+/* For cfg_set_after_fork(): the keys that are URIs. Returns 0, or -1 with a sentence in *e. */
+int cfg_open_keys_again(SSL_CTX *ctx, const struct cfg_domain *d, struct cfg_error *e);
+
 /* CA list, CA folder, CRL, verification, and the session id context that follows from them. */
 void cfg_build_trust(struct cfg_builder *b);
 

@@ -34,6 +34,8 @@ int cfg_domain_defaults(struct cfg_domain *d, const char *main_config)
 		d->versions = (struct cfg_versions){TLS1_2_VERSION, TLS1_3_VERSION};
 	if (!is_set(d, CFG_VERIFY_DEPTH))
 		d->verify_depth = VERIFY_DEPTH_DEFAULT;
+	if (!is_set(d, CFG_VERIFY_NAME))
+		d->verify_name = 1;
 	if (!is_set(d, CFG_KTLS))
 		d->ktls = 1;
 	if (!d->certificate && d->kind == CFG_SERVER) {

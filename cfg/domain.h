@@ -39,6 +39,8 @@ enum cfg_attribute_id {
 	CFG_SERVER_NAME,
 	CFG_SERVER_NAME_MODE,
 	CFG_SERVER_ID,
+	CFG_VERIFY_NAME,
+	CFG_VERIFY_NAME_WILDCARD,
 	CFG_KTLS,
 	CFG_KTLS_REKEY_REQUIRED,
 	CFG_ATTRIBUTES,
@@ -79,8 +81,10 @@ struct cfg_domain {
 	int verify_certificate, require_certificate; /* 0 or 1 */
 	int verify_client;                           /* enum cfg_verify_client */
 	int verify_depth;
-	int ktls;                /* 0: records stay in user space */
-	int ktls_rekey_required; /* 1: TLS 1.3 goes only to kernels that can change keys */
+	int verify_name;          /* client: 0: a certificate that verifies may be for any name */
+	int verify_name_wildcard; /* client: 1: it may be for *.example.org */
+	int ktls;                 /* 0: records stay in user space */
+	int ktls_rekey_required;  /* 1: TLS 1.3 goes only to kernels that can change keys */
 
 	unsigned index;     /* in its configuration's list */
 	uint32_t set;       /* 1 << CFG_...: what the operator set */

@@ -98,6 +98,32 @@ static X509 *load_identity(struct cfg_builder *b, const struct identity *id)
 	return leaf;
 }
 
+static int open_again(SSL_CTX *ctx, const char *key, const char *password, struct cfg_error *e)
+{
+	int bad_password, rc;
+	EVP_PKEY *found;
+
+	if (!key || strncmp(key, CFG_KEY_URI, strlen(CFG_KEY_URI)) != 0)
+		return 0;
+	found = cfg_load_key(key, password, &bad_password, e);
+	if (!found)
+		return -1;
+	rc = SSL_CTX_use_PrivateKey(ctx, found) == 1
+		     ? 0
+		     : cfg_fail(
+			       e, "'%.*s' is refused: %s", (int)strcspn(key, "?"), key, cfg_openssl_reason());
+	EVP_PKEY_free(found);
+	return rc;
+}
+
+int cfg_open_keys_again(SSL_CTX *ctx, const struct cfg_domain *d, struct cfg_error *e)
+{
+	return open_again(ctx, d->private_key, d->private_key_password, e) ||
+			       open_again(ctx, d->private_key2, d->private_key_password2, e)
+		       ? -1
+		       : 0;
+}
+
 void cfg_build_identities(struct cfg_builder *b)
 {
 	const struct cfg_domain *d = b->domain;

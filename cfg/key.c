@@ -42,12 +42,35 @@ static EVP_PKEY *load_from_file(const char *path, struct request *r)
 	return key;
 }
 
+static int no_answer(UI *ui, UI_STRING *question)
+{
+	(void)ui;
+	(void)question;
+	return 0;
+}
+
+/* For what a provider asks by itself, when a key is used: a PIN. No answer, and not an empty one, which some
+ * tokens count. */
+static void forbid_questions(void)
+{
+	static UI_METHOD *nobody;
+
+	if (nobody)
+		return;
+	nobody = UI_create_method("nobody");
+	if (nobody && !UI_method_set_reader(nobody, no_answer))
+		UI_set_default_method(nobody);
+}
+
 static EVP_PKEY *load_from_store(const char *uri, struct request *r)
 {
-	UI_METHOD *ui = UI_UTIL_wrap_read_pem_callback(give_password, 0);
-	OSSL_STORE_CTX *store = ui ? OSSL_STORE_open(uri, ui, r, NULL, NULL) : NULL;
+	UI_METHOD *ui;
+	OSSL_STORE_CTX *store;
 	EVP_PKEY *key = NULL;
 
+	forbid_questions();
+	ui = UI_UTIL_wrap_read_pem_callback(give_password, 0);
+	store = ui ? OSSL_STORE_open(uri, ui, r, NULL, NULL) : NULL;
 	if (store)
 		OSSL_STORE_expect(store, OSSL_STORE_INFO_PKEY);
 	for (int i = 0; store && !key && i < OBJECTS_MAX && !OSSL_STORE_eof(store); i++) {
@@ -76,16 +99,17 @@ EVP_PKEY *cfg_load_key(const char *key, const char *password, int *bad_password,
 	found = uri ? load_from_store(uri, &r) : load_from_file(key, &r);
 	if (!found && r.asked && !password) {
 		cfg_fail(e,
-			"'%.*s' is encrypted; set its password beside it, or name a PEM file with a "
-			"plain key",
+			"'%.*s' is encrypted; set its password (a token's PIN) beside it, or name a PEM "
+			"file with a plain key",
 			len, key);
 	} else if (!found && r.asked) {
 		*bad_password = 1;
 		cfg_fail(e, "does not open '%.*s'", len, key);
 	} else if (!found && uri) {
 		cfg_fail(e,
-			"'%.*s' leads to no private key: %s; a URI's scheme needs its provider in OpenSSL's "
-			"configuration (config(5))",
+			"'%.*s' leads to no private key: %s; check name and PIN, and that OpenSSL's "
+			"configuration "
+			"(config(5)) loads the provider of the URI's scheme",
 			len, key, cfg_openssl_reason());
 	} else if (!found) {
 		cfg_fail(e, "'%.*s' holds no usable PEM private key: %s", len, key, cfg_openssl_reason());

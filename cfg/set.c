@@ -193,6 +193,16 @@ void cfg_set_unref(struct cfg_set *set)
 	free(set);
 }
 
+int cfg_set_after_fork(const struct cfg_set *set, struct cfg_error *e)
+{
+	const struct cfg_config *c = set->config;
+
+	for (unsigned i = 0; i < c->count; i++)
+		if (set->contexts[i] && cfg_open_keys_again(set->contexts[i], c->domains[i], e))
+			return -1;
+	return 0;
+}
+
 SSL_CTX *cfg_set_server_context(const struct cfg_set *set, const struct sockaddr *local)
 {
 	return set->contexts[cfg_find_server(set->config, local, NULL)->index];

@@ -46,6 +46,13 @@ struct cfg_set *cfg_set_ref(struct cfg_set *set);
 void cfg_set_unref(struct cfg_set *set); /* takes NULL */
 
 /*
+ * For a child process that will use a set of its parent's, before it does: opens the keys that are URIs
+ * again, because a token's sessions and logins end with a fork (PKCS #11 v2.40 6.6.1). Returns 0, or -1 with
+ * a sentence in *e.
+ */
+int cfg_set_after_fork(const struct cfg_set *set, struct cfg_error *e);
+
+/*
  * The context for a connection that came in at a listening address, before its ClientHello is known; owned by
  * the set. Tell cfg_ssl_local() the address as well, on the SSL made from it.
  */

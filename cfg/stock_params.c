@@ -20,8 +20,6 @@
 
 static const char no_ssl_buffers[] = "a connection keeps no OpenSSL object after its handshake, so there are "
 				     "no buffers of OpenSSL's to tune";
-static const char no_clear_text[] = "no message waits for TLS: handshakes end before the core sees a "
-				    "connection, and renegotiation is refused; see tcp_conn_wq_max";
 static const char no_cache[] =
 	"sessions are resumed by tickets alone, which work whichever process takes the connection";
 static const char no_engine[] = "OpenSSL 3 retires engines; load a provider in openssl.cnf and name the key "
@@ -48,6 +46,8 @@ const struct cfg_stock_param cfg_stock_params[] = {
 	MODULE("connection_timeout", INT, "5.6"),
 	MODULE("tls_log", INT, "5.6"),
 	MODULE("low_mem_threshold1", INT, "5.6"),
+	MODULE("con_ct_wq_max", INT, "5.6"),
+	MODULE("ct_wq_max", INT, "5.6"),
 	MODULE("xavp_cfg", STR, "5.6"),
 	MODULE("event_callback", STR, "5.6"),
 	NO_MEANING("tls_debug", INT, "5.6", "tls_log is the level of all lines about connections"),
@@ -60,9 +60,8 @@ const struct cfg_stock_param cfg_stock_params[] = {
 	NO_MEANING("ssl_max_send_fragment", INT, "5.6", no_ssl_buffers),
 	NO_MEANING("ssl_read_ahead", INT, "5.6", no_ssl_buffers),
 	NO_MEANING("send_close_notify", INT, "5.6", "close_notify is always sent"),
-	NO_MEANING("con_ct_wq_max", INT, "5.6", no_clear_text),
-	NO_MEANING("ct_wq_max", INT, "5.6", no_clear_text),
-	NO_MEANING("ct_wq_blk_size", INT, "5.6", no_clear_text),
+	NO_MEANING("ct_wq_blk_size", INT, "5.6",
+		"what waits for a handshake takes the memory that it needs; see con_ct_wq_max"),
 	NO_MEANING("renegotiation", INT, "5.6", "renegotiation is always refused"),
 	NO_MEANING("session_cache", INT, "5.6", no_cache),
 	NO_MEANING("session_id", STR, "5.6", no_cache),

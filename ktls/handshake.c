@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ktls/handshake.h"
 
+#include "ktls/name.h"
 #include "ktls/record.h"
 
 #include <ctype.h>
@@ -15,6 +16,7 @@ struct ktls_handshake {
 	SSL *ssl;
 	enum ktls_role role;
 	enum ktls_handshake_state state;
+	enum ktls_handshake_cause cause;
 	size_t have;   /* bytes of the record that is being read */
 	size_t walked; /* bytes of the unsent output that count_output() has seen */
 	/* Facts about records that OpenSSL does not tell, counted from the bytes themselves. */
@@ -26,13 +28,14 @@ struct ktls_handshake {
 	struct ktls_secret client_secret, server_secret; /* TLS 1.3 application traffic */
 	int64_t started;                                 /* milliseconds of CLOCK_MONOTONIC */
 	unsigned milliseconds;
-	char error[192];
+	char error[64 + KTLS_NAME_REFUSAL_MAX];
 	uint8_t record[KTLS_HEADER_LEN + SSL3_RT_MAX_ENCRYPTED_LENGTH];
 };
 
-static void fail(struct ktls_handshake *h, const char *phrase)
+static void fail(struct ktls_handshake *h, enum ktls_handshake_cause cause, const char *phrase)
 {
 	h->state = KTLS_HANDSHAKE_FAILED;
+	h->cause = cause;
 	snprintf(h->error, sizeof(h->error), "%s", phrase);
 }
 
@@ -156,20 +159,30 @@ size_t ktls_handshake_want(const struct ktls_handshake *h)
 	return KTLS_HEADER_LEN + ((size_t)h->record[3] << 8 | h->record[4]) - h->have;
 }
 
+static void describe_refusal(struct ktls_handshake *h)
+{
+	long verify = SSL_get_verify_result(h->ssl);
+	const char *phrase = X509_verify_cert_error_string(verify);
+
+	if (verify == X509_V_ERR_HOSTNAME_MISMATCH && *ktls_name_refusal(h->ssl))
+		phrase = ktls_name_refusal(h->ssl);
+	h->state = KTLS_HANDSHAKE_FAILED;
+	h->cause = KTLS_CAUSE_CERTIFICATE;
+	snprintf(h->error, sizeof(h->error), "the peer's certificate was refused: %s", phrase);
+}
+
 static void describe_failure(struct ktls_handshake *h)
 {
 	unsigned long e = ERR_peek_last_error();
-	long verify = SSL_get_verify_result(h->ssl);
 	const char *reason = e ? ERR_reason_error_string(e) : NULL;
 
-	h->state = KTLS_HANDSHAKE_FAILED;
 	if (ERR_GET_LIB(e) == ERR_LIB_SSL && ERR_GET_REASON(e) == SSL_R_CERTIFICATE_VERIFY_FAILED)
-		snprintf(h->error, sizeof(h->error), "the peer's certificate was refused: %s",
-			X509_verify_cert_error_string(verify));
+		describe_refusal(h);
 	else if (!reason && SSL_get_shutdown(h->ssl) & SSL_RECEIVED_SHUTDOWN)
-		fail(h, "the peer closed the connection during the handshake");
+		fail(h, KTLS_CAUSE_ENDED, "the peer closed the connection during the handshake");
 	else
-		fail(h, reason ? reason : "OpenSSL gives no reason");
+		fail(h, ERR_GET_REASON(e) == ERR_R_MALLOC_FAILURE ? KTLS_CAUSE_LOCAL : KTLS_CAUSE_PROTOCOL,
+			reason ? reason : "OpenSSL gives no reason");
 }
 
 /* Walks over the records that the last step appended to the output. */
@@ -215,13 +228,15 @@ static void run(struct ktls_handshake *h)
 enum ktls_handshake_state ktls_handshake_start(struct ktls_handshake *h)
 {
 	run(h);
+	if (h->state == KTLS_HANDSHAKE_FAILED) /* the peer has no part in it yet */
+		h->cause = KTLS_CAUSE_LOCAL;
 	return h->state;
 }
 
 static void step(struct ktls_handshake *h)
 {
 	if (BIO_write(SSL_get_rbio(h->ssl), h->record, (int)h->have) != (int)h->have) {
-		fail(h, "out of memory");
+		fail(h, KTLS_CAUSE_LOCAL, "out of memory");
 		return;
 	}
 	if (h->record[0] == KTLS_CHANGE_CIPHER_SPEC)
@@ -246,13 +261,14 @@ static int check_header(struct ktls_handshake *h)
 	const uint8_t *p = h->record;
 
 	if (p[0] < KTLS_CHANGE_CIPHER_SPEC || p[0] > KTLS_APPLICATION_DATA || p[1] != 3) {
-		fail(h, is_text(p, KTLS_HEADER_LEN) ? "the peer speaks plain text, not TLS"
+		fail(h, KTLS_CAUSE_PROTOCOL,
+			is_text(p, KTLS_HEADER_LEN) ? "the peer speaks plain text, not TLS"
 						    : "the peer does not speak TLS");
 		return -1;
 	}
 	if (KTLS_HEADER_LEN + ((size_t)p[3] << 8 | p[4]) > sizeof(h->record)) {
 		step(h); /* the header is enough for OpenSSL to refuse it and to say so in an alert */
-		fail(h, "the peer sent a record longer than TLS allows");
+		fail(h, KTLS_CAUSE_PROTOCOL, "the peer sent a record longer than TLS allows");
 		return -1;
 	}
 	return 0;
@@ -261,7 +277,7 @@ static int check_header(struct ktls_handshake *h)
 enum ktls_handshake_state ktls_handshake_feed(struct ktls_handshake *h, const uint8_t *data, size_t len)
 {
 	if (len > ktls_handshake_want(h)) {
-		fail(h, "more bytes were fed than asked for");
+		fail(h, KTLS_CAUSE_LOCAL, "more bytes were fed than asked for");
 		return h->state;
 	}
 	memcpy(h->record + h->have, data, len);
@@ -299,6 +315,11 @@ void ktls_handshake_sent(struct ktls_handshake *h, size_t len)
 const char *ktls_handshake_error(const struct ktls_handshake *h)
 {
 	return h->error;
+}
+
+enum ktls_handshake_cause ktls_handshake_cause(const struct ktls_handshake *h)
+{
+	return h->cause;
 }
 
 unsigned ktls_handshake_milliseconds(const struct ktls_handshake *h)

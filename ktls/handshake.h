@@ -85,6 +85,16 @@ void ktls_handshake_sent(struct ktls_handshake *h, size_t len);
 /* One phrase that says why the handshake failed; valid until free. */
 const char *ktls_handshake_error(const struct ktls_handshake *h);
 
+/* What a handshake that failed failed of. */
+enum ktls_handshake_cause {
+	KTLS_CAUSE_NONE,        /* it did not fail */
+	KTLS_CAUSE_PROTOCOL,    /* an alert of the peer's, or bytes that are not what TLS asks for */
+	KTLS_CAUSE_CERTIFICATE, /* the peer's certificate did not pass verification */
+	KTLS_CAUSE_ENDED,       /* the peer said close_notify */
+	KTLS_CAUSE_LOCAL,       /* memory is short, or the caller broke a rule */
+};
+enum ktls_handshake_cause ktls_handshake_cause(const struct ktls_handshake *h);
+
 /* Milliseconds from ktls_handshake_new() to the end of the handshake; 0 while it runs. */
 unsigned ktls_handshake_milliseconds(const struct ktls_handshake *h);
 

@@ -55,6 +55,8 @@ static void finish(struct ktls_post *p, struct ktls_post_events *ev)
 int ktls_post_take(struct ktls_post *p, enum ktls_role role, uint16_t version, const uint8_t *data,
 	size_t len, struct ktls_post_events *ev)
 {
+	const uint8_t *message = NULL; /* the one under way, if it began here */
+
 	memset(ev, 0, sizeof(*ev));
 	if (!len) /* RFC 8446 5.1: no fragments of length zero */
 		return KTLS_UNEXPECTED_MESSAGE;
@@ -63,6 +65,8 @@ int ktls_post_take(struct ktls_post *p, enum ktls_role role, uint16_t version, c
 
 		if (ev->key_update)
 			return KTLS_UNEXPECTED_MESSAGE;
+		if (!p->have)
+			message = data;
 		if (p->have < sizeof(p->header)) {
 			p->header[p->have++] = *data++;
 			len--;
@@ -81,8 +85,31 @@ int ktls_post_take(struct ktls_post *p, enum ktls_role role, uint16_t version, c
 			data += part;
 			len -= part;
 		}
-		if (!p->left)
-			finish(p, ev);
+		if (p->left)
+			continue;
+		finish(p, ev);
+		/* Nothing but a KeyUpdate may stand among tickets, and only behind them. */
+		if (message && *message == NEW_SESSION_TICKET) {
+			ev->ticket = ev->ticket ? ev->ticket : message;
+			ev->ticket_len = (size_t)(data - ev->ticket);
+		}
 	}
 	return 0;
+}
+
+size_t ktls_post_copy_tickets(const struct ktls_post_events *ev, uint8_t *out, size_t have, size_t cap)
+{
+	const uint8_t *p = ev->ticket, *end = p + ev->ticket_len;
+
+	while (p < end) {
+		size_t n = sizeof(((struct ktls_post *)0)->header) +
+			   ((size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3]);
+
+		if (n <= cap - have) {
+			memcpy(out + have, p, n);
+			have += n;
+		}
+		p += n;
+	}
+	return have;
 }

@@ -24,6 +24,8 @@ struct ktls_post_events {
 	int update_requested; /* and it wants ours to change, too */
 	int renegotiation;    /* it wants a new handshake */
 	int tickets;
+	const uint8_t *ticket; /* those that lie in this record as a whole, one behind the other, or NULL */
+	size_t ticket_len;
 };
 
 /*
@@ -32,6 +34,12 @@ struct ktls_post_events {
  */
 int ktls_post_take(struct ktls_post *p, enum ktls_role role, uint16_t version, const uint8_t *data,
 	size_t len, struct ktls_post_events *ev);
+
+/*
+ * Appends the tickets of *ev, whose record must still be there, to the `have` bytes at out, as many as cap
+ * bytes have room for. Returns the number of bytes then.
+ */
+size_t ktls_post_copy_tickets(const struct ktls_post_events *ev, uint8_t *out, size_t have, size_t cap);
 
 /* True in the middle of a message, where no other type of record may come (RFC 8446 5.1). */
 int ktls_post_pending(const struct ktls_post *p);

@@ -167,12 +167,17 @@ static void follow_key_update(struct ktls_stream *s, int fd, struct ktls_read *r
 static void take_handshake(
 	struct ktls_stream *s, int fd, const uint8_t *data, size_t len, struct ktls_read *r)
 {
+	static _Thread_local uint8_t tickets[KTLS_TICKETS_MAX]; /* until this thread's next read */
 	struct ktls_post_events ev;
 	int alert = ktls_post_take(&s->post, s->role, s->version, data, len, &ev);
 
 	if (alert) {
 		end_with_alert(r, -EPROTO, (uint8_t)alert);
 		return;
+	}
+	if (ev.ticket) {
+		r->ticket = tickets;
+		r->ticket_len = ktls_post_copy_tickets(&ev, tickets, r->ticket_len, sizeof(tickets));
 	}
 	if (ev.renegotiation)
 		owe(s, KTLS_OWES_NO_RENEGOTIATION);

@@ -31,6 +31,7 @@ enum ktls_home {
 enum {
 	KTLS_STREAM_CHUNK = KTLS_MAX_RECORD,
 	KTLS_ALERT_RECORD_MAX = 2 + KTLS_MAX_EXPANSION,
+	KTLS_TICKETS_MAX = 4096, /* bytes of tickets that one read hands out */
 };
 
 /* Where a stream keeps bytes between two reads; alloc returns NULL when memory is short. */
@@ -97,6 +98,14 @@ struct ktls_read {
 	uint8_t alert;
 	int more;    /* 1: there is content that no poll will announce; read again */
 	int drained; /* 1: the socket had no more bytes for now */
+	/*
+	 * Whole NewSessionTicket messages, one behind the other, that a TLS 1.3 client read on the way: for
+	 * ktls/late_ticket.h. Valid until this thread reads from a stream again; NULL when there are none. At
+	 * most KTLS_TICKETS_MAX bytes; tickets that do not fit or are split over records are left out, and in
+	 * the kernel's home those longer than the reader's buffer.
+	 */
+	const uint8_t *ticket;
+	size_t ticket_len;
 };
 
 /*

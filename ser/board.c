@@ -8,7 +8,10 @@
 
 struct board {
 	struct board_engine engines[BOARD_ENGINES_MAX];
+	struct board_settings settings;
 	uint32_t connections;
+	uint32_t next_serial, next_id;
+	pid_t tcp_main;
 	uint32_t sources[2][BOARD_SOURCE_SLOTS];
 };
 
@@ -25,6 +28,31 @@ int board_init(void)
 		return -ENOMEM;
 	board_engines = board->engines;
 	return getrandom(keys, sizeof(keys), 0) == sizeof(keys) ? 0 : -ENOMEM;
+}
+
+#define COPY(to, from, member)                                                                               \
+	__atomic_store_n(&(to)->member, __atomic_load_n(&(from)->member, __ATOMIC_RELAXED), __ATOMIC_RELAXED)
+
+static void copy(struct board_settings *to, const struct board_settings *from)
+{
+	COPY(to, from, tls_log);
+	COPY(to, from, connection_timeout);
+	COPY(to, from, low_mem_threshold1);
+	COPY(to, from, max_connections);
+	COPY(to, from, max_tls_connections);
+}
+
+void board_set_settings(const struct board_settings *now)
+{
+	copy(&board->settings, now);
+}
+
+struct board_settings board_get_settings(void)
+{
+	struct board_settings now;
+
+	copy(&now, &board->settings);
+	return now;
 }
 
 unsigned board_connections(void)
@@ -80,4 +108,26 @@ void board_source_leave(const struct board_source *s)
 {
 	for (int i = 0; i < 2; i++)
 		__atomic_sub_fetch(&board->sources[i][s->slot[i]], 1, __ATOMIC_RELAXED);
+}
+
+uint32_t board_next_serial(void)
+{
+	return __atomic_add_fetch(&board->next_serial, 1, __ATOMIC_RELAXED);
+}
+
+int board_next_id(void)
+{
+	uint32_t n = __atomic_fetch_add(&board->next_id, 1, __ATOMIC_RELAXED);
+
+	return BOARD_FIRST_ID + BOARD_ENGINES_MAX * BOARD_IDS_EACH + (int)(n % BOARD_IDS_EACH);
+}
+
+pid_t board_tcp_main(void)
+{
+	return __atomic_load_n(&board->tcp_main, __ATOMIC_ACQUIRE);
+}
+
+void board_set_tcp_main(pid_t pid)
+{
+	__atomic_store_n(&board->tcp_main, pid, __ATOMIC_RELEASE);
 }

@@ -19,6 +19,15 @@ enum {
 	BOARD_SOURCE_SLOTS = 1 << 16,
 };
 
+/*
+ * Ids of connections, which the core's counter does not reach, with a part for each engine that makes some
+ * and one for those that SER opens.
+ */
+enum {
+	BOARD_FIRST_ID = 0x40000000,
+	BOARD_IDS_EACH = (0x7fffffff - BOARD_FIRST_ID) / (BOARD_ENGINES_MAX + 1),
+};
+
 struct board_engine {
 	pid_t pid;            /* 0 while it is dead */
 	uint32_t starts;      /* 1 for the first */
@@ -27,6 +36,12 @@ struct board_engine {
 	uint32_t handshakes;  /* under way */
 	uint32_t relayed;     /* connections */
 	uint32_t established; /* handshakes that it finished since SER started */
+};
+
+/* What may change while all run (ser/settings.h). */
+struct board_settings {
+	int tls_log, connection_timeout, low_mem_threshold1;
+	int max_connections, max_tls_connections; /* the core's, which hold for TCP */
 };
 
 /* Where a source address is counted: two counters, of which the smaller is believed. */
@@ -38,6 +53,9 @@ extern struct board_engine *board_engines; /* BOARD_ENGINES_MAX of them */
 
 /* Makes the board; call it before the first fork. Returns 0 or -ENOMEM. */
 int board_init(void);
+
+void board_set_settings(const struct board_settings *now);
+struct board_settings board_get_settings(void);
 
 /*
  * Connections of all engines from when an engine hands them over until they are closed or lost: what the core
@@ -56,5 +74,16 @@ struct board_source board_source_of(const union uring_address *remote);
 unsigned board_source_connections(const struct board_source *source);
 void board_source_enter(const struct board_source *source);
 void board_source_leave(const struct board_source *source);
+
+/*
+ * Numbers for connections that SER's own processes open: a serial number that no other has had, and an id for
+ * the core (its own counter has no lock, so that two processes may get the same number).
+ */
+uint32_t board_next_serial(void);
+int board_next_id(void);
+
+/* The process of tcp_main; 0 until it is told. */
+pid_t board_tcp_main(void);
+void board_set_tcp_main(pid_t pid);
 
 #endif

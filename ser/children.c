@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The engines of a supervisor: one that accepts, and older ones that finish what they began. */
 #include "ser/counters.h"
+#include "ser/desk.h"
 #include "ser/handover.h"
 #include "ser/host.h"
 #include "ser/inject.h"
@@ -51,10 +52,10 @@ static int source_has_too_many(const struct handover *h)
 	return 1;
 }
 
-static void take(const struct handover *h, size_t size, int fd)
+static void take_inbound(const struct handover *h, size_t size, int fd)
 {
 	__atomic_add_fetch(&self->parts.board->taken, 1, __ATOMIC_RELAXED);
-	if (fd >= 0 && size >= sizeof(*h) && !source_has_too_many(h)) {
+	if (fd >= 0 && !source_has_too_many(h)) {
 		inject(fd, &h->peer, &h->conn, size - offsetof(struct handover, conn));
 		return;
 	}
@@ -62,6 +63,23 @@ static void take(const struct handover *h, size_t size, int fd)
 	if (fd < 0)
 		inject_refuse(&h->peer, "no descriptor is left: raise the limit of open files (ulimit -n)");
 	else
+		close(fd);
+}
+
+static void take(const struct handover *h, size_t size, int fd)
+{
+	const struct handover_failure *f = (const struct handover_failure *)h;
+
+	if (size == sizeof(*f) && f->kind == HANDOVER_FAILED) {
+		desk_failed(f);
+	} else if (size >= sizeof(*h) && h->kind == HANDOVER_UP) {
+		if (h->order)
+			desk_up(h, size, fd);
+		else
+			take_inbound(h, size, fd);
+		return;
+	}
+	if (fd >= 0)
 		close(fd);
 }
 
@@ -106,6 +124,7 @@ static void forget_if_over(struct child *c)
 
 	if (c->pid || c->channel >= 0)
 		return;
+	desk_engine_gone(c);
 	TAILQ_REMOVE(&self->children, c, link);
 	cfg_set_unref(c->set);
 	free(c);
@@ -158,6 +177,7 @@ static void become_engine(int report)
 		if (c->channel >= 0)
 			close(c->channel);
 	}
+	desk_leave();
 	supervisor_leave();
 	engine_run(&self->parts, report);
 }

@@ -2,8 +2,10 @@
 #include "ser/conn.h"
 
 #include "ser/counters.h"
+#include "ser/outbound.h"
 #include "ser/shared.h"
 
+#include <errno.h>
 #include <string.h>
 #include <time.h>
 
@@ -31,11 +33,54 @@ struct conn *conn_adopt(const struct conn *filled, size_t size)
 		return NULL;
 	memcpy(conn, filled, size);
 	conn->refcnt = 1;
+	conn->facts = &conn->snapshot;
+	conn->outbound = NULL;
+	conn->serial = board_next_serial();
 	send_queue_init(&conn->queue);
 	conn->since = (uint32_t)time(NULL);
 	domain_get(conn->domain);
 	board_source_enter(&conn->source);
 	return conn;
+}
+
+struct conn *conn_new_outbound(size_t names)
+{
+	struct conn *conn = shared_memory.alloc(sizeof(*conn));
+	struct outbound *out = conn ? shared_memory.alloc(sizeof(*out) + names) : NULL;
+
+	if (!out) {
+		if (conn)
+			shared_memory.release(conn);
+		return NULL;
+	}
+	memset(conn, 0, sizeof(*conn));
+	memset(out, 0, sizeof(*out));
+	send_queue_init(&out->text);
+	out->text.busy = 1;
+	conn->refcnt = 1;
+	conn->outbound = out;
+	conn->serial = board_next_serial();
+	conn->since = (uint32_t)time(NULL);
+	send_queue_init(&conn->queue);
+	board_count_connections(1);
+	return conn;
+}
+
+int conn_complete(struct conn *conn, const struct conn *filled, size_t size)
+{
+	size_t facts_size = size - offsetof(struct conn, snapshot);
+	struct snapshot *facts = shared_memory.alloc(facts_size);
+
+	if (!facts)
+		return -ENOMEM;
+	memcpy(facts, &filled->snapshot, facts_size);
+	conn->why = filled->why;
+	conn->why_error = filled->why_error;
+	conn->engine = filled->engine;
+	conn->domain = domain_get(filled->domain);
+	conn->stream = filled->stream;
+	__atomic_store_n(&conn->facts, facts, __ATOMIC_RELEASE);
+	return 0;
 }
 
 struct conn *conn_get(struct conn *conn)
@@ -50,13 +95,22 @@ void conn_put(struct conn *conn)
 		return;
 	send_queue_free(&conn->queue);
 	domain_put(conn->domain);
+	if (conn->outbound) {
+		send_queue_free(&conn->outbound->text);
+		shared_memory.release(conn->outbound);
+		if (conn->facts)
+			shared_memory.release((void *)conn->facts);
+	}
 	shared_memory.release(conn);
 }
 
 void conn_close(struct conn *conn)
 {
-	board_source_leave(&conn->source);
 	board_count_connections(-1);
+	if (conn->outbound)
+		outbound_closed(conn);
+	else
+		board_source_leave(&conn->source);
 	ktls_stream_wipe(&conn->stream, &shared_memory);
 	conn_put(conn);
 }

@@ -5,6 +5,9 @@
  *
  * The core's connection holds one reference; a process that answers selects holds another, so that a snapshot
  * outlives a connection that closes meanwhile.
+ *
+ * A connection that SER opens has its record before its handshake, with an outbound part (ser/outbound.h)
+ * and, until the handshake is done, without facts.
  */
 #ifndef SER_CONN_H
 #define SER_CONN_H
@@ -26,6 +29,8 @@ enum conn_why {
 	CONN_WHY_NO_AEAD,   /* the suite's keys cannot leave OpenSSL */
 };
 
+struct outbound;
+
 struct conn {
 	int refcnt;
 	int id;                /* the core's id of the connection */
@@ -34,11 +39,14 @@ struct conn {
 	uint8_t engine;        /* number of the one that shook hands */
 	int16_t why_error;     /* negative errno, or 0 */
 	uint32_t since;        /* seconds since 1970 */
+	uint32_t serial;       /* no other record has it: for caches of descriptors */
 	struct domain *domain; /* a reference */
 	struct board_source source;
 	struct ktls_stream stream;
-	struct send_queue queue;  /* with tcp_async=no */
-	struct snapshot snapshot; /* the last member: it has a tail */
+	struct send_queue queue;      /* with tcp_async=no, or with an outbound part */
+	struct outbound *outbound;    /* NULL: the peer opened it */
+	const struct snapshot *facts; /* NULL until the handshake of an outbound one is done */
+	struct snapshot snapshot;     /* the last member: it has a tail; not in outbound ones */
 };
 
 /*
@@ -54,6 +62,18 @@ int conn_fill(struct conn *conn, size_t size, SSL *ssl, const struct ktls_sessio
  * NULL when shared memory is used up.
  */
 struct conn *conn_adopt(const struct conn *filled, size_t size);
+
+/*
+ * An empty record with an outbound part, in shared memory, with one reference. Returns NULL when that is used
+ * up. names: bytes of its last member.
+ */
+struct conn *conn_new_outbound(size_t names);
+
+/*
+ * Puts what a filled record says into an outbound one, which must not be read yet: facts is set last. Returns
+ * 0, or -ENOMEM when shared memory is used up.
+ */
+int conn_complete(struct conn *conn, const struct conn *filled, size_t size);
 
 /* Another reference. */
 struct conn *conn_get(struct conn *conn);

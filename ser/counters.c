@@ -41,6 +41,10 @@ static const struct {
 	[COUNTER_RELAYS_LOST] = {"relays_lost", "relayed connections that ended without order"},
 	[COUNTER_ENGINE_DEATHS] = {"engine_deaths", "engine processes that died and were replaced"},
 	[COUNTER_CONNECTIONS_LOST] = {"connections_lost", "connections that the core did not take over"},
+	[COUNTER_CONNECTS_OK] = {"connects_ok", "connections that SER opened and secured"},
+	[COUNTER_CONNECTS_FAILED] = {"connects_failed",
+		"connections that SER wanted and that could not be opened or secured"},
+	[COUNTER_CONNECTS_RESUMED] = {"connects_resumed", "of connects_ok: resumed sessions"},
 	[COUNTER_LOOKUPS] = {"lookups",
 		"reads of selects and variables outside the connection's own process: each takes the core's "
 		"lock"},

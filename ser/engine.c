@@ -16,6 +16,10 @@
 
 enum {
 	PATIENCE_MS = 500, /* how long the loop may take to end */
+	MESSAGES_A_TURN = 64,
+	/* Clients whose tickets come behind the handshake: some 30 KB each. */
+	LATE_MAX = 256,
+	LATE_SECONDS = 10,
 };
 
 static int ending;
@@ -72,22 +76,47 @@ static void look(struct engine *e)
 	uring_server_pause(e->server, e->waits);
 }
 
-static void told(struct uring_op *op, int res)
+static void obey(struct engine *e, char message)
 {
-	struct engine *e = (struct engine *)((char *)op - offsetof(struct engine, told));
-	char message;
-
-	(void)res;
-	/* The supervisor's end is the engine's, too. */
-	if (recv(e->parts->channel, &message, 1, MSG_DONTWAIT) != 1) {
-		ending = 1;
-		return;
-	}
 	if (message == ENGINE_RETIRE)
 		retire(e);
 	else if (!e->retired)
 		look(e);
-	if (uring_poll(e->loop, op, e->parts->channel, POLLIN))
+}
+
+/* Returns -EAGAIN when there is nothing more for now, -EPIPE at the end. */
+static int take_message(struct engine *e)
+{
+	union {
+		struct engine_order order;
+		struct engine_tickets tickets;
+		uint32_t kind;
+		char byte;
+	} m;
+	int fd;
+	ssize_t n = uring_take_fd(e->parts->channel, &m, sizeof(m), &fd);
+
+	if (n <= 0)
+		return n == -EAGAIN ? -EAGAIN : -EPIPE;
+	if (n == 1)
+		obey(e, m.byte);
+	else if (n == sizeof(m.order) && m.kind == ENGINE_ORDER)
+		engine_open(e, &m.order, fd);
+	else if (m.kind == ENGINE_TICKETS)
+		engine_take_tickets(e, &m.tickets, (size_t)n);
+	return 0;
+}
+
+static void told(struct uring_op *op, int res)
+{
+	struct engine *e = (struct engine *)((char *)op - offsetof(struct engine, told));
+	int rc = 0;
+
+	(void)res;
+	for (int i = 0; !rc && i < MESSAGES_A_TURN; i++)
+		rc = take_message(e);
+	/* The supervisor's end is the engine's, too. */
+	if (rc == -EPIPE || uring_poll(e->loop, op, e->parts->channel, POLLIN))
 		ending = 1;
 }
 
@@ -102,7 +131,7 @@ static void say_stopped(struct engine *e)
 static int is_over(const struct engine *e)
 {
 	return ending || (e->retired && uring_server_is_quiet(e->server) && !e->handovers.count &&
-				 !uring_relay_connections(e->relay));
+				 !uring_relay_connections(e->relay) && !uring_client_count(e->client));
 }
 
 static int start_server(struct engine *e, struct cfg_error *error)
@@ -127,6 +156,12 @@ static int start_server(struct engine *e, struct cfg_error *error)
 		.send_timeout = (unsigned)e->params->send_timeout,
 		.ended = engine_relay_ended,
 	};
+	struct uring_client_config client_config = {
+		.arg = e,
+		.begin = engine_greet,
+		.established = engine_connected,
+		.failed = engine_not_connected,
+	};
 	const struct listener *l;
 	const char *why;
 	unsigned n;
@@ -135,6 +170,9 @@ static int start_server(struct engine *e, struct cfg_error *error)
 	if (rc)
 		return cfg_fail(error, "the TLS engine cannot start: %s (%s)", why, strerror(-rc));
 	if (uring_relay_new(&e->relay, e->loop, &relay_config) ||
+		uring_client_new(&e->client, e->loop, &client_config) ||
+		ktls_sessions_new(&e->sessions, KTLS_SESSIONS) ||
+		ktls_late_new(&e->late, LATE_MAX, LATE_SECONDS) ||
 		uring_server_new(&e->server, e->loop, &config))
 		return cfg_fail(error, "the TLS engine cannot start: out of memory");
 	if (watch_signals(e))
@@ -161,7 +199,7 @@ static int set_up(struct engine *e, struct cfg_error *error)
 	if (nice(e->params->engine_nice) == -1 && errno)
 		return cfg_fail(
 			error, "engine_nice: %d cannot be set: %s", e->params->engine_nice, strerror(errno));
-	return start_server(e, error);
+	return cfg_set_after_fork(e->parts->set, error) ? -1 : start_server(e, error);
 }
 
 static void tell(int report, const struct cfg_error *error)

@@ -8,17 +8,40 @@
 
 #include "cfg/set.h"
 #include "ktls/kernel.h"
+#include "ktls/stream.h"
 #include "ser/board.h"
 #include "ser/params.h"
+#include "ser/script.h"
 
 /*
- * One byte from the supervisor to its engine, or back. The kernel wakes one process for a connection that
- * comes; when that one has just stopped accepting, nobody takes the connection until somebody looks.
+ * One byte from the supervisor to its engine, which gets struct engine_order, too; or back. The kernel wakes
+ * one process for a connection that comes; when that one has just stopped accepting, nobody takes the
+ * connection until somebody looks.
  */
 enum engine_message {
 	ENGINE_RETIRE = 'r',  /* accept nothing more, end with the last connection */
 	ENGINE_LOOK = 'l',    /* look for connections that wait */
 	ENGINE_STOPPED = 's', /* from the engine: it accepts nothing any more */
+	/* Longer ones begin with these, as uint32_t. */
+	ENGINE_ORDER = 'o',
+	ENGINE_TICKETS = 't',
+};
+
+/* From the supervisor, with a socket: shake hands on it as a client. */
+struct engine_order {
+	uint32_t kind;            /* ENGINE_ORDER */
+	uint32_t id;              /* not 0; for the answer: a struct handover or handover_failure */
+	uint32_t connect_timeout; /* seconds */
+	union uring_address remote, local;
+	struct script_choice choice;
+};
+
+/* The same way: session tickets that came on a connection whose handshake an engine had done. */
+struct engine_tickets {
+	uint32_t kind; /* ENGINE_TICKETS */
+	uint32_t order;
+	uint32_t len; /* bytes of messages */
+	uint8_t messages[KTLS_TICKETS_MAX];
 };
 
 /* What an engine is made of: its supervisor's. */

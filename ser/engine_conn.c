@@ -26,6 +26,18 @@ enum {
 	RELAYED_SEND_BUFFER = 1024 * 1024,
 };
 
+const char *engine_error(int error)
+{
+	switch (error) {
+	case -ENOMEM:
+		return "memory is used up";
+	case -ENOTRECOVERABLE:
+		return "the kernel took the keys for sending but not those for receiving";
+	default:
+		return strerror(-error);
+	}
+}
+
 SSL_CTX *engine_context(void *arg, const struct uring_peer *peer)
 {
 	const struct engine *e = arg;
@@ -33,7 +45,7 @@ SSL_CTX *engine_context(void *arg, const struct uring_peer *peer)
 	return cfg_set_server_context(e->parts->set, &peer->transport_local.any);
 }
 
-static void count_alert(const SSL *ssl, int where, int ret)
+void engine_count_alert(const SSL *ssl, int where, int ret)
 {
 	(void)ssl;
 	if (where & SSL_CB_ALERT && ret >> 8 == SSL3_AL_FATAL)
@@ -43,7 +55,7 @@ static void count_alert(const SSL *ssl, int where, int ret)
 void engine_begin(void *arg, const struct uring_peer *peer, struct ktls_handshake *h)
 {
 	(void)arg;
-	SSL_set_info_callback(ktls_handshake_ssl(h), count_alert);
+	SSL_set_info_callback(ktls_handshake_ssl(h), engine_count_alert);
 	cfg_ssl_local(ktls_handshake_ssl(h), &peer->transport_local.any);
 }
 
@@ -62,7 +74,7 @@ void engine_failed(void *arg, const struct uring_peer *peer, const char *reason,
 		&limit, LOG_LEVEL_WARNING, "handshake with %s at %s failed: %s", remote, local, reason);
 }
 
-static void log_established(const struct engine *e, const struct uring_peer *peer, const struct conn *conn)
+static void log_established(const struct handover *h)
 {
 	static const char *const where[] = {
 		[KTLS_HOME_USER] = "user space",
@@ -70,18 +82,14 @@ static void log_established(const struct engine *e, const struct uring_peer *pee
 		[KTLS_HOME_RELAYED] = "user space, relayed by the engine",
 	};
 	static struct log_limit limit = {.burst = CONNECTION_LINES};
-	const struct snapshot *s = &conn->snapshot;
+	const struct snapshot *s = &h->conn.snapshot;
 	char remote[64], local[64];
 
-	listeners_format_address(&peer->remote, remote);
-	listeners_format_address(&peer->local, local);
-	ser_log_limited(&limit, e->params->tls_log, "%s connected at %s with %s %s, records in %s", remote,
-		local, (const char *)s->data + s->version, (const char *)s->data + s->cipher, where[s->home]);
-}
-
-static void lose(struct engine *e, const struct uring_peer *peer, int error)
-{
-	engine_failed(e, peer, error == -ENOMEM ? "memory is used up" : strerror(-error), 0);
+	listeners_format_address(&h->peer.remote, remote);
+	listeners_format_address(&h->peer.local, local);
+	ser_log_limited(&limit, board_get_settings().tls_log, "%s connected %s %s with %s %s, records in %s",
+		h->order ? local : remote, h->order ? "to" : "at", h->order ? remote : local,
+		(const char *)s->data + s->version, (const char *)s->data + s->cipher, where[s->home]);
 }
 
 struct outgoing {
@@ -95,6 +103,15 @@ static void free_outgoing(struct outgoing *o)
 	OPENSSL_clear_free(o, offsetof(struct outgoing, handover) + o->passing.len);
 }
 
+/* Those that SER opens are counted where they begin. */
+static void count_handed(struct outgoing *o, int change)
+{
+	if (o->handover.order)
+		return;
+	__atomic_add_fetch(&o->board->handed, (uint32_t)change, __ATOMIC_RELAXED);
+	board_count_connections(change);
+}
+
 static void handed_over(struct uring_passing *p, int rc)
 {
 	static struct log_limit limit;
@@ -103,17 +120,17 @@ static void handed_over(struct uring_passing *p, int rc)
 	if (rc) {
 		ser_log_limited(&limit, LOG_LEVEL_ERROR,
 			"a connection is lost: the engine's supervisor does not take it: %s", strerror(-rc));
-		__atomic_sub_fetch(&o->board->handed, 1, __ATOMIC_RELAXED);
-		board_count_connections(-1);
+		count_handed(o, -1);
 	}
 	close(p->fd);
 	free_outgoing(o);
 }
 
 /* What the core gets to know of a connection. Returns NULL when memory is used up. */
-static struct outgoing *make_outgoing(struct engine *e, const struct uring_peer *peer,
-	struct ktls_handshake *h, const struct engine_home *home, const struct ktls_session_keys *keys)
+static struct outgoing *make_outgoing(struct engine *e, const struct engine_finished *f,
+	const struct engine_home *home, const struct ktls_session_keys *keys)
 {
+	struct ktls_handshake *h = f->handshake;
 	struct domain *domain = domain_of(SSL_get_SSL_CTX(ktls_handshake_ssl(h)));
 	const struct snapshot_about about = {
 		.home = home->home,
@@ -131,12 +148,14 @@ static struct outgoing *make_outgoing(struct engine *e, const struct uring_peer 
 	o->passing.data = &o->handover;
 	o->passing.done = handed_over;
 	o->board = e->parts->board;
-	o->handover.peer = *peer;
+	o->handover.kind = HANDOVER_UP;
+	o->handover.order = f->order;
+	o->handover.peer = *f->peer;
 	if (conn_fill(&o->handover.conn, size, ssl, keys, !e->caps->rekey, &about)) {
 		free_outgoing(o);
 		return NULL;
 	}
-	o->handover.conn.source = board_source_of(&peer->remote);
+	o->handover.conn.source = board_source_of(&f->peer->remote);
 	o->handover.conn.domain = domain;
 	o->handover.conn.engine = (uint8_t)(e->parts->board - board_engines);
 	o->handover.conn.why = home->why;
@@ -144,22 +163,21 @@ static struct outgoing *make_outgoing(struct engine *e, const struct uring_peer 
 	return o;
 }
 
-/* The descriptor that the core gets is in non-blocking mode, as it expects. */
-static void hand_over(struct engine *e, struct outgoing *o, int fd)
+/* The descriptor that the core gets is in non-blocking mode, as it expects. Takes both over. */
+static int hand_over(struct engine *e, struct outgoing *o, int fd)
 {
-	const struct uring_peer *peer = &o->handover.peer;
+	int rc = fcntl(fd, F_SETFL, O_NONBLOCK) ? -errno : 0;
 
-	if (fcntl(fd, F_SETFL, O_NONBLOCK)) {
-		lose(e, peer, -errno);
+	if (rc) {
 		close(fd);
 		free_outgoing(o);
-		return;
+		return rc;
 	}
-	log_established(e, peer, &o->handover.conn);
-	__atomic_add_fetch(&o->board->handed, 1, __ATOMIC_RELAXED);
-	board_count_connections(1);
+	log_established(&o->handover);
+	count_handed(o, 1);
 	o->passing.fd = fd;
 	uring_pass(&e->handovers, &o->passing);
+	return 0;
 }
 
 static void close_if_open(int fd)
@@ -180,35 +198,33 @@ static int make_pair(int pair[2])
 }
 
 /* The suite has no AEAD: the SSL object stays here, the core gets one end of a socketpair. */
-static void establish_relayed(
-	struct engine *e, const struct uring_peer *peer, int fd, struct ktls_handshake *h)
+static int establish_relayed(struct engine *e, const struct engine_finished *f)
 {
 	static const struct engine_home relayed = {KTLS_HOME_RELAYED, CONN_WHY_NO_AEAD, 0};
-	struct ktls_session_keys none = {.role = KTLS_SERVER};
+	struct ktls_session_keys none = {.role = f->order ? KTLS_CLIENT : KTLS_SERVER};
 	struct outgoing *o = NULL;
-	int pair[2] = {-1, -1};
+	int pair[2] = {-1, -1}, fd = f->fd;
 	int rc = make_pair(pair);
 
 	if (rc)
 		goto failed;
 	rc = -ENOMEM;
-	o = make_outgoing(e, peer, h, &relayed, &none);
+	o = make_outgoing(e, f, &relayed, &none);
 	if (!o)
 		goto failed;
-	rc = uring_relay_start(e->relay, peer, fd, pair[0], ktls_handshake_take_ssl(h));
+	rc = uring_relay_start(e->relay, f->peer, fd, pair[0], ktls_handshake_take_ssl(f->handshake));
 	fd = pair[0] = -1; /* the relay's, or closed by it */
 	if (rc)
 		goto failed;
 	counters_add(COUNTER_RECORDS_RELAYED);
-	hand_over(e, o, pair[1]);
-	return;
+	return hand_over(e, o, pair[1]);
 failed:
-	lose(e, peer, rc);
 	close_if_open(fd);
 	close_if_open(pair[0]);
 	close_if_open(pair[1]);
 	if (o)
 		free_outgoing(o);
+	return rc;
 }
 
 static void count_home(const struct engine_home *home)
@@ -228,24 +244,40 @@ static void count_home(const struct engine_home *home)
 	counters_add(reasons[home->why]);
 }
 
-static void establish_direct(struct engine *e, const struct uring_peer *peer, int fd,
-	struct ktls_handshake *h, struct ktls_session_keys *keys)
+static int establish_direct(struct engine *e, const struct engine_finished *f, struct ktls_session_keys *keys)
 {
 	struct outgoing *o;
 	struct engine_home home;
+	int rc = engine_choose_home(e, ktls_handshake_ssl(f->handshake), f->fd, keys, &home);
 
-	if (engine_choose_home(e, ktls_handshake_ssl(h), fd, keys, &home)) { /* it said why */
-		close(fd);
-		return;
+	if (rc) {
+		close(f->fd);
+		return rc;
 	}
-	o = make_outgoing(e, peer, h, &home, keys);
+	o = make_outgoing(e, f, &home, keys);
 	if (!o) {
-		lose(e, peer, -ENOMEM);
-		close(fd);
-		return;
+		close(f->fd);
+		return -ENOMEM;
 	}
 	count_home(&home);
-	hand_over(e, o, fd);
+	if (f->order) /* its tickets come later; where it cannot be kept, they are of no use */
+		ktls_late_keep(e->late, f->order, f->handshake, keys);
+	return hand_over(e, o, f->fd);
+}
+
+int engine_establish(struct engine *e, const struct engine_finished *f)
+{
+	struct ktls_session_keys keys;
+	int rc = ktls_handshake_keys(f->handshake, &keys);
+
+	if (rc == -EOPNOTSUPP)
+		rc = establish_relayed(e, f);
+	else if (rc)
+		close(f->fd);
+	else
+		rc = establish_direct(e, f, &keys);
+	OPENSSL_cleanse(&keys, sizeof(keys));
+	return rc;
 }
 
 /* For those who ask SER how its engines are. */
@@ -259,23 +291,17 @@ void engine_report(struct engine *e)
 
 void engine_established(void *arg, const struct uring_peer *peer, int fd, struct ktls_handshake *h)
 {
+	const struct engine_finished f = {.peer = peer, .fd = fd, .handshake = h};
 	struct engine *e = arg;
-	struct ktls_session_keys keys;
-	int rc = ktls_handshake_keys(h, &keys);
+	int rc;
 
 	counters_add(COUNTER_HANDSHAKES_OK);
 	if (SSL_session_reused(ktls_handshake_ssl(h)))
 		counters_add(COUNTER_HANDSHAKES_RESUMED);
 	e->parts->board->established++;
-	if (rc == -EOPNOTSUPP) {
-		establish_relayed(e, peer, fd, h);
-	} else if (rc) {
-		lose(e, peer, rc);
-		close(fd);
-	} else {
-		establish_direct(e, peer, fd, h, &keys);
-	}
-	OPENSSL_cleanse(&keys, sizeof(keys));
+	rc = engine_establish(e, &f);
+	if (rc)
+		engine_failed(e, peer, engine_error(rc), 0);
 }
 
 void engine_relay_ended(void *arg, const struct uring_peer *peer, const char *reason)

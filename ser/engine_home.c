@@ -4,6 +4,7 @@
 #include "ser/engine_private.h"
 #include "ser/log.h"
 
+#include <errno.h>
 #include <string.h>
 
 static struct engine_home user(enum conn_why why, int error)
@@ -14,7 +15,7 @@ static struct engine_home user(enum conn_why why, int error)
 int engine_choose_home(struct engine *e, const SSL *ssl, int fd, const struct ktls_session_keys *keys,
 	struct engine_home *home)
 {
-	static struct log_limit closed, refused;
+	static struct log_limit refused;
 	const struct cfg_domain *d = cfg_context_domain(SSL_get_SSL_CTX(ssl));
 	int rc = ktls_kernel_supports(e->caps, keys->tx.version, keys->tx.aead);
 
@@ -35,12 +36,8 @@ int engine_choose_home(struct engine *e, const SSL *ssl, int fd, const struct kt
 		*home = (struct engine_home){KTLS_HOME_KERNEL, CONN_WHY_KERNEL, 0};
 		return 0;
 	}
-	if (rc > 0) {
-		ser_log_limited(&closed, LOG_LEVEL_ERROR,
-			"a connection is closed: the kernel took the keys for sending but not those for "
-			"receiving");
-		return -1;
-	}
+	if (rc > 0)
+		return -ENOTRECOVERABLE;
 	ser_log_limited(&refused, LOG_LEVEL_WARNING,
 		"records of a connection stay in user space: the kernel refused them: %s", strerror(-rc));
 	*home = user(CONN_WHY_REFUSED, rc);

@@ -29,9 +29,10 @@ static unsigned coming(const struct engine *e)
 }
 
 /* Whether more than that many connections are too many. Returns the limit's counter with words, or -1. */
-static int limit_reached(const struct engine *e, long more, char words[LIMIT_TEXT])
+static int limit_reached(long more, char words[LIMIT_TEXT])
 {
-	unsigned long threshold = (unsigned long)e->params->low_mem_threshold1 * 1024;
+	struct board_settings now = board_get_settings();
+	unsigned long threshold = (unsigned long)now.low_mem_threshold1 * 1024;
 	unsigned long reserved = (unsigned long)more * CONNECTION_MEMORY;
 	long tls = board_connections(), plain;
 	struct host_tcp_gen_info info;
@@ -41,9 +42,9 @@ static int limit_reached(const struct engine *e, long more, char words[LIMIT_TEX
 	plain = info.tcp_connections_no - info.tls_connections_no;
 	if (plain < 0) /* the core takes a connection that ends off one after the other */
 		plain = 0;
-	if (tls + more >= tcp_cfg->max_tls_connections || plain + tls + more >= tcp_cfg->max_connections) {
+	if (tls + more >= now.max_tls_connections || plain + tls + more >= now.max_connections) {
 		snprintf(words, LIMIT_TEXT, "tls_max_connections (%d) or tcp_max_connections (%d) is reached",
-			tcp_cfg->max_tls_connections, tcp_cfg->max_connections);
+			now.max_tls_connections, now.max_connections);
 		return COUNTER_LIMIT_CONNECTIONS;
 	}
 	if (tls - info.tls_connections_no >= ON_THE_WAY_MAX) {
@@ -54,7 +55,7 @@ static int limit_reached(const struct engine *e, long more, char words[LIMIT_TEX
 		snprintf(words, LIMIT_TEXT,
 			"less than %d KB of shared memory are free (low_mem_threshold1): raise it with "
 			"kamailio -m",
-			e->params->low_mem_threshold1);
+			now.low_mem_threshold1);
 		return COUNTER_LIMIT_MEMORY;
 	}
 	return -1;
@@ -77,7 +78,7 @@ static void look_again(struct uring_op *op, int res)
 
 	(void)res;
 	e->waits = 0;
-	if (!e->retired && (limit_reached(e, coming(e), words) < 0 || engine_wait(e)))
+	if (!e->retired && (limit_reached(coming(e), words) < 0 || engine_wait(e)))
 		uring_server_pause(e->server, 0);
 }
 
@@ -114,7 +115,7 @@ int engine_admit(void *arg, const struct uring_peer *peer)
 	struct board_source source = board_source_of(&peer->remote);
 	unsigned max = (unsigned)e->params->max_connections_per_source;
 	char words[LIMIT_TEXT];
-	int counter = limit_reached(e, coming(e), words);
+	int counter = limit_reached(coming(e), words);
 
 	/* Others than ours took the last place, or it is one that the kernel had accepted already. */
 	if (counter >= 0) {
@@ -126,7 +127,7 @@ int engine_admit(void *arg, const struct uring_peer *peer)
 		return refuse(peer, COUNTER_LIMIT_SOURCE_CONNECTIONS, words);
 	}
 	/* This may be the last one that fits. */
-	counter = limit_reached(e, (long)coming(e) + 1, words);
+	counter = limit_reached((long)coming(e) + 1, words);
 	if (counter >= 0 && hold_up(e, words))
 		counters_add((enum counter)counter);
 	return 0;

@@ -68,6 +68,12 @@ struct host_str functions_connect_server_id(void)
 	return server_id;
 }
 
+void functions_forget_server_id(void)
+{
+	free(server_id.s);
+	server_id = (struct host_str){NULL, 0};
+}
+
 struct host_command functions_table[] = {
 	{"is_peer_verified", is_peer_verified_native, 0, NULL, NULL, HOST_REQUEST_ROUTE},
 	{"tls_set_connect_server_id", set_connect_server_id_native, 1, fixup_spve_null, fixup_free_spve_null,

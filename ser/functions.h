@@ -13,4 +13,7 @@ int functions_register_kemi(void);
 /* What the script said last in this process with tls_set_connect_server_id(); empty when nothing. */
 struct host_str functions_connect_server_id(void);
 
+/* It was good for one message. */
+void functions_forget_server_id(void);
+
 #endif

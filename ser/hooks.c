@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/hooks.h"
 
+#include "ser/board.h"
 #include "ser/conn.h"
 #include "ser/counters.h"
+#include "ser/desk.h"
 #include "ser/listeners.h"
 #include "ser/log.h"
+#include "ser/message.h"
+#include "ser/outbound.h"
 #include "ser/send.h"
 #include "ser/shared.h"
 #include "ser/shutdown.h"
@@ -12,40 +16,34 @@
 #include <errno.h>
 #include <string.h>
 
-enum {
-	SEALED_MAX = 4 * KTLS_MAX_RECORD, /* a message of the core's largest size fits */
-};
+static int injecting; /* this process makes connections of those that engines accepted */
 
-static int new_connections_allowed;
-static unsigned lifetime; /* ticks */
-
-void hooks_set_lifetime(unsigned seconds)
+void hooks_inject(int on)
 {
-	lifetime = seconds * HOST_TICKS_PER_SECOND;
+	injecting = on;
 }
 
-void hooks_allow_new_connections(int allowed)
+/* Who accepts one here is tcp_main, at a socket that only stands in for a listener. */
+static int refuse_stranger(void)
 {
-	new_connections_allowed = allowed;
+	static struct log_limit limit;
+
+	ser_log_limited(&limit, LOG_LEVEL_WARNING,
+		"a process of this machine connected to a socket that is SER's own; it is sent away");
+	return -1;
 }
 
 static int on_tcpconn_init(struct host_tcp_connection *c, int sock)
 {
-	static struct log_limit limit;
-
-	(void)sock;
 	shutdown_check();
-	if (!new_connections_allowed) {
-		ser_log_limited(&limit, LOG_LEVEL_ERROR,
-			"this version of the module does not open TLS connections, it only accepts them");
-		return -1;
-	}
+	if (c->state == HOST_CONN_ACCEPT)
+		return refuse_stranger();
 	c->type = HOST_PROTO_TLS;
 	c->rcv.proto = HOST_PROTO_TLS;
-	c->lifetime = lifetime;
+	c->lifetime = (unsigned)board_get_settings().connection_timeout * HOST_TICKS_PER_SECOND;
 	c->timeout = get_ticks_raw() + c->lifetime;
 	c->extra_data = NULL;
-	return 0;
+	return injecting ? 0 : outbound_begin(c, sock);
 }
 
 static void tcpconn_clean(struct host_tcp_connection *c)
@@ -62,7 +60,7 @@ static void tcpconn_clean(struct host_tcp_connection *c)
  * damage it. */
 static void send_alert_in_order(struct host_tcp_connection *c, struct conn *conn, int fd, uint8_t description)
 {
-	if (c->wbuf_first || conn->sent_last)
+	if (c->wbuf_first || conn->sent_last || !outbound_is_up(conn))
 		return;
 	conn->sent_last = 1;
 	if (ktls_alert_level(description) == KTLS_ALERT_FATAL)
@@ -86,7 +84,8 @@ void hooks_say_goodbye(struct host_tcp_connection *c)
 {
 	struct conn *conn = c->extra_data;
 
-	if (!conn || c->s <= 0 || c->wbuf_first || conn->sent_last || send_queue_is_busy(&conn->queue))
+	if (!conn || c->s <= 0 || c->wbuf_first || conn->sent_last || send_queue_is_busy(&conn->queue) ||
+		!outbound_is_up(conn))
 		return;
 	conn->sent_last = 1;
 	ktls_stream_send_alert(&conn->stream, c->s, KTLS_CLOSE_NOTIFY);
@@ -177,21 +176,6 @@ static void end_reading(struct host_tcp_connection *c, const struct ktls_read *r
 }
 
 /*
- * Sends what is owed in front of the next write. In the kernel's home the drainer must not write between a
- * KeyUpdate and the change of the kernel's key; in user space what waits goes first.
- */
-static int respond_in_order(struct host_tcp_connection *c, struct conn *conn)
-{
-	int rc = 0;
-
-	shared_lock(&conn->queue.lock);
-	if (conn->stream.home == KTLS_HOME_KERNEL || (!c->wbuf_first && !conn->queue.busy))
-		rc = ktls_stream_respond(&conn->stream, c->fd);
-	shared_unlock(&conn->queue.lock);
-	return rc == -EAGAIN ? 0 : rc;
-}
-
-/*
  * Answers a KeyUpdate or a renegotiation. Where a writer is busy or bytes wait, the next writer of a user
  * space connection, or the next read, does it.
  */
@@ -201,7 +185,7 @@ static void respond(struct host_tcp_connection *c, struct conn *conn, struct ktl
 
 	if (!shared_trylock(&c->write_lock))
 		return;
-	rc = respond_in_order(c, conn);
+	rc = message_respond(c, conn);
 	shared_unlock(&c->write_lock);
 	if (!rc)
 		return;
@@ -224,7 +208,7 @@ static int on_read(struct host_tcp_connection *c, int *flags)
 		req->error = HOST_TCP_READ_ERROR;
 		return -1;
 	}
-	if (conn->queue.broken) {
+	if (conn->queue.broken || (!outbound_is_up(conn) && outbound_take_over(c))) {
 		say_eof(c, flags);
 		return 0;
 	}
@@ -239,6 +223,8 @@ static int on_read(struct host_tcp_connection *c, int *flags)
 	conn_make_current(conn);
 	n = ktls_stream_read(&conn->stream, c->fd, req->pos, (size_t)room, &shared_memory, &r);
 	req->pos += n;
+	if (r.ticket_len && conn->outbound)
+		desk_bring_tickets(conn, r.ticket, r.ticket_len);
 	if (r.respond)
 		respond(c, conn, &r);
 	if (r.end != KTLS_END_NONE)
@@ -248,73 +234,6 @@ static int on_read(struct host_tcp_connection *c, int *flags)
 	else if (r.drained)
 		*flags |= HOST_RD_SHORT_READ;
 	return (int)n;
-}
-
-/*
- * In the kernel's home: counts what is about to be written, and sends what is owed in front of it. Only the
- * reader has the descriptor at hand; where another process writes, the reader sends it with its next read.
- */
-static int prepare_kernel_write(struct host_tcp_connection *c, struct conn *conn, size_t len)
-{
-	int rc = ktls_stream_count_write(&conn->stream, len);
-
-	if (!rc && conn->stream.owes && c->reader_pid == my_pid())
-		rc = respond_in_order(c, conn);
-	return rc;
-}
-
-/*
- * What to write for content: *out of the returned length, which is protected where SER does that and then
- * valid until the next call, and covers *taken bytes. -1 where the connection must be closed.
- */
-static ssize_t protect(struct host_tcp_connection *c, struct conn *conn, const void *in, size_t len,
-	const void **out, size_t *taken)
-{
-	static uint8_t sealed[SEALED_MAX];
-	static struct log_limit limit;
-	ssize_t n = (ssize_t)len;
-	char peer[64];
-	int rc = 0;
-
-	*out = in;
-	*taken = len;
-	if (conn->stream.home == KTLS_HOME_KERNEL) {
-		rc = prepare_kernel_write(c, conn, len);
-	} else if (conn->stream.home == KTLS_HOME_USER) {
-		n = ktls_stream_seal(&conn->stream, in, len, sealed, sizeof(sealed), taken);
-		rc = n < 0 ? (int)n : 0;
-		*out = sealed;
-	}
-	if (!rc)
-		return n;
-	listeners_format_address(&c->rcv.src_su, peer);
-	ser_log_limited(&limit, LOG_LEVEL_ERROR, "connection with %s closed: %s", peer,
-		rc == -EOVERFLOW ? "its key has protected as many records as is safe" : strerror(-rc));
-	return -1;
-}
-
-/* With tcp_async=no: the core would wait for the peer, so it gets nothing to write. */
-static int send_message(
-	struct host_tcp_connection *c, struct conn *conn, const char *buf, size_t len, unsigned send_flags)
-{
-	struct send s;
-	const void *out;
-	size_t taken;
-	ssize_t n = 0;
-	int rc = 0;
-
-	send_begin(&s, c, conn);
-	c->send_flags |= send_flags;
-	while (!rc && len) {
-		n = protect(c, conn, buf, len, &out, &taken);
-		rc = n < 0 ? -1 : send_bytes(&s, out, (size_t)n);
-		buf += taken;
-		len -= taken;
-	}
-	if (!rc && (send_flags & HOST_SND_F_CON_CLOSE))
-		send_close(&s);
-	send_end(&s);
-	return rc;
 }
 
 static int on_encode(struct host_tcp_connection *c, const char **buf, unsigned *len, const char **rest,
@@ -329,12 +248,16 @@ static int on_encode(struct host_tcp_connection *c, const char **buf, unsigned *
 	*rest_len = 0;
 	if (!conn || conn->sent_last)
 		return -1;
-	if (!tcp_cfg->async) {
-		n = send_message(c, conn, *buf, *len, *send_flags);
+	if (conn->outbound && (n = outbound_say(c, *buf, *len, *send_flags))) {
+		*len = 0;
+		return n < 0 ? -1 : 0;
+	}
+	if (!tcp_cfg->async || conn->outbound) {
+		n = message_send(c, conn, *buf, *len, *send_flags);
 		*len = 0;
 		return (int)n;
 	}
-	n = protect(c, conn, *buf, *len, &out, &taken);
+	n = message_protect(c, conn, *buf, *len, &out, &taken);
 	if (n < 0)
 		return -1;
 	if (taken < *len) {

@@ -11,14 +11,11 @@ int hooks_register(void);
 /* True when the core holds exactly the hooks registered above. */
 int hooks_are_registered(void);
 
-/* How long a connection may be silent, from mod_init() on. */
-void hooks_set_lifetime(unsigned seconds);
-
 /*
- * Says whether connections that this process creates with tcpconn_new() are TLS connections of ours; where it
- * is not allowed (the default) the core's own attempts to open one fail with a log line.
+ * 1, in a supervisor: connections that this process makes with tcpconn_new() are those that engines accepted;
+ * 0, the default: they are such that SER opens.
  */
-void hooks_allow_new_connections(int allowed);
+void hooks_inject(int on);
 
 /*
  * For the end of the server, when all other processes have been told to end: sends close_notify on c without

@@ -156,7 +156,13 @@ struct host_tcp_connection {
 	unsigned timeout, lifetime; /* ticks */
 	unsigned id_hash;
 	struct host_tcp_connection *id_next, *id_prev;
-	char lists_and_aliases[408];
+	struct host_tcp_connection *list_next, *list_prev; /* of a reader's connections */
+	struct host_alias {
+		struct host_tcp_connection *parent;
+		struct host_alias *next, *prev;
+		unsigned short port, hash;
+	} aliases[12]; /* addresses it is found by, in tcpconn_aliases_hash */
+	int aliases_count;
 	void *wbuf_first; /* bytes the core could not write yet */
 	void *wbuf_last;
 	unsigned wbuf_timeout; /* ticks */
@@ -172,6 +178,8 @@ HOST_AT(host_tcp_connection, timer, 408);
 HOST_AT(host_tcp_connection, timeout, 456);
 HOST_AT(host_tcp_connection, id_hash, 464);
 HOST_AT(host_tcp_connection, id_next, 472);
+HOST_AT(host_tcp_connection, aliases, 504);
+HOST_AT(host_tcp_connection, aliases_count, 888);
 HOST_AT(host_tcp_connection, wbuf_first, 896);
 HOST_AT(host_tcp_connection, wbuf_timeout, 912);
 HOST_SIZE(host_tcp_connection, 928);
@@ -180,6 +188,8 @@ enum { /* enum tcp_conn_states */
 	HOST_CONN_BAD = -1,
 	HOST_CONN_OK = 0,
 	HOST_CONN_EOF = 2,
+	HOST_CONN_ACCEPT = 3,
+	HOST_CONN_CONNECT = 4,
 };
 
 enum { /* tcp_closed_reason */
@@ -237,6 +247,31 @@ HOST_AT(host_cfg_tcp, conn_wq_max, 36);
 HOST_AT(host_cfg_tcp, wq_max, 40);
 HOST_AT(host_cfg_tcp, rd_buf_size, 104);
 HOST_SIZE(host_cfg_tcp, 112);
+
+/* Where a message goes. */
+struct host_destination {
+	struct host_socket_info *send_sock;
+	union host_sockaddr to;
+	int id; /* of a connection, or 0 */
+	unsigned send_flags;
+	char proto;
+};
+HOST_AT(host_destination, to, 8);
+HOST_AT(host_destination, id, 136);
+HOST_AT(host_destination, send_flags, 140);
+HOST_AT(host_destination, proto, 144);
+HOST_SIZE(host_destination, 152);
+
+struct host_cfg_core {
+	char before[12];
+	int use_dst_blocklist;
+	unsigned blocklist_seconds;
+};
+HOST_AT(host_cfg_core, use_dst_blocklist, 12);
+
+enum {
+	HOST_BLOCKLIST_CONNECT = 1 << 2, /* reason for a destination to be on the blocklist */
+};
 
 /* Module interface. */
 
@@ -454,6 +489,38 @@ struct host_kemi_value {
 };
 HOST_SIZE(host_kemi_value, 24);
 
+struct host_xavp {
+	unsigned id;
+	struct host_str name;
+	struct {
+		int type;
+		struct host_str s;
+	} value;
+	struct host_xavp *next;
+};
+HOST_AT(host_xavp, value, 24);
+HOST_AT(host_xavp, value.s, 32);
+
+/* Routes of the script. */
+struct host_route_list {
+	void **routes; /* what run_top_route() takes */
+	char rest[24];
+};
+HOST_SIZE(host_route_list, 32);
+
+struct host_run_context {
+	int depth;
+	int flags;
+	char rest[208];
+};
+HOST_SIZE(host_run_context, 216);
+
+enum {
+	HOST_RUN_DROP = 8,         /* of the flags: drop was said */
+	HOST_LOCAL_ROUTE = 1 << 6, /* values of route_type */
+	HOST_EVENT_ROUTE = 1 | 1 << 9,
+};
+
 struct host_kemi {
 	struct host_str module, name;
 	int result;
@@ -514,6 +581,25 @@ enum {
 };
 typedef long (*host_counter_f)(uint16_t handle, void *param);
 
+/* A variable of a group of the run-time configuration. */
+struct host_setting {
+	const char *name;
+	unsigned type;
+	int min, max;    /* both 0: any number */
+	void *on_change; /* one that has it cannot be read */
+	void *on_set_child;
+	const char *description;
+};
+HOST_AT(host_setting, description, 40);
+HOST_SIZE(host_setting, 48);
+
+enum {
+	HOST_SETTING_INT = 1,
+	HOST_SETTING_STR = 3,
+	HOST_SETTING_ATOMIC = 1 << 6,
+	HOST_SETTING_READ_ONLY = 1 << 7,
+};
+
 struct host_cfg_block {
 	int refcnt;
 };
@@ -522,8 +608,13 @@ extern struct host_shm_api _shm_root;
 extern struct host_tls_hooks tls_hook;
 extern struct host_socket_info *tls_listen;
 extern struct host_tcp_connection **tcpconn_id_hash;
+extern struct host_alias **tcpconn_aliases_hash;
 extern int *tcpconn_lock;
 extern struct host_cfg_tcp *tcp_cfg;
+extern struct host_cfg_core *core_cfg;
+extern unsigned blst_proto_imask[];
+extern struct host_route_list event_rt;
+extern int route_type;
 extern struct host_cfg_block **cfg_global;
 extern struct host_tcp_counters tcp_cnts_h;
 extern long *_cnts_vals;
@@ -559,7 +650,9 @@ int tcp_init(struct host_socket_info *si);
 struct host_tcp_connection *tcpconn_new(int sock, union host_sockaddr *remote, union host_sockaddr *local,
 	struct host_socket_info *si, int type, int state);
 void tcp_get_info(struct host_tcp_gen_info *info);
+int cfg_declare(const char *group, struct host_setting *settings, void *values, int size, void **handle);
 int cfg_child_no_cb_init(void);
+int register_timer(void (*f)(unsigned ticks, void *arg), void *arg, unsigned seconds);
 unsigned get_ticks_raw(void);
 int get_debug_level(const char *module, int len);
 int get_debug_facility(const char *module, int len);
@@ -570,6 +663,17 @@ int tcpconn_exists(int id, struct host_ip *peer, int peer_port, struct host_ip *
 /* pass_fd.h: both wait. They return what send() and recvmsg() do; *fd is -1 where none came. */
 int send_all(int socket, void *data, int len);
 int receive_fd(int socket, void *data, int len, int *fd, int flags);
+int tcp_send(struct host_destination *to, union host_sockaddr *from, const char *p, unsigned len);
+struct host_xavp *xavp_get_child_with_sval(struct host_str *name, struct host_str *child);
+int dst_blocklist_force_su_to(unsigned char reason, unsigned char proto, union host_sockaddr *to,
+	struct host_sip_msg *msg, unsigned ticks);
+int route_lookup(struct host_route_list *list, char *name);
+int run_top_route(void *route, struct host_sip_msg *msg, struct host_run_context *context);
+int faked_msg_init(void);
+struct host_sip_msg *faked_msg_next(void);
+void *sr_kemi_eng_get(void);
+int sr_kemi_ctx_route(void *engine, struct host_run_context *context, struct host_sip_msg *msg, int route,
+	struct host_str *callback, struct host_str *event);
 int shm_initialized(void);
 int init_shm(void);
 

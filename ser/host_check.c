@@ -100,9 +100,9 @@ int host_check(void)
 	else
 		what = check_listeners();
 	if (!what && tls_listen) {
-		hooks_allow_new_connections(1);
+		hooks_inject(1);
 		what = check_connections();
-		hooks_allow_new_connections(0);
+		hooks_inject(0);
 	}
 	if (!what)
 		return 0;

@@ -14,15 +14,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/*
- * The core numbers its connections without a lock, so that two processes may get one id; ids of ours lie in a
- * range that its counter does not reach, with a part for each process that makes some.
- */
-enum {
-	FIRST_ID = 0x40000000,
-	IDS_EACH = (0x7fffffff - FIRST_ID) / BOARD_ENGINES_MAX,
-};
-
 struct injection {
 	struct uring_passing passing; /* the first member */
 	long message[2];
@@ -51,7 +42,7 @@ static int new_id(void)
 
 	do {
 		id = first_id + next;
-		next = (next + 1) % IDS_EACH;
+		next = (next + 1) % BOARD_IDS_EACH;
 		wrapped |= !next;
 	} while (wrapped && id_is_used(id));
 	return id;
@@ -97,10 +88,10 @@ static void passed(struct uring_passing *p, int rc)
 
 void inject_init(struct uring_loop *loop, unsigned index)
 {
-	first_id = FIRST_ID + (int)index * IDS_EACH;
+	first_id = BOARD_FIRST_ID + (int)index * BOARD_IDS_EACH;
 	uring_pass_queue_init(&queue, loop, unix_tcp_sock);
 	idle_init(loop);
-	hooks_allow_new_connections(1);
+	hooks_inject(1);
 }
 
 /* tcp_accept_unique: the core looks for the addresses the wrong way round, and so never finds any. */

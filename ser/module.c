@@ -5,8 +5,8 @@
  * listener, child_init() with PROC_INIT before and PROC_MAIN after the first workers are forked, then once in
  * every further process.
  */
-#include "cfg/set.h"
 #include "ser/board.h"
+#include "ser/config_check.h"
 #include "ser/counters.h"
 #include "ser/functions.h"
 #include "ser/hooks.h"
@@ -15,15 +15,19 @@
 #include "ser/kernel_probe.h"
 #include "ser/listeners.h"
 #include "ser/log.h"
+#include "ser/outbound.h"
 #include "ser/privileges.h"
 #include "ser/reload.h"
 #include "ser/rpc.h"
 #include "ser/selects.h"
 #include "ser/send_drain.h"
+#include "ser/settings.h"
 #include "ser/shutdown.h"
 #include "ser/supervisor.h"
+#include "ser/swap.h"
 #include "ser/tickets.h"
 #include "ser/variables.h"
+#include "ser/watch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,16 +47,6 @@ static struct ktls_kernel_caps caps;
 
 static struct cfg_config *config;
 
-/* Engines get contexts that their supervisors build; these only find mistakes, also for kamailio -c. */
-static int check_contexts(struct cfg_errors *errors, struct cfg_errors *warnings)
-{
-	const struct cfg_build how = {.kinds = 1 << CFG_SERVER | 1 << CFG_CLIENT};
-	struct cfg_set *set = cfg_build_set(config, &how, errors, warnings);
-
-	cfg_set_unref(set);
-	return set ? 0 : -1;
-}
-
 /* Goes on after a mistake, to tell all of them. */
 static int take_config(void)
 {
@@ -61,9 +55,9 @@ static int take_config(void)
 
 	if (!params_take(&params, &errors) && tickets_init(&params, &e))
 		cfg_add_error(&errors, "%s", e.text);
-	config = params_domains(&params, &errors, &warnings);
+	config = params_domains(params.config, &errors, &warnings);
 	if (config)
-		check_contexts(&errors, &warnings);
+		config_check_contexts(config, &errors, &warnings);
 	params_log(LOG_LEVEL_WARNING, &warnings);
 	params_log(LOG_LEVEL_ERROR, &errors);
 	return errors.count ? -1 : 0;
@@ -129,7 +123,8 @@ static int mod_init(void)
 	}
 	if (take_config())
 		return -1;
-	if (send_drain_prepare((unsigned)params.send_timeout) || reload_prepare(&params)) {
+	if (send_drain_prepare((unsigned)params.send_timeout) || reload_prepare(&params) ||
+		outbound_prepare(&params)) {
 		ser_log(LOG_LEVEL_ERROR, "shared memory or descriptors are used up before the start");
 		return -1;
 	}
@@ -140,10 +135,9 @@ static int mod_init(void)
 		ser_log(LOG_LEVEL_ERROR, "no memory is left for the TLS engine");
 		return -1;
 	}
-	hooks_set_lifetime((unsigned)params.connection_timeout);
-	if (counters_register())
+	if (settings_declare(&params, config) || counters_register())
 		return -1;
-	register_procs(params.engines);
+	register_procs(params.engines + !!params.certificate_watch);
 	register_fds(tls_max_connections + LISTENERS_MAX);
 	return 0;
 }
@@ -152,10 +146,11 @@ static int start_engines(void)
 {
 	int rc = tickets_inherit(1);
 
+	settings_publish();
 	for (int i = 0; !rc && i < params.engines; i++)
 		rc = supervisor_start((unsigned)i, &params, &caps, config);
 	tickets_forget();
-	return rc;
+	return rc || !params.certificate_watch ? rc : watch_start((unsigned)params.certificate_watch);
 }
 
 /* The core sizes its tables with get_max_open_fds() and leaves the limit alone. */
@@ -188,6 +183,7 @@ static int child_init(int rank)
 		return 0; /* the main process keeps the listeners, to end them */
 	case HOST_PROC_TCP_MAIN:
 		shutdown_prepare();
+		swap_serve();
 		break;
 	}
 	listeners_close();

@@ -80,12 +80,15 @@ static const struct number {
 	NUMBER(send_timeout, 10, 1, 3600),
 	NUMBER(connection_timeout, 600, -1, INT_MAX),
 	NUMBER(session_ticket_rotation, 8 * 3600, 1, 7 * 86400), /* RFC 9325 3.4 */
+	NUMBER(certificate_watch, 0, 0, 86400),
 	NUMBER(engines, 1, 1, BOARD_ENGINES_MAX),
 	NUMBER(engine_nice, 0, 0, 19),
 	NUMBER(max_handshakes, 1024, 1, 1 << 16), /* each costs some 60 KB of the engine's memory */
 	NUMBER(max_handshakes_per_source, 0, 0, 1 << 20),
 	NUMBER(max_connections_per_source, 0, 0, 1 << 20),
 	NUMBER(low_mem_threshold1, -1, -1, 1 << 30),
+	NUMBER(con_ct_wq_max, 64 * 1024, 1024, 4 << 20),
+	NUMBER(ct_wq_max, 10 << 20, 1024, 1 << 30),
 };
 
 static const struct text {
@@ -167,12 +170,20 @@ int params_take(struct params *p, struct cfg_errors *errors)
 			errors, "limit_policy: '%s' is not a policy; use wait or refuse", p->limit_policy);
 	if (!p->connection_timeout)
 		cfg_add_error(errors, "connection_timeout: 0 is out of range; use seconds, or -1 for no end");
-	if (p->connection_timeout < 0 || p->connection_timeout > SILENCE_MAX)
-		p->connection_timeout = SILENCE_MAX;
-	if (p->low_mem_threshold1 < 0)
-		p->low_mem_threshold1 = LOW_MEM_THRESHOLD;
+	p->connection_timeout = params_silence(p->connection_timeout);
+	p->low_mem_threshold1 = params_low_memory(p->low_mem_threshold1);
 	say_what_has_no_meaning();
 	return errors->count > before ? -1 : 0;
+}
+
+int params_silence(int connection_timeout)
+{
+	return connection_timeout <= 0 || connection_timeout > SILENCE_MAX ? SILENCE_MAX : connection_timeout;
+}
+
+int params_low_memory(int low_mem_threshold1)
+{
+	return low_mem_threshold1 < 0 ? LOW_MEM_THRESHOLD : low_mem_threshold1;
 }
 
 int params_refuse_at_limit(const struct params *p)
@@ -180,8 +191,7 @@ int params_refuse_at_limit(const struct params *p)
 	return p->limit_policy && !strcasecmp(p->limit_policy, "refuse");
 }
 
-struct cfg_config *params_domains(
-	const struct params *p, struct cfg_errors *errors, struct cfg_errors *warnings)
+struct cfg_config *params_domains(const char *file, struct cfg_errors *errors, struct cfg_errors *warnings)
 {
 	struct cfg_config *c = cfg_config_new(cfg_file);
 
@@ -197,8 +207,8 @@ struct cfg_config *params_domains(
 		else
 			cfg_add_param_int(c, lines[i].name, lines[i].number, errors);
 	}
-	if (p->config)
-		cfg_parse_file(c, p->config, errors);
+	if (file)
+		cfg_parse_file(c, file, errors);
 	if (!cfg_config_finish(c, errors, warnings))
 		return c;
 	cfg_config_unref(c);

@@ -30,7 +30,8 @@ enum command {
 
 struct request {
 	uint32_t number;
-	uint32_t command; /* enum command */
+	uint32_t command;      /* enum command */
+	char config[PATH_MAX]; /* of BUILD: tls.cfg; empty: none */
 };
 
 struct answer {
@@ -48,6 +49,7 @@ static struct channel channels[BOARD_ENGINES_MAX];
 static struct {
 	int lock;
 	uint32_t number; /* of the last request */
+	struct reload_last last;
 } * shared;
 
 int reload_prepare(const struct params *p)
@@ -59,6 +61,9 @@ int reload_prepare(const struct params *p)
 	if (!shared)
 		return -ENOMEM;
 	memset(shared, 0, sizeof(*shared));
+	clock_gettime(CLOCK_REALTIME_COARSE, &shared->last.began);
+	if (p->config)
+		snprintf(shared->last.config, sizeof(shared->last.config), "%s", p->config);
 	for (int i = 0; i < p->engines; i++) {
 		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
 			return -errno;
@@ -158,7 +163,7 @@ static void build_next(void)
 	forget_next();
 	memset(&errors, 0, sizeof(errors));
 	memset(&warnings, 0, sizeof(warnings));
-	config = params_domains(params, &errors, &warnings);
+	config = params_domains(current.config[0] ? current.config : NULL, &errors, &warnings);
 	if (config)
 		next = build(config, &errors, &warnings);
 	if (next)
@@ -296,10 +301,13 @@ static int wait_for_answer(int fd, uint32_t number, struct answer *a)
 	return -ETIMEDOUT;
 }
 
-static int ask(int i, enum command command, struct answer *a)
+static int ask(int i, enum command command, const char *config, struct answer *a)
 {
 	struct request r = {.number = ++shared->number, .command = command};
 	int rc;
+
+	if (config)
+		snprintf(r.config, sizeof(r.config), "%s", config);
 
 	a->text[0] = '\0';
 	if (send(channels[i].others, &r, sizeof(r), MSG_NOSIGNAL) != sizeof(r))
@@ -312,30 +320,51 @@ static int ask(int i, enum command command, struct answer *a)
 	return rc;
 }
 
-static int ask_all(enum command command, struct answer *a)
+static int ask_all(enum command command, const char *config, struct answer *a)
 {
 	int rc = 0;
 
 	for (int i = 0; !rc && i < params->engines; i++)
-		rc = ask(i, command, a);
+		rc = ask(i, command, config, a);
 	return rc;
 }
 
-int reload_request(char text[RELOAD_TEXT])
+static void note(struct timespec began, const char *config)
+{
+	shared->last.number++;
+	shared->last.began = began;
+	snprintf(shared->last.config, sizeof(shared->last.config), "%s", config ? config : "");
+}
+
+int reload_request(const char *config, char text[RELOAD_TEXT])
 {
 	static struct answer a, forgotten;
+	struct timespec began;
 	int rc;
 
 	shared_lock(&shared->lock);
-	rc = ask_all(BUILD, &a);
+	clock_gettime(CLOCK_REALTIME_COARSE, &began);
+	rc = ask_all(BUILD, config, &a);
 	snprintf(text, RELOAD_TEXT, "%s", a.text);
 	if (rc) {
-		ask_all(FORGET, &forgotten);
+		ask_all(FORGET, NULL, &forgotten);
 	} else {
-		rc = ask_all(USE, &a);
+		rc = ask_all(USE, NULL, &a);
 		if (rc)
 			snprintf(text, RELOAD_TEXT, "%s", a.text);
+		else
+			note(began, config);
 	}
 	shared_unlock(&shared->lock);
 	return rc;
+}
+
+struct reload_last reload_last(void)
+{
+	struct reload_last last;
+
+	shared_lock(&shared->lock);
+	last = shared->last;
+	shared_unlock(&shared->lock);
+	return last;
 }

@@ -10,6 +10,9 @@
 #include "cfg/set.h"
 #include "ser/params.h"
 
+#include <limits.h>
+#include <time.h>
+
 /* Makes the channels to that many supervisors; call it before the first fork. Returns 0 or a negative errno.
  */
 int reload_prepare(const struct params *params);
@@ -25,10 +28,20 @@ enum {
 };
 
 /*
- * For any process of SER's that may wait some seconds: asks all supervisors to reload. Returns 0, and what
- * became of the domains in text, a line each; or a negative errno and the sentences that say why all is as it
- * was.
+ * For any process of SER's that may wait some seconds: asks all supervisors to reload, with that tls.cfg
+ * (file or folder, absolute; NULL: none). Returns 0, and what became of the domains in text, a line each; or
+ * a negative errno and the sentences that say why all is as it was.
  */
-int reload_request(char text[RELOAD_TEXT]);
+int reload_request(const char *config, char text[RELOAD_TEXT]);
+
+/* The last one that went well, the start being number 0. */
+struct reload_last {
+	uint32_t number;
+	struct timespec began; /* CLOCK_REALTIME_COARSE, as files have it: before anything was read */
+	char config[PATH_MAX]; /* tls.cfg; empty: none */
+};
+
+/* As reload_request(), which it waits for where one is under way. */
+struct reload_last reload_last(void);
 
 #endif

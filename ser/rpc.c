@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/rpc.h"
 
+#include "cfg/value.h"
 #include "ser/board.h"
 #include "ser/counters.h"
 #include "ser/kernel_probe.h"
@@ -9,8 +10,10 @@
 #include "ser/rpc_connections.h"
 #include "ser/rpc_options.h"
 #include "ser/send_queue.h"
+#include "ser/settings.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct params *params;
@@ -104,11 +107,15 @@ static void stats(struct host_rpc *rpc, void *ctx)
 static void reload(struct host_rpc *rpc, void *ctx)
 {
 	static char text[RELOAD_TEXT];
-	char *line, *rest = text;
+	char *line, *rest = text, *file;
+	int rc;
 
 	if (!rpc_is_on(rpc, ctx))
 		return;
-	if (reload_request(text)) {
+	file = settings_config() ? cfg_resolve_path(cfg_file, settings_config()) : NULL;
+	rc = reload_request(file, text);
+	free(file);
+	if (rc) {
 		for (unsigned n = 0; (line = strsep(&rest, "\n")); n++) {
 			if (!n) /* some transports have room for no more than 255 bytes */
 				rpc->fault(ctx, 500, "%.200s%s", line,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/rpc_connections.h"
 
-#include "ser/conn.h"
+#include "ser/outbound.h"
 #include "ser/rpc.h"
 #include "ser/shared.h"
 
@@ -103,10 +103,15 @@ static const char *why(const struct conn *conn)
 
 static void add(struct host_rpc *rpc, void *ctx, const struct entry *e)
 {
+	static const union {
+		struct snapshot snapshot;
+		char bytes[sizeof(struct snapshot) + 1];
+	} nothing;
 	const struct conn *conn = e->conn;
-	const struct snapshot *s = &conn->snapshot;
+	const struct snapshot *s = outbound_is_up(conn) ? conn->facts : &nothing.snapshot;
 	const char *data = (const char *)s->data, *home = s->home == KTLS_HOME_KERNEL ? "kernel" : "user";
 	char source[INET6_ADDRSTRLEN], destination[INET6_ADDRSTRLEN], cipher[128], since[32];
+	int is_up = outbound_is_up(conn);
 	time_t t = (time_t)conn->since;
 	struct tm tm;
 	void *handle;
@@ -120,12 +125,14 @@ static void add(struct host_rpc *rpc, void *ctx, const struct entry *e)
 		address(&e->rcv.src_ip, source), "src_port", (int)e->rcv.src_port, "dst_ip",
 		address(&e->rcv.dst_ip, destination), "dst_port", (int)e->rcv.dst_port, "cipher", cipher,
 		"timeout", e->timeout);
-	rpc->struct_add(handle, "dddsss", "ct_wq_size", (int)conn->queue.len, "enc_rd_buf",
-		conn->stream.stash ? 1 : 0, "flags", FLAG_HANDSHAKED, "state", "established", "sni",
-		s->server_name ? data + s->server_name : "", "dom", domain_name(conn->domain));
-	rpc->struct_add(handle, "sssddds", "offload_tx", home, "offload_rx", home, "offload_why", why(conn),
-		"handshake_ms", (int)s->handshake_ms, "resumed", (int)s->resumed, "engine", (int)conn->engine,
-		"proto", e->is_wss ? "wss" : "tls");
+	rpc->struct_add(handle, "dddsss", "ct_wq_size",
+		(int)(conn->queue.len + (conn->outbound ? conn->outbound->text.len : 0)), "enc_rd_buf",
+		conn->stream.stash ? 1 : 0, "flags", is_up ? FLAG_HANDSHAKED : 0, "state",
+		is_up ? "established" : "connecting", "sni", s->server_name ? data + s->server_name : "",
+		"dom", conn->domain ? domain_name(conn->domain) : "");
+	rpc->struct_add(handle, "sssddds", "offload_tx", home, "offload_rx", home, "offload_why",
+		is_up ? why(conn) : "", "handshake_ms", (int)s->handshake_ms, "resumed", (int)s->resumed,
+		"engine", (int)conn->engine, "proto", e->is_wss ? "wss" : "tls");
 }
 
 void rpc_list(struct host_rpc *rpc, void *ctx)

@@ -8,6 +8,10 @@
 /* The parameters, under the stock module's names. */
 void rpc_options(struct host_rpc *rpc, void *ctx);
 
+/* How tls.cfg spells them. */
+const char *rpc_options_method(const struct cfg_domain *d);
+const char *rpc_options_verify_client(const struct cfg_domain *d);
+
 /* What the answers are about; both must stay. */
 void rpc_options_init(const struct params *params, const struct cfg_config *config);
 

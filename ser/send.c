@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/send.h"
 
+#include "ser/fd_cache.h"
 #include "ser/listeners.h"
 #include "ser/log.h"
 #include "ser/send_drain.h"
@@ -72,6 +73,15 @@ void send_end(struct send *s)
 }
 
 /*
+ * Those that SER opened are few and busy; caching descriptors of those that come and go would keep closed
+ * sockets.
+ */
+static int may_cache(const struct send *s)
+{
+	return tcp_cfg->fd_cache && s->conn->outbound;
+}
+
+/*
  * As the core gets it, from which a hook does not learn its descriptor. tcp_main answers at once: it takes
  * the write lock, which is held here, only with tcp_async=yes.
  */
@@ -87,12 +97,21 @@ static int get_descriptor(struct send *s)
 		s->fd = s->c->fd;
 		return s->fd < 0 ? -EPIPE : 0;
 	}
+	s->fd = may_cache(s) ? fd_cache_get(s->conn->serial) : -1;
+	if (s->fd >= 0)
+		return 0;
 	if (send_all(unix_tcp_sock, message, sizeof(message)) <= 0 ||
 		receive_fd(unix_tcp_sock, &answer, sizeof(answer), &fd, MSG_WAITALL) <= 0 || fd < 0)
 		return -EPIPE;
 	s->fd = fd;
 	s->own = 1;
-	return answer == s->c ? 0 : -EPIPE;
+	if (answer != s->c)
+		return -EPIPE;
+	if (may_cache(s)) {
+		fd_cache_put(s->conn->serial, fd);
+		s->own = 0;
+	}
+	return 0;
 }
 
 static ssize_t write_now(int fd, const void *p, size_t len)

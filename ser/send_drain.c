@@ -128,7 +128,7 @@ static void break_off(struct drain *d, int error)
 	char peer[64];
 
 	shutdown(d->fd, SHUT_RDWR);
-	if (lost < 0 || (d->conn->snapshot.home == KTLS_HOME_RELAYED && error != -ETIMEDOUT))
+	if (lost < 0 || (d->conn->stream.home == KTLS_HOME_RELAYED && error != -ETIMEDOUT))
 		return; /* whoever ended it, or the relay, said why */
 	listeners_format_address(&d->peer, peer);
 	if (error == -ETIMEDOUT) {

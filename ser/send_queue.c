@@ -77,9 +77,9 @@ int send_queue_is_busy(const struct send_queue *q)
 /* The sum may pass its limit by what processes append in the same moment. */
 static int over_limit(const struct send_queue *q, size_t len)
 {
-	if (q->len + len > tcp_cfg->conn_wq_max)
+	if (q->len + len > (q->max ? q->max : tcp_cfg->conn_wq_max))
 		return -ENOBUFS;
-	return send_queue_total() + len > tcp_cfg->wq_max ? -EDQUOT : 0;
+	return send_queue_total() + len > (q->max_all ? q->max_all : tcp_cfg->wq_max) ? -EDQUOT : 0;
 }
 
 static size_t fill_last(struct send_queue *q, const uint8_t *p, size_t len)
@@ -165,6 +165,37 @@ int send_queue_follow(struct send_queue *q, const void *p, size_t len)
 int send_queue_begin(struct send_queue *q, const void *p, size_t len)
 {
 	return put(q, p, len, 1);
+}
+
+static size_t take(struct send_queue *q, uint8_t *buf, size_t size)
+{
+	struct send_chunk *c;
+	size_t n, taken = 0;
+
+	while ((c = q->first) && taken < size) {
+		n = c->end - c->off < size - taken ? c->end - c->off : size - taken;
+		memcpy(buf + taken, c->bytes + c->off, n);
+		taken += n;
+		c->off += n;
+		account(q, -(ssize_t)n);
+		if (c->off == c->end)
+			drop_first(q);
+	}
+	return taken;
+}
+
+ssize_t send_queue_take(struct send_queue *q, void *buf, size_t size)
+{
+	ssize_t n = -EPIPE;
+
+	shared_lock(&q->lock);
+	if (!q->broken) {
+		n = (ssize_t)take(q, buf, size);
+		if (!n)
+			set_busy(q, 0);
+	}
+	shared_unlock(&q->lock);
+	return n;
 }
 
 int send_queue_follow_alert(struct send_queue *q, uint8_t description)

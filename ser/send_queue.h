@@ -20,10 +20,11 @@ struct send_queue {
 	int lock; /* shared_lock() */
 	int busy; /* the drainer has the connection, or is about to get it */
 	struct send_chunk *first, *last;
-	size_t len;      /* bytes that wait */
-	uint8_t broken;  /* what was said before is lost: nothing may be sent any more */
-	uint8_t closing; /* the core has closed the connection; what waits is still written */
-	int16_t alert;   /* to be sent behind the last byte, in the kernel's home; -1 for none */
+	size_t len;            /* bytes that wait */
+	uint32_t max, max_all; /* 0: tcp_conn_wq_max, tcp_wq_max */
+	uint8_t broken;        /* what was said before is lost: nothing may be sent any more */
+	uint8_t closing;       /* the core has closed the connection; what waits is still written */
+	int16_t alert;         /* to be sent behind the last byte, in the kernel's home; -1 for none */
 };
 
 /* Once, before the processes are forked. Returns 0 or -ENOMEM. */
@@ -43,7 +44,7 @@ int send_queue_is_busy(const struct send_queue *q);
 /*
  * Puts bytes behind those that wait. Returns 1; 0 when the queue is not busy and they may be written to the
  * socket itself; a negative errno when the connection must be closed: -EPIPE when that was said before,
- * -ENOBUFS when tcp_conn_wq_max is reached, -EDQUOT when tcp_wq_max is, -ENOMEM when shared memory is used
+ * -ENOBUFS when max is reached, -EDQUOT when max_all is, -ENOMEM when shared memory is used
  * up. The queue is broken then.
  */
 int send_queue_follow(struct send_queue *q, const void *p, size_t len);
@@ -51,6 +52,12 @@ int send_queue_follow(struct send_queue *q, const void *p, size_t len);
 /* Makes a queue that is not busy busy with bytes. The drainer must get the connection next. Returns 0 or as
  * above. */
 int send_queue_begin(struct send_queue *q, const void *p, size_t len);
+
+/*
+ * Takes up to size bytes from the front. Returns their number; 0 when there are none, and from then on the
+ * queue is not busy; -EPIPE when it is broken. For queues that no drainer has.
+ */
+ssize_t send_queue_take(struct send_queue *q, void *buf, size_t size);
 
 /* KTLS_HOME_KERNEL only: as send_queue_follow() for an alert, whose record the kernel makes. */
 int send_queue_follow_alert(struct send_queue *q, uint8_t description);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/supervisor.h"
 
+#include "ser/desk.h"
 #include "ser/domains.h"
 #include "ser/host.h"
 #include "ser/inject.h"
@@ -8,6 +9,7 @@
 #include "ser/privileges.h"
 #include "ser/reload.h"
 #include "ser/send_drain.h"
+#include "ser/settings.h"
 #include "ser/supervisor_private.h"
 #include "ser/tickets.h"
 
@@ -106,10 +108,7 @@ static int set_up(struct cfg_config *config, struct cfg_error *error)
 	const char *why;
 	int rc;
 
-	/* This process follows no changes of the run-time configuration; its values must not vanish either.
-	 */
-	__atomic_add_fetch(&(*cfg_global)->refcnt, 1, __ATOMIC_RELAXED);
-	cfg_child_no_cb_init();
+	settings_hold();
 	/* With the right to lock memory, where there is one: then the ring's is not counted. */
 	rc = uring_loop_new(&supervisor.loop, &why);
 	if (rc)
@@ -122,7 +121,7 @@ static int set_up(struct cfg_config *config, struct cfg_error *error)
 	if (watch_signals())
 		return cfg_fail(error, "the TLS engine cannot start: no eventfd");
 	inject_init(supervisor.loop, supervisor.index);
-	if (serve_all() || reload_serve())
+	if (serve_all() || reload_serve() || desk_open())
 		return cfg_fail(error, "the TLS engine cannot start: its ring takes nothing");
 	return 0;
 }
@@ -133,21 +132,22 @@ static void run(struct cfg_config *config, int report)
 	struct child *c;
 	int rc;
 
+	/* Not exit(): a token's library may not survive its own cleaning up. */
 	if (set_up(config, &error)) {
 		if (write(report, error.text, sizeof(error.text)) < 0)
 			ser_log(LOG_LEVEL_ERROR, "%s", error.text);
-		exit(1);
+		_exit(1);
 	}
 	c = child_start(report);
 	close(report);
 	if (!c)
-		exit(1);
+		_exit(1);
 	child_activate(c);
 	while (!(rc = uring_turn(supervisor.loop)))
 		;
 	ser_log(LOG_LEVEL_CRITICAL,
 		"the supervisor of the TLS engine ends: its ring is of no use any more: %s", strerror(-rc));
-	exit(1);
+	_exit(1);
 }
 
 static int wait_until_ready(int report)

@@ -13,24 +13,26 @@ enum {
 
 union control {
 	struct cmsghdr align;
-	char bytes[CMSG_SPACE(sizeof(int))];
+	char bytes[CMSG_SPACE(URING_PASS_MAX * sizeof(int))];
 };
 
-int uring_pass_fd(int channel, const void *data, size_t len, int fd)
+int uring_pass_fds(int channel, const void *data, size_t len, const int *fds, unsigned count)
 {
 	union control control = {.bytes = {0}};
 	struct iovec iov = {.iov_base = (void *)data, .iov_len = len};
 	struct msghdr msg = {.msg_iov = &iov,
 		.msg_iovlen = 1,
-		.msg_control = control.bytes,
-		.msg_controllen = sizeof(control.bytes)};
+		.msg_control = count ? control.bytes : NULL,
+		.msg_controllen = count ? CMSG_SPACE(count * sizeof(int)) : 0};
 	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
 	ssize_t n;
 
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &fd, sizeof(int));
+	if (c) {
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(count * sizeof(int));
+		memcpy(CMSG_DATA(c), fds, count * sizeof(int));
+	}
 	do
 		n = ktls_sys.sendmsg(channel, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
@@ -39,33 +41,58 @@ int uring_pass_fd(int channel, const void *data, size_t len, int fd)
 	return (size_t)n == len ? 0 : -EPIPE;
 }
 
-ssize_t uring_take_fd(int channel, void *data, size_t len, int *fd)
+int uring_pass_fd(int channel, const void *data, size_t len, int fd)
+{
+	return uring_pass_fds(channel, data, len, &fd, fd >= 0);
+}
+
+static void close_all(int *fds, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		if (fds[i] >= 0)
+			close(fds[i]);
+		fds[i] = -1;
+	}
+}
+
+static void take_from(struct msghdr *msg, int *fds, unsigned count)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
+	unsigned got;
+
+	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+		return;
+	got = (unsigned)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+	memcpy(fds, CMSG_DATA(c), (got < count ? got : count) * sizeof(int));
+}
+
+ssize_t uring_take_fds(int channel, void *data, size_t len, int *fds, unsigned count)
 {
 	union control control;
 	struct iovec iov = {.iov_base = data, .iov_len = len};
 	struct msghdr msg = {.msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = control.bytes,
-		.msg_controllen = sizeof(control.bytes)};
-	struct cmsghdr *c;
+		.msg_controllen = CMSG_SPACE(count * sizeof(int))};
 	ssize_t n;
 
-	*fd = -1;
+	for (unsigned i = 0; i < count; i++)
+		fds[i] = -1;
 	do
 		n = ktls_sys.recvmsg(channel, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
-	c = CMSG_FIRSTHDR(&msg);
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
-		c->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(fd, CMSG_DATA(c), sizeof(int));
+	take_from(&msg, fds, count);
 	if (!(msg.msg_flags & MSG_TRUNC))
 		return n;
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
+	close_all(fds, count);
 	return -EMSGSIZE;
+}
+
+ssize_t uring_take_fd(int channel, void *data, size_t len, int *fd)
+{
+	return uring_take_fds(channel, data, len, fd, 1);
 }
 
 /*

@@ -8,16 +8,28 @@
 #include <sys/queue.h>
 #include <sys/types.h>
 
+enum {
+	URING_PASS_MAX = 2, /* descriptors in one message */
+};
+
 /*
- * Sends len bytes and the descriptor fd over the AF_UNIX socket channel in one message, without waiting. The
- * caller keeps its own copy of fd.
- * Returns 0; -EAGAIN when the channel is full for now (also where too many descriptors are under way);
- * another negative errno when it is of no use, -EPIPE when only a part of the bytes went out.
+ * As uring_pass_fd() and uring_take_fd() with several descriptors; those that did not come are -1. Taking is
+ * safe in a signal handler.
+ */
+int uring_pass_fds(int channel, const void *data, size_t len, const int *fds, unsigned count);
+ssize_t uring_take_fds(int channel, void *data, size_t len, int *fds, unsigned count);
+
+/*
+ * Sends len bytes and the descriptor fd, -1 for none, over the AF_UNIX socket channel in one message, without
+ * waiting. The caller keeps its own copy of fd. Returns 0; -EAGAIN when the channel is full for now (also
+ * where too many descriptors are under way); another negative errno when it is of no use, -EPIPE when only a
+ * part of the bytes went out.
  */
 int uring_pass_fd(int channel, const void *data, size_t len, int fd);
 
 /*
- * Takes the next message of at most len bytes from a SOCK_SEQPACKET channel, without waiting. *fd is the
+ * Takes the next message of at most len bytes from a SOCK_SEQPACKET channel (of a SOCK_STREAM one: what is
+ * there up to the next descriptor), without waiting. *fd is the
  * descriptor that came with it (close-on-exec), or -1.
  * Returns its bytes; 0 when the other side is gone; -EAGAIN when there is none for now; -EMSGSIZE when it was
  * longer (it is lost, its descriptor closed); another negative errno.

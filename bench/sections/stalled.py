@@ -23,7 +23,17 @@ def one(bench, subject, tcp_async):
     scale = bench.scale
     more = ("--rate", scale.rate, "--connections", scale.connections, "--peers", scale.peers)
     with Server(bench, subject, tcp_async=tcp_async) as server:
-        return bench.load(server, "stalled", scale.stalled_seconds, *more, phases=2)
+        run = bench.load(server, "stalled", scale.stalled_seconds, *more, phases=2)
+    for phase in ("quiet", "disturbed"):
+        run[phase]["silent_seconds"] = silent_seconds(run[phase])
+    return run
+
+
+def silent_seconds(phase):
+    """How long nobody at all was answered, in steps of the series."""
+    step = phase["series"]["step_ms"] / 1000
+    whole = int(phase["seconds"] / step)
+    return round(sum(not done for done in phase["series"]["done"][:whole]) * step, 1)
 
 
 def milliseconds(runs, phase, percentile):
@@ -34,7 +44,7 @@ def milliseconds(runs, phase, percentile):
 def show(result):
     title(f"stalled: {result['rate']} messages/s, latency in ms from the intended sending: alone -> beside "
           f"{result['peers']} peers that never read, for {result['seconds']} s each")
-    rows = [("tcp_async", "subject", "p50", "p99", "slowest", "% answered in time", "unanswered",
+    rows = [("tcp_async", "subject", "p50", "p99", "slowest", "longest silence, ms", "% answered in time", "unanswered",
              "peers: closed, blocked, still asking", "server")]
     for setting in result["settings"]:
         for name in setting["rounds"][0]:
@@ -42,6 +52,7 @@ def show(result):
             good = [run for run in runs if usable(run)]
             cells = [f"{milliseconds(good or runs, 'quiet', p)} -> {milliseconds(good, 'disturbed', p)}"
                      for p in ("p50", "p99", "max")]
+            cells.append(f"{shown(silence(good or runs, 'quiet'))} -> {shown(silence(good, 'disturbed'))}")
             in_time = shown(spread([100 * run["answered_meanwhile"] / (result["rate"] * run["disturbed"]["seconds"])
                                     for run in good]))
             peers = ", ".join(shown(spread([run[f"peers_{state}"] for run in good]))
@@ -49,7 +60,12 @@ def show(result):
             unanswered = str(sum(run["unanswered"] for run in runs))
             rows.append((setting["tcp_async"], name, *cells, in_time, unanswered, peers, deaths(runs) or "survived"))
     print_rows(rows)
-    print("The peers leave at the end of their time, which frees whoever waits for them: it bounds \"slowest\".\n")
+    print("The peers leave at the end of their time, which frees whoever waits for them: it bounds \"slowest\" and "
+          "the silence.\n")
+
+
+def silence(runs, phase):
+    return spread([run[phase]["longest_silence_ms"] for run in runs])
 
 
 def failures(result):

@@ -51,18 +51,33 @@ class Pki:
         subprocess.run(command, check=True, capture_output=True, timeout=120)
         return pair
 
+    def authority(self, *what):
+        """Has the CA do something that the other command cannot."""
+        with open(self.path("ca.cnf"), "w", encoding="ascii") as config:
+            config.write(f"[ca]\ndefault_ca=it\n[it]\ndatabase={self.path('index')}\n"
+                         f"new_certs_dir={self.folder}\nrand_serial=yes\npolicy=any\n"
+                         "default_md=sha256\ndefault_crl_days=30\n[any]\ncommonName=supplied\n")
+        with open(self.path("index"), "w", encoding="ascii"):
+            pass
+        for one in what:
+            subprocess.run(["openssl", "ca", "-batch", "-config", self.path("ca.cnf"), "-cert", self.ca.cert,
+                            "-keyfile", self.ca.key, *one], check=True, capture_output=True, timeout=120)
+
     def revoke(self, pair):
         """The CA's revocation list with that certificate in it."""
         path = self.path("crl.pem")
-        with open(self.path("ca.cnf"), "w", encoding="ascii") as config:
-            config.write(f"[ca]\ndefault_ca=it\n[it]\ndatabase={self.path('index')}\n"
-                         "default_md=sha256\ndefault_crl_days=30\n")
-        with open(self.path("index"), "w", encoding="ascii"):
-            pass
-        for what in ("-revoke", pair.cert), ("-gencrl", "-out", path):
-            subprocess.run(["openssl", "ca", "-config", self.path("ca.cnf"), "-cert", self.ca.cert,
-                            "-keyfile", self.ca.key, *what], check=True, capture_output=True, timeout=120)
+        self.authority(("-revoke", pair.cert), ("-gencrl", "-out", path))
         return path
+
+    def expired(self, name, common_name):
+        """A pair that was valid in 2020."""
+        pair, request = Pair(self.path(name + ".crt"), self.path(name + ".key"), common_name), self.path(name + ".csr")
+        subprocess.run(["openssl", "req", "-new", "-config", self.path("openssl.cnf"), *EC, "-nodes", "-subj",
+                        f"/CN={common_name}", "-keyout", pair.key, "-out", request],
+                       check=True, capture_output=True, timeout=120)
+        self.authority(("-in", request, "-notext", "-out", pair.cert, "-startdate", "20200101000000Z",
+                        "-enddate", "20210101000000Z"))
+        return pair
 
     def encrypted(self, pair, password):
         """The pair with its key in a file that asks for a password."""

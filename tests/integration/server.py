@@ -113,7 +113,8 @@ class Server:
         if load is None:
             yield f'modparam("ctl", "binrpc", "unix:{self.control}")'
         for module, name, value in self.modparams:
-            yield f'modparam("{module}", "{name}", "{value}")'
+            yield f'modparam("{module}", "{name}", {value})' if isinstance(value, int) else \
+                f'modparam("{module}", "{name}", "{value}")'
         yield from self.parameters()
         if load is not None:
             yield "request_route { exit; }"
@@ -341,7 +342,7 @@ class Server:
 
     def text(self, name, *arguments):
         """What kamcmd answers."""
-        done = subprocess.run([KAMCMD, "-s", f"unix:{self.control}", *name.split(), *arguments],
+        done = subprocess.run([KAMCMD, "-s", f"unix:{self.control}", "--", *name.split(), *arguments],
                               capture_output=True, text=True, timeout=settings.PATIENCE, check=False)
         assert done.returncode == 0, f"kamcmd {name}: {done.stdout}{done.stderr}"
         return done.stdout

@@ -19,11 +19,11 @@ class Ended(Exception):
     """The server ended the connection where an answer was due."""
 
 
-def request(method="OPTIONS", body=b"", headers=(), size=None):
+def request(method="OPTIONS", body=b"", headers=(), size=None, transport="TLS"):
     """A request with its own Call-ID, branch and CSeq; size fills the body up to that many bytes in all."""
     number = next(NUMBERS)
     lines = [f"{method} sip:test@127.0.0.1 SIP/2.0",
-             f"Via: SIP/2.0/TLS 127.0.0.1:9;rport;branch=z9hG4bK{os.getpid()}-{number}",
+             f"Via: SIP/2.0/{transport} 127.0.0.1:9;rport;branch=z9hG4bK{os.getpid()}-{number}",
              "From: <sip:client@example.org>;tag=t", "To: <sip:test@example.org>",
              f"Call-ID: {number}-{os.getpid()}@example.org", f"CSeq: {number} {method}", "Max-Forwards: 9",
              *headers]

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -12,6 +13,8 @@ from homes import DIRECT, RELAYED
 from server import KAMCMD, Usage
 
 RELOADS = 100
+# Over which they are spread evenly; 0: one behind the other. RELOAD_SECONDS=10 pytest -s shows figures of such a run.
+SECONDS = float(os.environ.get("RELOAD_SECONDS", "0"))
 WORKERS = 4
 
 
@@ -121,6 +124,18 @@ class Load:
         assert not self.errors, self.errors
 
 
+def memory(ser):
+    """KB of all processes, pages that several share counted in parts."""
+    total = 0
+    for process in ser.processes():
+        try:
+            with open(f"/proc/{process}/smaps_rollup", encoding="ascii") as file:
+                total += int(next(line for line in file if line.startswith("Pss:")).split()[1])
+        except OSError:  # not ours to look at, or just ended
+            pass
+    return total
+
+
 @pytest.mark.parametrize("engines", [1, 2])
 def test_under_load(start, engines):
     """No handshake fails, no connection is lost, no memory stays behind."""
@@ -128,16 +143,26 @@ def test_under_load(start, engines):
     assert reload(ser)[1]
     with DIRECT[0].client(ser) as client:
         client.ask()
-    before = Usage(ser)
+    before, resident, late = Usage(ser), memory(ser), 0
+    reloads = RELOADS if settings.EXPECT == "user" and not settings.PRELOAD else RELOADS // 10
     with DIRECT[1].client(ser) as direct, RELAYED[0].client(ser) as relayed, Load(ser) as load:
-        for _ in range(RELOADS if settings.EXPECT == "user" and not settings.PRELOAD else RELOADS // 10):
+        began = time.monotonic()
+        for number in range(reloads):
+            left = began + number * SECONDS / reloads - time.monotonic()
+            time.sleep(max(0, left))
+            late += left < 0
             text, done = reload(ser)
             assert done, text
             direct.ask()
             relayed.ask()
-        assert load.done > WORKERS
+        time.sleep(max(0, began + SECONDS - time.monotonic()))
+        seconds, handshakes = time.monotonic() - began, load.done
+        assert handshakes > WORKERS
     before.check()
     assert ser.command("tls.stats")["engine_deaths"] == 0
+    print(f"{engines} engines: {reloads} reloads in {seconds:.1f} s ({late} later than evenly spread), {handshakes} "
+          f"handshakes with 3 requests each, errors {load.errors}; shared memory {before.memory} to "
+          f"{ser.shared_memory()} bytes, resident {resident} to {memory(ser)} KB")
 
 
 def test_sessions_survive(start):

@@ -30,7 +30,9 @@ PLENTY = "tcp_conn_wq_max=1048576"  # the most it may be
 def begin(start, pki, home, tcp_async):
     """begin(...) starts a server whose connections have the test's home and way to send."""
     def get(*core, **tls):
-        return start(**home.options(pki, tls, core=[f"tcp_async={tcp_async}", *core], listen=LISTEN))
+        # Nobody listens where these clients come from; the core would call them to answer what it has still read.
+        return start(**home.options(pki, tls, core=[f"tcp_async={tcp_async}", "tcp_no_connect=yes", *core],
+                                    listen=LISTEN))
     return get
 
 

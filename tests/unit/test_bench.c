@@ -4,6 +4,7 @@
 
 #include "bench/histogram.h"
 #include "bench/pace.h"
+#include "bench/series.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -87,6 +88,28 @@ static void test_pace_of_an_hour(void **state)
 	assert_int_equal(pace_due(&p, p.start + 3600 * NS_PER_SEC), messages + 1);
 }
 
+/* Each tenth of a second has its own count; what comes after the last one is left out. */
+static void test_series(void **state)
+{
+	static struct series s;
+	uint64_t step = NS_PER_SEC / 10;
+
+	(void)state;
+	series_done(&s, 0);
+	series_done(&s, step - 1);
+	series_failed(&s, step);
+	assert_int_equal(s.steps, 2);
+	series_done(&s, SERIES_STEPS * step - 1);
+	series_done(&s, SERIES_STEPS * step);
+	series_failed(&s, UINT64_MAX);
+	assert_int_equal(s.steps, SERIES_STEPS);
+	assert_int_equal(s.done[0], 2);
+	assert_int_equal(s.done[1], 0);
+	assert_int_equal(s.failed[1], 1);
+	assert_int_equal(s.done[SERIES_STEPS - 1], 1);
+	assert_int_equal(s.failed[SERIES_STEPS - 1], 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -95,6 +118,7 @@ int main(void)
 		cmocka_unit_test(test_slowest),
 		cmocka_unit_test(test_pace_agrees),
 		cmocka_unit_test(test_pace_of_an_hour),
+		cmocka_unit_test(test_series),
 	};
 
 	return cmocka_run_group_tests_name("bench", tests, NULL, NULL);

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Result files of bench/compare and bench/sipp/run, and the figures in them. What was not measured is None."""
+
+import json
+import pathlib
+import statistics
+
+from tables import died, ratios, spread, usable
+
+# Steps of the series that are drawn as one.
+MERGED = 2
+
+
+class Unusable(Exception):
+    """A file that no report can be made of."""
+
+
+class Source:
+    """One result file."""
+
+    def __init__(self, path):
+        try:
+            content = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+            self.command, self.machine, self.date = content["command"], content["machine"], content["date"]
+            self.sections, self.troubles = content["sections"], content["troubles"]
+            self.settings = content["settings"]
+            self.kernel = " ".join(self.machine["kernel"].split()[:2])
+            self.ktls = bool(self.machine["ktls"])
+        except OSError as failure:
+            raise Unusable(f"{path}: {failure.strerror}.") from None
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise Unusable(f"{path} is no result of bench/compare or bench/sipp/run of this version.") from None
+        self.sipp = "sipp" in self.machine
+        self.slug = "kernel-tls" if self.ktls else "no-kernel-tls"
+
+    def label(self):
+        return f"{self.kernel}, {'with' if self.ktls else 'without'} kernel TLS"
+
+    def where(self):
+        cores = self.machine["cores"]
+        return f"{self.label()}, {cores} processor{'s' if cores > 1 else ''}"
+
+
+def reading(source, section, make):
+    """What make says of a section; None when it was not measured. Data in another form end the report."""
+    result = source.sections.get(section)
+    if result is None:
+        return None
+    try:
+        return make(result) or None
+    except (KeyError, TypeError, IndexError, ValueError, AttributeError, ZeroDivisionError) as failure:
+        raise Unusable(f"The section {section} of the run \"{source.command}\" lacks what the report needs ({failure!r}): "
+                       "measure it again with this version.") from None
+
+
+def by_subject(rounds):
+    return {name: [one[name] for one in rounds] for name in rounds[0]}
+
+
+def fates(runs):
+    return [died(run["death"]) for run in runs if run.get("death")]
+
+
+def throughput(source):
+    """Of each subject: the share of plain TCP in messages/s and in CPU, each a spread of ratios inside a round."""
+    def make(result):
+        found = []
+        for name, runs in by_subject(result["rounds"]).items():
+            refused = next((run["refused"] for run in runs if run.get("refused")), None)
+            summary = result["subjects"][name]
+            good = [run for run in runs if usable(run)]
+            share = ratios(result["rounds"], name, "tcp", lambda run: run["rate"])
+            cpu = ratios(result["rounds"], name, "tcp", lambda run: run["cpu_us_per_message"])
+            found.append({"name": name, "share": share, "cpu": cpu, "rate": spread([run["rate"] for run in good]),
+                          "cpu_us": spread([run["cpu_us_per_message"] for run in good]), "rounds": len(runs),
+                          "session": summary["session"], "fates": fates(runs), "refused": refused})
+        return found
+    return reading(source, "homes", make) or reading(source, "throughput", make)
+
+
+def latency(source):
+    """Of each subject the latencies in ms, quiet and in the storm, as spreads over its runs; dead runs count as such."""
+    points = ("p50", "p90", "p99", "p999", "max")
+
+    def phase(runs, name):
+        return {point: spread([run[name]["latency_us"][point] / 1000 for run in runs]) for point in points}
+
+    def make(result):
+        found = []
+        for name, runs in by_subject(result["rounds"]).items():
+            good = [run for run in runs if usable(run) and run["disturbed"]["messages"]]
+            quiet = [run for run in runs if run["quiet"]["messages"]]
+            found.append({"name": name, "quiet": phase(quiet, "quiet") if quiet else None,
+                          "storm": phase(good, "disturbed") if good else None, "runs": len(runs), "fates": fates(runs),
+                          "handshakes": spread([run["storm"]["rate"] for run in good]),
+                          "late": spread([run["sent_late_us"]["p99"] / 1000 for run in runs]),
+                          "series": [timeline(run, run["disturbed"], result_seconds(source)) for run in runs]})
+        return {"rate": result["rate"], "parallel": result["parallel"], "subjects": found}
+    return reading(source, "latency", make)
+
+
+def result_seconds(source):
+    return source.settings["phase_seconds"]
+
+
+def timeline(run, phase, seconds):
+    """Per second what was done over time: (moments, rates, second of death or None), with zeros after a death."""
+    series = phase["series"]
+    step = series["step_ms"] * MERGED / 1000
+    merged = int(round(seconds / step))
+    done = series["done"][:merged * MERGED]
+    done += [0] * (merged * MERGED - len(done))
+    rates = [sum(done[i:i + MERGED]) / step for i in range(0, len(done), MERGED)]
+    death = None
+    if run.get("death"):
+        death = last_sign(series["done"], series["step_ms"] / 1000)
+    return [i * step for i in range(merged)], rates, death
+
+
+def last_sign(done, step):
+    """The end of the last step in which something was done."""
+    return max((i + 1 for i, count in enumerate(done) if count), default=0) * step
+
+
+def survival(source):
+    """For each number of clients: of each subject the handshakes/s over time in each run."""
+    seconds = source.settings.get("storm_seconds")
+
+    def make(result):
+        kinds = []
+        for kind in result["kinds"]:
+            subjects = [{"name": name, "runs": [timeline(run, run, seconds) for run in runs], "fates": fates(runs),
+                         "rate": spread([run["rate"] for run in runs if usable(run)]),
+                         "cpu": spread([run["cpu_us_per_handshake"] for run in runs]),
+                         "p99": spread([run["latency_us"]["p99"] / 1000 for run in runs if usable(run)]),
+                         "survived": sum(bool(run["survived"]) for run in runs)}
+                        for name, runs in by_subject(kind["rounds"]).items()]
+            kinds.append({"mode": kind["mode"], "parallel": kind["parallel"], "subjects": subjects})
+        return kinds
+    return reading(source, "storm", make)
+
+
+def stalled(source):
+    """For each setting of tcp_async: of each subject the answers/s over time, the longest silence and the slowest."""
+    def make(result):
+        settings = []
+        for setting in result["settings"]:
+            subjects = [{"name": name, "runs": [timeline(run, run["disturbed"], result["seconds"]) for run in runs],
+                         "silence": spread([run["disturbed"]["longest_silence_ms"] / 1000 for run in runs
+                                            if usable(run)]),
+                         "silent": spread([run["disturbed"]["silent_seconds"] for run in runs if usable(run)]),
+                         "quiet": spread([run["quiet"]["latency_us"]["max"] for run in runs if usable(run)]),
+                         "slowest": spread([run["disturbed"]["latency_us"]["max"] / 1000 for run in runs
+                                            if usable(run)]),
+                         "in_time": spread([100 * run["answered_meanwhile"] / (result["rate"] * run["disturbed"]["seconds"])
+                                            for run in runs if usable(run)]),
+                         "fates": fates(runs)}
+                        for name, runs in by_subject(setting["rounds"]).items()]
+            settings.append({"tcp_async": setting["tcp_async"], "subjects": subjects})
+        return {"rate": result["rate"], "peers": result["peers"], "seconds": result["seconds"], "settings": settings}
+    return reading(source, "stalled", make)
+
+
+def memory(source):
+    """Of each subject [(connections, KB of a connection, KB of the kernel, or None and why)]."""
+    def make(result):
+        found = {}
+        for crowd in result["crowds"]:
+            for name, run in crowd["runs"].items():
+                found.setdefault(name, []).append(memory_of(run))
+        return found
+    return reading(source, "memory", make)
+
+
+def memory_of(run):
+    count, per = run["connections"], run.get("per_connection")
+    if run.get("death"):
+        return count, None, None, died(run["death"])
+    if run.get("refused") or not per:
+        return count, None, None, run.get("refused", "no figure")
+    return count, (per["shared"] + per["private"]) / 1024, per["kernel"] / 1024, ""
+
+
+def calls(source):
+    """SIPp's scenarios: of each subject calls/s, CPU of a call, response times and what failed."""
+    found = []
+    for scenario in source.sections:
+        def make(result, scenario=scenario):
+            subjects = []
+            for name, runs in by_subject(result["rounds"]).items():
+                good = [run for run in runs if usable(run) and run["calls"] == run["wanted"]]
+                subjects.append({"name": name, "rate": spread([run["calls_per_second"] for run in good]),
+                                 "cpu": spread([run["cpu_us_per_call"] for run in good]),
+                                 "p50": spread([run["response_ms"]["p50"] for run in good]),
+                                 "p99": spread([run["response_ms"]["p99"] for run in good]),
+                                 "failed": sum(run["failed"] for run in runs), "runs": len(runs), "fates": fates(runs)})
+            return {"name": scenario, "parallel": result["parallel"], "subjects": subjects}
+        found.append(reading(source, scenario, make))
+    return [one for one in found if one] or None
+
+
+def middle(values):
+    """The median of lists of equal length, element by element."""
+    return [statistics.median(column) for column in zip(*values)]

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""docs/benchmarks.md: a plot and a table for each question, and what was not measured."""
+
+from reporting import data, plots, weak
+from reporting.plots import shown_name
+from tables import shown
+
+NOT_MEASURED = "Not measured."
+
+HEAD = """\
+# Benchmarks
+
+Made by `bench/report` out of what the commands below left; nothing here is written by hand. How everything is measured,
+and how to read it: [bench/README.md](../bench/README.md). Figures are medians of the rounds, the range behind in brackets;
+a figure without a range was measured once. Generator and server share the machine's processors: believe ratios and CPU
+before rates. Plain TCP is the same server without TLS. Whiskers and pale bands show all rounds; a cross is a death.
+"""
+
+# What each plot answers, and its section of compare.
+QUESTIONS = {
+    "throughput": "What does TLS cost in messages/s and CPU?",
+    "latency": "How long do answers take, alone and in a storm?",
+    "memory": "What does an idle connection weigh?",
+    "survival": "Who survives clients that shake hands and reset?",
+    "stalled": "Who waits for peers that never read?",
+}
+
+
+def table(rows):
+    lines = ["| " + " | ".join(cells) + " |" for cells in rows]
+    lines.insert(1, "|" + " --- |" * len(rows[0]))
+    return "\n".join(lines) + "\n"
+
+
+def note(source, runs):
+    rounds = f"{runs} round{'s' if runs != 1 else ''}"
+    return f"{source.where()}, {source.machine['cpu']}; {rounds}; {source.command}"
+
+
+def rounds_of(source, section):
+    if section == "throughput":
+        return source.settings["rounds"]
+    return 1 if section == "memory" else source.settings["storm_rounds"]
+
+
+def image(name, text):
+    return f"![{text}](plots/{name}.svg)\n"
+
+
+class Page:
+    """Collects the text and draws the plots into a folder."""
+
+    def __init__(self, sources, folder):
+        self.compared = [source for source in sources if not source.sipp]
+        self.called = [source for source in sources if source.sipp]
+        self.folder = folder
+        for number, source in enumerate(self.compared):
+            if source.slug in [other.slug for other in self.compared[:number]]:
+                source.slug += f"-{number + 1}"
+        self.parts = [HEAD]
+        self.drawn = []
+
+    def add(self, text):
+        self.parts.append(text)
+
+    def plot(self, name, text, draw, *what, **more):
+        draw(*what, path=self.folder / f"{name}.svg", **more)
+        self.drawn.append(f"{name}.svg")
+        self.add(image(name, text))
+
+    def text(self):
+        self.runs()
+        self.throughput()
+        self.each("survival", data.survival, self.survival)
+        self.each("stalled", data.stalled, self.stalled)
+        self.each("latency", data.latency, self.latency)
+        self.each("memory", data.memory, self.memory)
+        self.calls()
+        self.weak()
+        return "\n".join(self.parts)
+
+    def runs(self):
+        self.add("## Runs\n")
+        rows = [("kernel", "machine", "library, server", "command", "date")]
+        for source in self.compared + self.called:
+            about = source.machine
+            rows.append((source.label(), f"{about['cores']} × {about['cpu']}",
+                         f"{about['openssl'].split(' (')[0]}; {about['kamailio']}"
+                         + (f"; {about['sipp']}" if source.sipp else ""), f"`{source.command}`", source.date))
+        self.add(table(rows))
+        self.add("The page itself: `bench/report FILE...` with the files these left.\n")
+
+    def throughput(self):
+        self.add(f"## {QUESTIONS['throughput']}\n")
+        found = [(source, data.throughput(source)) for source in self.compared]
+        drawable = [(source, subjects) for source, subjects in found
+                    if subjects and any(subject["share"] for subject in subjects)]
+        if drawable:
+            label = "; ".join(note(source, rounds_of(source, "throughput")) for source, _ in drawable)
+            tls = [(source.where(), [s for s in subjects if s["name"] != "tcp"]) for source, subjects in drawable]
+            self.plot("throughput", "messages/s and CPU as a share of plain TCP", plots.throughput, tls,
+                      note=label.replace("; bench/", "\nbench/") if len(drawable) == 1 else label.replace("; Linux", "\nLinux"))
+        if not found:
+            self.add(NOT_MEASURED + "\n")
+        for source, subjects in found:
+            self.add(f"### {source.where()}\n")
+            if not subjects:
+                self.add(NOT_MEASURED + "\n")
+                continue
+            rows = [("", "messages/s", "/ plain TCP", "CPU µs per message", "/ plain TCP", "session")]
+            for s in subjects:
+                trouble = "; ".join(s["fates"] or filter(None, [s["refused"]]))
+                rows.append((shown_name(s["name"]), shown(s["rate"]), shown(s["share"], 2), shown(s["cpu_us"], 1),
+                             shown(s["cpu"], 2), "; ".join(filter(None, (s["session"], trouble)))))
+            self.add(table(rows))
+            if not source.ktls:
+                self.add("No figure for records in the kernel: this kernel has no kernel TLS.\n")
+
+    def each(self, section, read, draw):
+        """A part with one plot for each run of compare."""
+        self.add(f"## {QUESTIONS[section]}\n")
+        for source in self.compared:
+            self.add(f"### {source.where()}\n")
+            measured = read(source)
+            if measured:
+                draw(source, measured, f"{section}-{source.slug}", note(source, rounds_of(source, section)))
+            else:
+                self.add(NOT_MEASURED + "\n")
+        if not self.compared:
+            self.add(NOT_MEASURED + "\n")
+
+    def survival(self, source, kinds, name, small):
+        if not any(kind["subjects"] for kind in kinds):
+            self.add(NOT_MEASURED + "\n")
+            return
+        self.plot(name, "handshakes per second over time", plots.survival, kinds, note=small,
+                  seconds=source.settings["storm_seconds"], traffic=data.latency(source),
+                  traffic_seconds=source.settings["phase_seconds"])
+        rows = [("storm", "", "handshakes/s", "CPU µs each", "p99 ms", "afterwards")]
+        for kind in kinds:
+            for s in kind["subjects"]:
+                after = "; ".join(sorted(set(s["fates"]))) or f"answers, {s['survived']} of {len(s['runs'])} times"
+                rows.append((f"{kind['mode']}, {kind['parallel']} clients", shown_name(s["name"]), shown(s["rate"]),
+                             shown(s["cpu"]), shown(s["p99"], 1), after))
+        self.add(table(rows))
+        if not any(s["name"] == "stock" for kind in kinds for s in kind["subjects"]):
+            self.add("The stock module was not stormed (`--storm-stock` does).\n")
+
+    def stalled(self, _, measured, name, small):
+        self.plot(name, "answers per second beside stalled peers", plots.stalled, measured, note=small)
+        rows = [("tcp_async", "", "nobody answered for at most, s", "slowest answer, ms", "% answered in time", "server")]
+        for setting in measured["settings"]:
+            for s in setting["subjects"]:
+                rows.append((setting["tcp_async"], shown_name(s["name"]), shown(s["silence"], 2), shown(s["slowest"], 1),
+                             shown(s["in_time"]), "; ".join(s["fates"]) or "survived"))
+        self.add(table(rows))
+        self.add(f"The peers leave after {measured['seconds']} s, which frees whoever waits for them: it bounds the silence.\n")
+
+    def latency(self, _, measured, name, small):
+        self.plot(name, "latency percentiles, alone and in a storm", plots.latency, measured, note=small)
+        rows = [("", "p50 ms", "p99 ms", "slowest ms", "storm: p50 ms", "p99 ms", "slowest ms", "handshakes/s beside",
+                 "generator's own delay, p99 ms", "server")]
+        for s in measured["subjects"]:
+            cells = [shown(s[phase][point], 1) if s[phase] else "-" for phase in ("quiet", "storm")
+                     for point in ("p50", "p99", "max")]
+            rows.append((shown_name(s["name"]), *cells, shown(s["handshakes"]), shown(s["late"], 1),
+                         "; ".join(s["fates"]) or "survived"))
+        self.add(table(rows))
+
+    def memory(self, _, measured, name, small):
+        if not any(point[1] is not None for points in measured.values() for point in points):
+            self.add(NOT_MEASURED + "\n")
+            return
+        self.plot(name, "memory of an idle connection against their number", plots.memory, measured, note=small)
+        rows = [("connections", "", "SER's, KB each", "the kernel's for both ends, KB each")]
+        for subject, points in measured.items():
+            for count, kb, kernel, why in points:
+                rows.append((f"{count:,}", shown_name(subject), f"{kb:.1f}" if kb is not None else f"no figure: {why}",
+                             f"{kernel:.1f}" if kernel is not None else "-"))
+        self.add(table(rows))
+
+    def calls(self):
+        self.add("## Calls by SIPp\n")
+        if not self.called:
+            self.add(NOT_MEASURED + "\n")
+        for source in self.called:
+            self.add(f"### {source.where()}\n")
+            scenarios = data.calls(source)
+            if not scenarios:
+                self.add(NOT_MEASURED + "\n")
+                continue
+            rows = [("scenario", "", "calls/s", "CPU µs per call", "p50 ms", "p99 ms", "failed")]
+            for scenario in scenarios:
+                for s in scenario["subjects"]:
+                    rows.append((scenario["name"], shown_name(s["name"]), shown(s["rate"]), shown(s["cpu"]),
+                                 shown(s["p50"]), shown(s["p99"]), "; ".join([str(s["failed"]), *s["fates"]])))
+            self.add(table(rows))
+            if "TLS" not in source.machine["sipp"]:
+                self.add("This SIPp has no TLS: stunnel carries it, and takes of the same processors. Plain TCP goes without, so "
+                         "its calls/s and times are not those of the others; CPU is SER's alone. SIPp's clock has steps of "
+                         "4 ms.\n")
+
+    def weak(self):
+        self.add("## Weak results\n")
+        for source in self.compared + self.called:
+            told = weak.sentences(source)
+            self.add(f"{source.where()}, `{source.command}`:\n")
+            self.add("\n".join(f"- {sentence}" for sentence in told or ["Nothing found."]) + "\n")

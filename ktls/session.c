@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ktls/session.h"
+
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <time.h>
+
+struct kept {
+	TAILQ_ENTRY(kept) link;
+	SSL_SESSION *session;
+	char *key;
+};
+
+struct ktls_sessions {
+	TAILQ_HEAD(entries, kept) entries; /* the one used last is in front */
+	void *by_key; /* tree of tsearch(3): keys are the network's, so no hash to collide in */
+	unsigned count, max;
+};
+
+static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
+static int cache_index = -1, key_index = -1;
+
+static void free_key(void *ssl, void *ptr, CRYPTO_EX_DATA *data, int index, long argl, void *argp)
+{
+	(void)ssl;
+	(void)data;
+	(void)index;
+	(void)argl;
+	(void)argp;
+	free(ptr);
+}
+
+/* A copy of an SSL object is no connection of ours. */
+static int copy_nothing(
+	CRYPTO_EX_DATA *to, const CRYPTO_EX_DATA *from, void **data, int index, long argl, void *argp)
+{
+	(void)to;
+	(void)from;
+	(void)index;
+	(void)argl;
+	(void)argp;
+	*data = NULL;
+	return 1;
+}
+
+static void make_indexes(void)
+{
+	cache_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+	key_index = SSL_get_ex_new_index(0, NULL, NULL, copy_nothing, free_key);
+}
+
+static int compare(const void *a, const void *b)
+{
+	return strcmp(((const struct kept *)a)->key, ((const struct kept *)b)->key);
+}
+
+static struct kept *find(struct ktls_sessions *cache, const char *key)
+{
+	const struct kept wanted = {.key = (char *)key};
+	struct kept **found = tfind(&wanted, &cache->by_key, compare);
+
+	return found ? *found : NULL;
+}
+
+static void drop(struct ktls_sessions *cache, struct kept *e)
+{
+	tdelete(e, &cache->by_key, compare);
+	TAILQ_REMOVE(&cache->entries, e, link);
+	cache->count--;
+	SSL_SESSION_free(e->session);
+	free(e->key);
+	free(e);
+}
+
+static struct kept *add(struct ktls_sessions *cache, const char *key)
+{
+	struct kept *e = calloc(1, sizeof(*e));
+
+	if (e)
+		e->key = strdup(key);
+	if (!e || !e->key || !tsearch(e, &cache->by_key, compare)) {
+		if (e)
+			free(e->key);
+		free(e);
+		return NULL;
+	}
+	TAILQ_INSERT_HEAD(&cache->entries, e, link);
+	if (++cache->count > cache->max)
+		drop(cache, TAILQ_LAST(&cache->entries, entries));
+	return e;
+}
+
+static int is_over(const SSL_SESSION *session)
+{
+	long hint = (long)SSL_SESSION_get_ticket_lifetime_hint(session);
+	long age = (long)time(NULL) - SSL_SESSION_get_time(session);
+
+	/* RFC 8446 4.6.1: 0 is no time at all; RFC 5077 3.3: 0 says nothing. */
+	if ((hint || SSL_SESSION_get_protocol_version(session) == TLS1_3_VERSION) && age >= hint)
+		return 1;
+	return age < 0 || age >= SSL_SESSION_get_timeout(session);
+}
+
+/* OpenSSL has a new session for us. Returns 1 when its reference is ours now. */
+static int on_session(SSL *ssl, SSL_SESSION *session)
+{
+	struct ktls_sessions *cache = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), cache_index);
+	const char *key = SSL_get_ex_data(ssl, key_index);
+	struct kept *e;
+
+	if (!cache || !key || !SSL_SESSION_is_resumable(session))
+		return 0;
+	e = find(cache, key);
+	if (e) {
+		TAILQ_REMOVE(&cache->entries, e, link);
+		TAILQ_INSERT_HEAD(&cache->entries, e, link);
+		SSL_SESSION_free(e->session);
+	} else {
+		e = add(cache, key);
+	}
+	if (!e)
+		return 0;
+	e->session = session;
+	return 1;
+}
+
+int ktls_sessions_new(struct ktls_sessions **cache, unsigned max)
+{
+	struct ktls_sessions *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return -ENOMEM;
+	TAILQ_INIT(&c->entries);
+	c->max = max;
+	*cache = c;
+	return 0;
+}
+
+void ktls_sessions_free(struct ktls_sessions *cache)
+{
+	if (!cache)
+		return;
+	while (!TAILQ_EMPTY(&cache->entries))
+		drop(cache, TAILQ_FIRST(&cache->entries));
+	free(cache);
+}
+
+int ktls_sessions_use(SSL_CTX *ctx, struct ktls_sessions *cache)
+{
+	if (!CRYPTO_THREAD_run_once(&once, make_indexes) || cache_index < 0 || key_index < 0 ||
+		SSL_CTX_set_ex_data(ctx, cache_index, cache) != 1)
+		return -ENOMEM;
+	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+	SSL_CTX_sess_set_new_cb(ctx, on_session);
+	return 0;
+}
+
+static int keep_key(SSL *ssl, const char *key)
+{
+	char *copy = strdup(key);
+
+	if (copy && SSL_set_ex_data(ssl, key_index, copy) == 1)
+		return 0;
+	free(copy);
+	return -ENOMEM;
+}
+
+int ktls_sessions_offer(SSL *ssl, const char *key)
+{
+	struct ktls_sessions *cache =
+		cache_index < 0 ? NULL : SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), cache_index);
+	struct kept *e;
+	int given, used_up;
+
+	if (!cache || strlen(key) >= KTLS_SESSION_KEY_MAX || SSL_get_ex_data(ssl, key_index))
+		return -EINVAL;
+	if (keep_key(ssl, key))
+		return -ENOMEM;
+	e = find(cache, key);
+	if (!e)
+		return 0;
+	given = SSL_SESSION_is_resumable(e->session) && !is_over(e->session) &&
+		SSL_set_session(ssl, e->session) == 1;
+	used_up = !given || SSL_SESSION_get_protocol_version(e->session) == TLS1_3_VERSION;
+	if (used_up) {
+		drop(cache, e);
+	} else {
+		TAILQ_REMOVE(&cache->entries, e, link);
+		TAILQ_INSERT_HEAD(&cache->entries, e, link);
+	}
+	return given;
+}
+
+unsigned ktls_sessions_count(const struct ktls_sessions *cache)
+{
+	return cache->count;
+}

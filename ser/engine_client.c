@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the engine does for connections that SER opens: shakes hands as their client. */
+#include "cfg/client.h"
+#include "ser/counters.h"
+#include "ser/engine_private.h"
+#include "ser/handover.h"
+#include "ser/listeners.h"
+#include "ser/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* What goes back where there is no connection; the supervisor says and counts it. */
+struct refusal {
+	struct uring_passing passing; /* the first member */
+	struct handover_failure failure;
+};
+
+static void told(struct uring_passing *p, int rc)
+{
+	(void)rc; /* the supervisor knows that its engine is gone */
+	free(p);
+}
+
+static void refuse(
+	struct engine *e, uint32_t order, enum uring_client_failure why, int error, const char *reason)
+{
+	struct refusal *r = calloc(1, sizeof(*r));
+
+	if (!r) {
+		ser_log(LOG_LEVEL_CRITICAL, "memory is used up: the TLS engine ends");
+		_exit(1); /* so that its supervisor fails what it ordered */
+	}
+	r->failure = (struct handover_failure){
+		.kind = HANDOVER_FAILED, .order = order, .why = (int32_t)why, .error = error};
+	snprintf(r->failure.reason, sizeof(r->failure.reason), "%s", reason);
+	r->passing = (struct uring_passing){
+		.data = &r->failure, .len = sizeof(r->failure), .fd = -1, .done = told};
+	uring_pass(&e->handovers, &r->passing);
+}
+
+void engine_open(struct engine *e, const struct engine_order *order, int fd)
+{
+	const struct script_choice *choice = &order->choice;
+	struct uring_client_request r = {.fd = fd,
+		.connect_timeout = order->connect_timeout ? order->connect_timeout : 1,
+		.handshake_timeout = (unsigned)e->params->handshake_timeout};
+	struct engine_order *copy = malloc(sizeof(*copy));
+	int rc = -ENOMEM;
+
+	if (fd < 0) {
+		free(copy);
+		refuse(e, order->id, URING_CLIENT_LOCAL, -EMFILE,
+			"no descriptor is left: raise the limit of open files (ulimit -n)");
+		return;
+	}
+	r.ctx = cfg_set_client_context(e->parts->set, choice->server_id, &order->remote.any,
+		*choice->server_name ? choice->server_name : NULL);
+	if (copy) {
+		*copy = *order;
+		r.token = copy;
+		ktls_sessions_use(r.ctx, e->sessions); /* without it no session is resumed */
+		rc = uring_client_start(e->client, &r);
+	} else {
+		close(fd);
+	}
+	if (rc) {
+		free(copy);
+		refuse(e, order->id, URING_CLIENT_LOCAL, rc, engine_error(rc));
+	}
+}
+
+/* All that the verification of a session depended on (ktls/session.h). */
+static void offer_session(SSL *ssl, const struct cfg_domain *d, const struct engine_order *order)
+{
+	const char *name = cfg_client_name(d, order->choice.server_name);
+	char key[KTLS_SESSION_KEY_MAX], peer[64];
+
+	listeners_format_address(&order->remote, peer);
+	if (snprintf(key, sizeof(key), "%u %s %s", d->index, peer, name ? name : "") < (int)sizeof(key))
+		ktls_sessions_offer(ssl, key);
+}
+
+int engine_greet(void *arg, void *token, struct ktls_handshake *h, const char **why)
+{
+	const struct engine_order *order = token;
+	SSL *ssl = ktls_handshake_ssl(h);
+	const struct cfg_domain *d = cfg_context_domain(SSL_get_SSL_CTX(ssl));
+	int rc = cfg_client_prepare(ssl, d, order->choice.server_name);
+
+	(void)arg;
+	SSL_set_info_callback(ssl, engine_count_alert);
+	if (!rc)
+		offer_session(ssl, d, order);
+	else
+		*why = rc == -EINVAL ? "its server name is neither a host name nor an IP address"
+				     : "memory is used up";
+	return rc;
+}
+
+static struct uring_peer peer_of(const struct engine_order *order)
+{
+	return (struct uring_peer){.remote = order->remote,
+		.local = order->local,
+		.transport_remote = order->remote,
+		.transport_local = order->local};
+}
+
+void engine_connected(void *arg, void *token, int fd, struct ktls_handshake *h)
+{
+	struct engine_order *order = token;
+	struct uring_peer peer = peer_of(order);
+	const struct engine_finished f = {.order = order->id, .peer = &peer, .fd = fd, .handshake = h};
+	struct engine *e = arg;
+	int rc, resumed = SSL_session_reused(ktls_handshake_ssl(h));
+
+	peer.local.any.sa_family = peer.remote.any.sa_family;
+	rc = engine_establish(e, &f);
+	if (rc) {
+		refuse(e, order->id, URING_CLIENT_LOCAL, rc, engine_error(rc));
+	} else {
+		counters_add(COUNTER_CONNECTS_OK);
+		if (resumed)
+			counters_add(COUNTER_CONNECTS_RESUMED);
+	}
+	free(order);
+}
+
+void engine_not_connected(
+	void *arg, void *token, enum uring_client_failure why, int error, const char *reason)
+{
+	struct engine_order *order = token;
+
+	refuse(arg, order->id, why, error, reason);
+	free(order);
+}
+
+void engine_take_tickets(struct engine *e, const struct engine_tickets *t, size_t size)
+{
+	if (size == offsetof(struct engine_tickets, messages) + t->len)
+		ktls_late_take(e->late, t->order, t->messages, t->len);
+}

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""bench/report with the results of two short runs: what was measured is there, what was not is said."""
+import copy
+import json
+import pathlib
+import re
+import subprocess
+import xml.etree.ElementTree as xml
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+REPORT = HERE.parent.parent / "bench" / "report"
+NATIVE, SIPP = HERE / "sample" / "native.json", HERE / "sample" / "sipp.json"
+PLOTS = {"throughput", "survival-no-kernel-tls", "stalled-no-kernel-tls", "latency-no-kernel-tls",
+         "memory-no-kernel-tls"}
+# The section of compare, its plot, and how its part of the page begins.
+SECTIONS = {"homes": ("throughput", "What does TLS cost"), "storm": ("survival-no-kernel-tls", "Who survives"),
+            "stalled": ("stalled-no-kernel-tls", "Who waits"), "latency": ("latency-no-kernel-tls", "How long"),
+            "memory": ("memory-no-kernel-tls", "What does an idle")}
+
+
+def report(folder, *files):
+    """Its exit status, what it said, the page and the plots by name."""
+    done = subprocess.run([REPORT, "--out", folder, *files], capture_output=True, text=True, timeout=120, check=False)
+    page = folder / "benchmarks.md"
+    plots = {path.stem: path.read_bytes() for path in (folder / "plots").glob("*.svg")}
+    return done.returncode, done.stderr, page.read_text() if page.exists() else None, plots
+
+
+@pytest.fixture
+def native():
+    """A result to change."""
+    return json.loads(NATIVE.read_text())
+
+
+@pytest.fixture
+def write(tmp_path):
+    """write(content) gives the path of a file that holds it."""
+    def make(content):
+        path = tmp_path / "result.json"
+        path.write_text(json.dumps(content))
+        return path
+    return make
+
+
+def part(page, beginning):
+    """The text of one part of the page."""
+    return next(text for text in re.split(r"^## ", page, flags=re.M) if text.startswith(beginning))
+
+
+def test_everything(tmp_path):
+    """All parts, all plots, and nothing that is no figure."""
+    code, said, page, plots = report(tmp_path, NATIVE, SIPP)
+    assert (code, said) == (0, "")
+    assert set(plots) == PLOTS == set(re.findall(r"\(plots/(.+)\.svg\)", page))
+    for svg in plots.values():
+        assert xml.fromstring(svg).tag.endswith("svg")
+    assert "Not measured" not in page
+    assert not re.search(r"\b(nan|None|inf)\b", page)
+    for source in (NATIVE, SIPP):
+        assert f"`{json.loads(source.read_text())['command']}`" in page
+
+
+def test_figures(native, tmp_path):
+    """The page says what the file says."""
+    page = report(tmp_path, NATIVE)[2]
+    ratio = native["sections"]["homes"]["ratios"]["ours user 1.3 / tcp"]["rate"]["median"]
+    assert f"| {ratio:.2f} |" in part(page, SECTIONS["homes"][1])
+    run = native["sections"]["stalled"]["settings"][1]["rounds"][0]["tcp"]
+    assert f"| {run['disturbed']['longest_silence_ms'] / 1000:.2f} |" in part(page, SECTIONS["stalled"][1])
+
+
+def test_same_each_time(tmp_path):
+    """The same data make the same files."""
+    assert report(tmp_path / "one", NATIVE, SIPP)[2:] == report(tmp_path / "two", NATIVE, SIPP)[2:]
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_section_missing(native, write, tmp_path, section):
+    """What was not measured is said so, and a plot of an earlier report goes."""
+    plot, beginning = SECTIONS[section]
+    report(tmp_path, NATIVE)
+    for name in {section, "throughput"} if section == "homes" else {section}:
+        del native["sections"][name]
+    code, said, page, plots = report(tmp_path, write(native))
+    assert (code, said) == (0, "")
+    assert set(plots) == PLOTS - {plot}
+    assert "Not measured." in part(page, beginning) and "plots/" not in part(page, beginning)
+
+
+def test_no_calls(tmp_path):
+    """Without SIPp's result."""
+    assert "Not measured." in part(report(tmp_path, NATIVE)[2], "Calls by SIPp")
+
+
+def test_without_compare(tmp_path):
+    """Without compare's."""
+    code, _, page, plots = report(tmp_path, SIPP)
+    assert code == 0 and not plots
+    for _, beginning in SECTIONS.values():
+        assert "Not measured." in part(page, beginning)
+
+
+def without_series(native):
+    for runs in native["sections"]["storm"]["kinds"][0]["rounds"]:
+        del runs["ours"]["series"]
+
+
+def without_rounds(native):
+    native["sections"]["homes"]["rounds"] = []
+
+
+def without_silence(native):
+    for runs in native["sections"]["stalled"]["settings"][0]["rounds"]:
+        del runs["tcp"]["disturbed"]["longest_silence_ms"]
+
+
+def without_memory(native):
+    native["sections"]["memory"]["crowds"] = [{"wanted": 20}]
+
+
+@pytest.mark.parametrize("damage, section", [(without_series, "storm"), (without_rounds, "homes"),
+                                             (without_silence, "stalled"), (without_memory, "memory")])
+def test_data_missing(native, write, tmp_path, damage, section):
+    """A section that lacks data makes no page at all."""
+    damage(native)
+    code, said, page, plots = report(tmp_path, write(native))
+    assert (code, page, plots) == (2, None, {})
+    assert said.startswith(f"report: The section {section} ") and said.count("\n") == 1
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"machine": 1}', "no JSON"])
+def test_other_file(tmp_path, text):
+    """One sentence that names the file."""
+    path = tmp_path / "other"
+    path.write_text(text)
+    code, said, page, _ = report(tmp_path, path)
+    assert (code, page) == (2, None)
+    assert said.startswith(f"report: {path} is no result") and said.count("\n") == 1
+
+
+def test_no_file(tmp_path):
+    """The same."""
+    code, said, *_ = report(tmp_path, tmp_path / "none")
+    assert code == 2 and said == f"report: {tmp_path / 'none'}: No such file or directory.\n"
+
+
+def test_death(native, write, tmp_path):
+    """A server that died has no figures, and its end is told."""
+    death = {"signal": 11, "of": "a child process", "after_seconds": 0.3}
+    kind = native["sections"]["storm"]["kinds"][0]
+    run = kind["rounds"][0]["stock"]
+    run.update(death=death, survived=False, cpu_us_per_handshake=None)
+    run["series"].update(done=[7, 8, 2], failed=[0, 0, 20])
+    for setting in native["sections"]["stalled"]["settings"]:
+        setting["rounds"][0]["stock"]["death"] = death
+    for crowd in native["sections"]["memory"]["crowds"]:
+        crowd["runs"]["stock"] = {"death": death, "fallen": [death], "connections": crowd["wanted"]}
+    native["sections"]["latency"]["rounds"][0]["stock"]["death"] = death
+    code, said, page, plots = report(tmp_path, write(native))
+    assert (code, said, set(plots)) == (0, "", PLOTS)
+    for section in ("storm", "stalled", "memory", "latency"):
+        assert "died after 0.3 s: SIGSEGV of a child process" in part(page, SECTIONS[section][1])
+    rows = [line for line in part(page, SECTIONS["storm"][1]).splitlines() if "storm, 20 clients | stock" in line]
+    assert rows[0].startswith("| storm, 20 clients | stock module | - | - | - |")
+
+
+def test_all_died(native, write, tmp_path):
+    """No figure of a subject at all."""
+    for runs in native["sections"]["homes"]["rounds"]:
+        runs["stock"]["death"] = {"signal": 11, "of": "a child process", "after_seconds": 0.3}
+    code, _, page, plots = report(tmp_path, write(native))
+    assert code == 0 and "throughput" in plots
+    assert "| stock module | - | - | - | - |" in part(page, SECTIONS["homes"][1])
+
+
+def test_two_kernels(native, write, tmp_path):
+    """A run in another kernel has its own plots."""
+    guest = copy.deepcopy(native)
+    guest["machine"].update(ktls=True, kernel="Linux 6.1.1 x86_64")
+    code, _, page, plots = report(tmp_path, NATIVE, write(guest))
+    assert code == 0
+    assert set(plots) == PLOTS | {name.replace("no-kernel-tls", "kernel-tls") for name in PLOTS}
+    assert "Linux 6.1.1, with kernel TLS" in page
+
+
+def test_weak_results(native, write, tmp_path):
+    """What speaks against us is told."""
+    for runs in native["sections"]["homes"]["rounds"]:
+        runs["ours user 1.3"]["rate"] = runs["tcp"]["rate"] / 2
+    page = report(tmp_path, write(native))[2]
+    assert "ours user 1.3: 50% of plain TCP's messages/s" in part(page, "Weak results")

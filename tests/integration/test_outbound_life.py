@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A connection that SER made from its first state to its last: what lists say, resumption, nothing left behind."""
+import re
+
+import pytest
+
+import outbound
+import peers
+import settings
+from outbound import ASYNC, Client
+from server import Usage
+
+BOTH = pytest.mark.parametrize("how", ASYNC)
+TIMES = 200
+
+
+def entries(ser, name, peer):
+    """What a list says of connections with a peer."""
+    structs = re.findall(r"\{(.*?)\n\}", ser.text(name), re.DOTALL)
+    found = [dict(re.findall(r"\t(\w+): (.*)", struct)) for struct in structs]
+    return [entry for entry in found if str(peer.address[1]) in (entry.get("dst_port"), entry.get("src_port"))]
+
+
+@BOTH
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_listed(share, pki, version, how):
+    """From its first message on, in both lists under the id that it keeps."""
+    ser = share(f"outbound {how}", **outbound.options(core=ASYNC[how]))
+    with peers.Slow(peers.context(pki.server, version)) as peer, Client(ser) as client:
+        client.send(outbound.message(peer))
+        ser.settle(lambda: entries(ser, "core.tcp_list", peer), lambda: ser.text("core.tcp_list"))
+        number = entries(ser, "core.tcp_list", peer)[0]["id"]
+        early, = entries(ser, "tls.list", peer)
+        assert early["id"] == number and early["state"] != "established" and int(early["ct_wq_size"]) > 0
+        client.answers(1)
+        entry, = entries(ser, "tls.list", peer)
+        assert (entry["id"], entry["state"]) == (number, "established")
+        assert entry["ct_wq_size"] == "0" and version in entry["cipher"]
+        assert entry["dom"] == "[client:default]"
+        assert entry["offload_tx"] == entry["offload_rx"] == settings.EXPECT
+        assert [one["id"] for one in entries(ser, "core.tcp_list", peer)] == [number]
+    ser.wait_idle()
+
+
+@BOTH
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_resumed(share, pki, version, how):
+    """The peer says so."""
+    ser = share(f"outbound {how}", **outbound.options(core=ASYNC[how]))
+    with peers.Closes(peers.context(pki.server, version)) as peer, Client(ser) as client:
+        for _ in range(4):
+            assert client.forward(peer).status == 200
+            assert peer.connections[-1].ended.wait(settings.PATIENCE)
+            ser.wait_idle()
+        assert [one.reused for one in peer.connections] == [False, True, True, True]
+
+
+def test_not_resumed_with_another_identity(share, pki):
+    """A session belongs to the name it was made for."""
+    ser = share("outbound async", **outbound.options(core=ASYNC["async"]))
+    with peers.Closes(peers.context(pki.server)) as peer, Client(ser) as client:
+        for name in "sip.example.org", None, "sip.example.org", None:
+            assert client.forward(peer, **({"name": name} if name else {})).status == 200
+            assert peer.connections[-1].ended.wait(settings.PATIENCE)
+            ser.wait_idle()
+        assert [one.reused for one in peer.connections] == [False, False, True, True]
+
+
+@BOTH
+def test_nothing_is_left(start, pki, how):
+    """Of connections that were, of such that failed, and of such that were refused."""
+    ser = start(**outbound.options(core=ASYNC[how], timer=1))
+    nobody = outbound.closed_port()
+    with peers.Closes(peers.context(pki.server)) as good, peers.ResetsAtHello(peers.context(pki.server)) as bad:
+        def round_of(times):
+            outbound.send_all(ser, [[outbound.message(peer) for _ in range(times)] for peer in (good, bad, nobody)],
+                              window=1, within=10 * settings.PATIENCE)
+        round_of(5)
+        # A transaction lives on for a while after its end.
+        ser.settle(lambda: ser.command("tm.stats")["current"] == 0, lambda: ser.text("tm.stats"))
+        before = Usage(ser)
+        round_of(TIMES // 10)
+        with Client(ser) as client:
+            for _ in range(TIMES):
+                assert client.forward(good, stateless=1).status == 200
+        ser.settle(lambda: ser.command("tm.stats")["current"] == 0, lambda: ser.text("tm.stats"))
+        before.check()
+        assert len(good.connections) > TIMES

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Many messages from eight workers over few connections: each arrives once, or its sender is told."""
+import contextlib
+import itertools
+
+import pytest
+
+import outbound
+import peers
+import settings
+from outbound import ASYNC, Client
+
+COUNT = 2000 if settings.EXPECT == "kernel" or settings.PRELOAD else 10000
+WORKERS, SENDERS = 8, 16
+WITHIN = 12 * settings.PATIENCE
+BOTH = pytest.mark.parametrize("how", ASYNC)
+CBC = "ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA"
+
+
+@pytest.fixture(name="ser")
+def serve(share, how):
+    server = share(f"outbound traffic {how}", **outbound.options(core=ASYNC[how], workers=WORKERS, memory=256))
+    server.wait_idle()
+    return server
+
+
+@pytest.fixture(name="local")
+def asked_meanwhile(ser):
+    """SER's own answers to somebody else: none takes long."""
+    with Client(ser) as client:
+        took = []
+        yield lambda: took.append(client.local())
+        assert took and max(took) < outbound.LOCAL, sorted(took)[-5:]
+
+
+@contextlib.contextmanager
+def several(count, kind, made, **more):
+    """That many peers of a kind."""
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(kind(made, **more)) for _ in range(count)]
+
+
+def lists_for(some, count=COUNT, **said):
+    """Messages of each sender to the peers in turn."""
+    turn = itertools.cycle(some)
+    return [[outbound.message(next(turn), **said) for _ in range(count // SENDERS)] for _ in range(SENDERS)]
+
+
+@BOTH
+@pytest.mark.parametrize("ciphers, offload", [(None, settings.EXPECT), (CBC, "user")], ids=["direct", "relayed"])
+def test_few_connections(ser, local, pki, ciphers, offload, how):
+    """All answered, in the order they were sent, and no connection more than there are peers."""
+    made = peers.context(pki.server, "1.2" if ciphers else None, ciphers)
+    with several(4, peers.Peer, made, offload=offload) as some:
+        lists = lists_for(some)
+        outbound.check_arrived(some, outbound.send_all(ser, lists, within=WITHIN, meanwhile=local))
+        assert [len(peer.connections) for peer in some] == [1] * 4
+        for peer in some:
+            outbound.in_order(peer, [[one for one in messages if peer.uri.encode() in one] for messages in lists])
+    ser.wait_idle()
+
+
+@BOTH
+def test_change_to_the_direct_connection(ser, local, pki, how):
+    """Under full traffic, again and again: each name opens a connection, while others carry on."""
+    with peers.Peer(peers.context(pki.server)) as peer:
+        # Nobody verifies a name that the certificate does not have: the wildcard's place is in another test.
+        lists = [[outbound.message(peer, id=f"{number // 10}") for number in range(COUNT // SENDERS)]
+                 for _ in range(SENDERS)]
+        outbound.check_arrived([peer], outbound.send_all(ser, lists, within=WITHIN, meanwhile=local))
+        assert len(peer.connections) == -(-(COUNT // SENDERS) // 10)
+    ser.wait_idle()
+
+
+@BOTH
+def test_slow_handshakes(ser, local, pki, how):
+    """What is queued meanwhile arrives once, in order, and what is sent when the connection comes, too."""
+    with several(2, peers.Slow, peers.context(pki.server)) as some:
+        lists = lists_for(some, COUNT // 2, stateless=1)
+        outbound.check_arrived(some, outbound.send_all(ser, lists, window=30, within=WITHIN, meanwhile=local))
+        assert [len(peer.connections) for peer in some] == [1, 1]
+        for peer in some:
+            outbound.in_order(peer, [[one for one in messages if peer.uri.encode() in one] for messages in lists])
+    ser.wait_idle()
+
+
+@BOTH
+def test_peers_that_close(ser, local, pki, how):
+    """After each answer: what meets the end of a connection is lost to the peer, but its sender is told."""
+    with several(4, peers.Closes, peers.context(pki.server)) as some:
+        lists = lists_for(some, COUNT // 10)
+        statuses = outbound.send_all(ser, lists, window=2, within=WITHIN, meanwhile=local)
+        told = outbound.check_arrived(some, statuses, all_good=False)
+        assert set(told) <= {200, 408, 477, 500}, told
+        assert told[200] > len(statuses) / 10, told
+    ser.wait_idle()
+
+
+@BOTH
+def test_slow_readers(ser, local, pki, how):
+    with several(2, peers.SlowReader, peers.context(pki.server)) as some:
+        lists = lists_for(some, 400)
+        outbound.check_arrived(some, outbound.send_all(ser, lists, window=3, within=WITHIN, meanwhile=local))
+    ser.wait_idle()
+
+
+@BOTH
+def test_good_and_bad_ones(ser, local, pki, how):
+    """Those who are mute, reset or refuse do not cost the others a message."""
+    made = peers.context(pki.server)
+    with peers.Peer(made) as good, peers.Mute(made) as mute, peers.ResetsAtHello(made) as resets:
+        lists = lists_for([good, good, mute, good, resets, good, outbound.closed_port()], COUNT // 10)
+        statuses = outbound.send_all(ser, lists, window=20, within=WITHIN, meanwhile=local)
+        told = outbound.check_arrived([good, mute, resets], statuses, all_good=False)
+        assert set(told) <= {200, 408, 477, 500}, told
+        wanted = sum(good.uri.encode() in one for messages in lists for one in messages)
+        assert told[200] == wanted == len(good.seen()), told
+    ser.wait_idle()
