@@ -132,9 +132,13 @@ class Peer:
     its end nobody may have seen what it did not expect.
     """
 
+    receive_buffer = None  # bytes, where it is not the kernel's to choose
+
     def __init__(self, made, host="127.0.0.1", offload=settings.EXPECT, backlog=200):
         self.context, self.offload = made, offload
         self.listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        if self.receive_buffer:
+            self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.receive_buffer)
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.listener.bind((host, 0))
         self.address = self.listener.getsockname()[:2]
@@ -245,7 +249,8 @@ class Slow(Peer):
     seconds = 2
 
     def greet(self, connection):
-        self.stopping.wait(self.seconds)
+        if self.stopping.wait(self.seconds):
+            raise ConnectionError("the test is over")
         connection.handshake()
 
 
@@ -303,3 +308,17 @@ class SlowReader(Peer):
     def react(self, connection, request):
         self.stopping.wait(self.pause)
         connection.answer(request)
+
+
+class StopsReading(Peer):
+    """Answers the first request and reads nothing more until go is set."""
+    receive_buffer = 8192
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.go = threading.Event()
+
+    def react(self, connection, request):
+        connection.answer(request)
+        while not self.go.wait(0.1) and not self.stopping.is_set():
+            pass

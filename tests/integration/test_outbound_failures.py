@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A connection that SER cannot have: the sender is told or the next branch tried, with one line in the log."""
 import contextlib
+import os
 import re
+import signal
 import socket
 from typing import NamedTuple
 
@@ -23,8 +25,6 @@ class Case(NamedTuple):
     kind: type = peers.Peer
     pair: str = "server"
     asks: bool = False  # for SER's certificate
-    counter: str = "handshakes_failed"
-    connects: bool = True
 
 
 CASES = {
@@ -78,7 +78,8 @@ def test_told(share, pki, pairs, case, how):
         lines = lines_about(ser, peer)
         assert len(lines) == 1 and re.search(case.reason, lines[0], re.I), lines
     after = ser.command("tls.stats")
-    assert after[case.counter] > before[case.counter]
+    assert {name: after[name] - before[name] for name in ("connects_failed", "connects_ok")} == \
+        {"connects_failed": 1, "connects_ok": 0}
     ser.wait_idle()
 
 
@@ -162,6 +163,57 @@ def test_many_wait(share, pki, pairs, case, how):
         statuses = outbound.send_all(ser, [[outbound.message(peer) for _ in range(20)] for _ in range(4)])
         assert set(statuses.values()) <= set(FAILED) and not peer.seen()
     ser.wait_idle()
+
+
+@BOTH
+def test_queue_is_full(start, pki, how):
+    """con_ct_wq_max: who sends more than may wait for a handshake is told; nothing arrives twice."""
+    ser = start(**outbound.options(core=ASYNC[how], tls={"con_ct_wq_max": 4000}))
+    with peers.Slow(peers.context(pki.server)) as peer:
+        statuses = outbound.send_all(ser, [[outbound.message(peer) for _ in range(20)] for _ in range(4)])
+        told = outbound.check_arrived([peer], statuses, all_good=False)
+        assert set(told) <= {200, *FAILED} and told[200] < 80, told
+        ser.settle(lambda: ser.log_count(rf" (WARNING|ERROR): tls:? .*{peer.pattern}.*ct_wq_max"), ser.log)
+    ser.wait_idle()
+
+
+@BOTH
+def test_engine_dies(start, pki, how):
+    """With the handshakes that it was at: their senders are told, and later ones are served by the next engine."""
+    ser = start(**outbound.options(core=ASYNC[how]))
+    ser.accept("CRITICAL: tls: the TLS engine .* died")
+    with peers.Mute(peers.context(pki.server)) as mute, peers.Peer(peers.context(pki.server)) as good, \
+            Client(ser) as client, Client(ser) as other:
+        assert other.forward(good).status == 200
+        data = outbound.message(mute)
+        client.send(data)
+        ser.settle(lambda: mute.connections, "nobody connects")
+        engine = ser.engines()[0]["pid"]
+        os.kill(engine, signal.SIGKILL)
+        assert other.forward(good).status == 200
+        answer, = client.answers(1)
+        assert answer.call_id == sip.call_id(data) and answer.status in FAILED
+        assert len(good.connections) == 1
+        ser.settle(lambda: ser.engines()[0]["pid"] not in (0, engine), ser.engines)
+        with peers.Peer(peers.context(pki.server)) as later:
+            assert client.forward(later).status == 200
+    ser.wait_idle()
+
+
+@BOTH
+def test_too_many(start, pki, how):
+    """tls_max_connections is for those that SER makes, too; who fits stays."""
+    ser = start(**outbound.options(core=(*ASYNC[how], "tls_max_connections=2")))
+    ser.wait_idle()
+    with contextlib.ExitStack() as stack:
+        some = [stack.enter_context(peers.Peer(peers.context(pki.server))) for _ in range(4)]
+        client = stack.enter_context(Client(ser))
+        assert [client.forward(peer).status == 200 for peer in some] == [True, True, False, False]
+        assert [len(peer.seen()) for peer in some] == [1, 1, 0, 0]
+        assert [client.forward(peer).status == 200 for peer in some[:2]] == [True, True]
+        some[0].stop()
+        ser.settle(lambda: ser.tls_connections() == 1, ser.log)
+        assert client.forward(some[2]).status == 200
 
 
 @BOTH
