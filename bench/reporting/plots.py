@@ -58,7 +58,8 @@ def save(figure, path, note, head=None):
     if head:
         title, axis = head
         figure.text(0.01, 1 - 0.08 / height, title, fontsize=12, ha="left", va="top")
-        figure.legend(*axis.get_legend_handles_labels(), loc="upper left", bbox_to_anchor=(0, 1 - 0.28 / height), ncol=4)
+        figure.legend(*axis.get_legend_handles_labels(), loc="upper left", ncol=4,
+                      bbox_to_anchor=(0, 1 - 0.28 / height))
     foot = 0.12 + 0.14 * (1 + note.count("\n"))  # inches
     figure.tight_layout(rect=(0, foot / height, 1, 1 - (0.58 if head else 0) / height))
     figure.savefig(path, metadata={"Date": None, "Creator": None})
@@ -93,7 +94,8 @@ def draw_shares(axis, subjects, key):
             continue
         axis.errorbar(values["median"], place, xerr=whiskers(values), fmt=marker, color=colour, capsize=3, markersize=7)
         axis.annotate(f"{values['median']:.2f}", (values["median"], place), xytext=(0, 7), textcoords="offset points",
-                      ha="center", fontsize=8, color="#222222", bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5})
+                      ha="center", fontsize=8, color="#222222",
+                      bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5})
     axis.axvline(1, color=STYLES["tcp"][0], linewidth=1)
     axis.set_yticks(range(len(subjects)), [shown_name(subject["name"]) for subject in subjects])
     axis.set_ylim(len(subjects) - 0.4, -0.7)
@@ -211,8 +213,8 @@ def survival(kinds, path, note, seconds, traffic=None, traffic_seconds=None):
     if traffic:
         draw_over_time(axes[-1], [{**subject, "runs": subject["series"]} for subject in traffic["subjects"]],
                        traffic_seconds)
-        axes[-1].set_title(f"{traffic['rate']:,} messages/s of established connections beside {traffic['parallel']} such "
-                           "clients (plain TCP: connect and reset)", fontsize=10)
+        axes[-1].set_title(f"{traffic['rate']:,} messages/s of established connections beside {traffic['parallel']} "
+                           "such clients (plain TCP: connect and reset)", fontsize=10)
         axes[-1].set_ylabel("answers/s")
     axes[-1].set_xlabel("seconds of the storm")
     save(figure, path, note, ("Clients connect, shake hands, reset and come again", axes[-1]))

@@ -6,6 +6,7 @@ from tables import quotient
 
 # Below that a difference is taken for noise: of CPU and rates, and of latencies and their like.
 SMALL, LARGE = 0.03, 0.25
+OTHERS = {"stock": "the stock module", "tcp": "plain TCP"}
 
 
 def by_name(subjects):
@@ -52,7 +53,7 @@ def latency_sentences(measured):
         return
     if ours["fates"]:
         yield f"ours, established traffic in a storm: {ours['fates'][0]}."
-    for other in ("stock", "tcp"):
+    for other in OTHERS:
         for phase, words in (("quiet", "alone"), ("storm", "in the storm")):
             theirs = named.get(other) and named[other][phase]
             if not theirs or not ours[phase]:
@@ -60,8 +61,7 @@ def latency_sentences(measured):
             for point in ("p50", "p99"):
                 mine, its = ours[phase][point]["median"], theirs[point]["median"]
                 if mine > its * (1 + LARGE):
-                    yield (f"{point} {words}: {mine:.1f} ms, of {'plain TCP' if other == 'tcp' else 'the stock module'} "
-                           f"{its:.1f} ms.")
+                    yield f"{point} {words}: {mine:.1f} ms, of {OTHERS[other]} {its:.1f} ms."
 
 
 def storm_sentences(kinds):
@@ -83,14 +83,14 @@ def stalled_sentences(measured):
     for setting in measured["settings"]:
         named = by_name(setting["subjects"])
         ours = named.get("ours")
-        for other in ("stock", "tcp"):
+        for other in OTHERS:
             theirs = named.get(other)
             if not ours or not theirs or not ours["silence"] or not theirs["silence"]:
                 continue
             mine, its = ours["silence"]["median"], theirs["silence"]["median"]
             if mine > its * (1 + LARGE) and mine > 0.1:
                 yield (f"stalled peers, tcp_async={setting['tcp_async']}: nobody was answered for {mine:.2f} s, with "
-                       f"{'plain TCP' if other == 'tcp' else 'the stock module'} for {its:.2f} s.")
+                       f"{OTHERS[other]} for {its:.2f} s.")
 
 
 def memory_sentences(measured):
