@@ -71,9 +71,10 @@ def throughput(source):
             refused = next((run["refused"] for run in runs if run.get("refused")), None)
             summary = result["subjects"][name]
             good = [run for run in runs if usable(run)]
-            share = ratios(result["rounds"], name, "tcp", lambda run: run["rate"])
+            share = None if source.emulated else ratios(result["rounds"], name, "tcp", lambda run: run["rate"])
             cpu = ratios(result["rounds"], name, "tcp", lambda run: run["cpu_us_per_message"])
-            found.append({"name": name, "share": share, "cpu": cpu, "rate": spread([run["rate"] for run in good]),
+            found.append({"name": name, "share": share, "cpu": cpu, "emulated": source.emulated,
+                          "rate": None if source.emulated else spread([run["rate"] for run in good]),
                           "cpu_us": spread([run["cpu_us_per_message"] for run in good]), "rounds": len(runs),
                           "session": summary["session"], "fates": fates(runs), "refused": refused})
         return found

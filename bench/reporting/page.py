@@ -95,7 +95,7 @@ class Page:
         self.add(f"## {QUESTIONS['throughput']}\n")
         found = [(source, data.throughput(source)) for source in self.compared]
         drawable = [(source, subjects) for source, subjects in found
-                    if subjects and any(subject["share"] for subject in subjects)]
+                    if subjects and any(subject["share"] or subject["cpu"] for subject in subjects)]
         if drawable:
             small = "\n".join(note(source, rounds_of(source, "throughput")) for source, _ in drawable)
             tls = [(source.where(), [s for s in subjects if s["name"] != "tcp"]) for source, subjects in drawable]
