@@ -33,7 +33,7 @@ def command_line(program):
         if name in ("--json", "--module", "--load"):
             value = value or next(given, "")
             words += [name, pathlib.Path(value).name] if name == "--json" else []
-        else:
+        elif word != "--resume":
             words.append(word)
     return " ".join(words)
 
