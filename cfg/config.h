@@ -55,8 +55,8 @@ int cfg_add_param_int(struct cfg_config *config, const char *name, int value, st
 /*
  * tls.cfg: a file, or a folder whose files are read in the order of their names (bytewise; those that begin
  * with a dot are left out). Modparams that set attributes have then no effect, as in the stock module, which
- * cfg_config_finish() says; only ktls and ktls_rekey_required are defaults for all domains of the file.
- * Returns 0, or -1 with a sentence in *errors for each thing that is wrong.
+ * cfg_config_finish() says; only those that are ours alone (cfg/attribute.h) are defaults for all domains of
+ * the file. Returns 0, or -1 with a sentence in *errors for each thing that is wrong.
  */
 int cfg_parse_file(struct cfg_config *config, const char *path, struct cfg_errors *errors);
 

@@ -12,6 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+static enum ktls_role b_role;
+
 /* a in user space, b in the kernel. */
 struct homes {
 	struct ktls_stream a, b;
@@ -21,11 +23,12 @@ struct homes {
 static struct homes open_homes(struct pair *p)
 {
 	uint8_t len = p->a_tx.version != TLS1_3_VERSION ? 0 : p->a_tx.aead == KTLS_AES_256_GCM ? 48 : 32;
-	struct ktls_session_keys b = {.rx = p->a_tx,
+	struct ktls_session_keys b = {.role = b_role,
+		.rx = p->a_tx,
 		.tx = p->b_tx,
 		.rx_secret = make_secret(len, 1),
 		.tx_secret = make_secret(len, 2)};
-	struct ktls_session_keys a = {.role = KTLS_CLIENT,
+	struct ktls_session_keys a = {.role = b_role == KTLS_SERVER ? KTLS_CLIENT : KTLS_SERVER,
 		.rx = b.tx,
 		.tx = b.rx,
 		.rx_secret = b.tx_secret,
@@ -42,6 +45,14 @@ static void close_homes(struct homes *h)
 {
 	ktls_stream_wipe(&h->a, &line_memory);
 	ktls_stream_wipe(&h->b, &line_memory);
+}
+
+static void for_each_role(void (*check)(struct pair *p))
+{
+	b_role = KTLS_SERVER;
+	for_each_supported(check);
+	b_role = KTLS_CLIENT;
+	for_each_supported(check);
 }
 
 /* Reads until there is content (expected) or, for the empty string, until the reader has to respond. */
@@ -105,7 +116,7 @@ static void check_talk(struct pair *p)
 static void test_talk(void **state)
 {
 	(void)state;
-	for_each_supported(check_talk);
+	for_each_role(check_talk);
 }
 
 static void check_key_changes(struct pair *p)
@@ -142,7 +153,7 @@ static void test_key_changes(void **state)
 		assert_int_equal(caps.rekey, 0);
 	if (caps.rekey)
 		skip();
-	for_each_supported(check_key_changes);
+	for_each_role(check_key_changes);
 }
 
 /* A kernel without new keys must say goodbye, which the other end can still read. */
@@ -172,7 +183,79 @@ static void check_end_of_key(struct pair *p)
 static void test_end_of_key(void **state)
 {
 	(void)state;
-	for_each_supported(check_end_of_key);
+	for_each_role(check_end_of_key);
+}
+
+/* A client is handed the server's tickets, whatever comes around them, and goes on. */
+static void check_tickets(struct pair *p)
+{
+	static const char tickets[] = "\4\0\0\3one\4\0\0\5other";
+	struct pollfd pfd = {.fd = p->b, .events = POLLIN};
+	char text[64], heard[64];
+	size_t have = 0, len = 0;
+	struct homes h;
+
+	if (p->a_tx.version != TLS1_3_VERSION)
+		return;
+	b_role = KTLS_CLIENT;
+	h = open_homes(p);
+	peer_writes(p, KTLS_HANDSHAKE, tickets, 7);
+	peer_writes(p, KTLS_APPLICATION_DATA, "text", 4);
+	peer_writes(p, KTLS_HANDSHAKE, tickets + 7, 9);
+	peer_writes(p, KTLS_APPLICATION_DATA, "more", 4);
+	while (have < 8) {
+		struct ktls_read r;
+
+		assert_int_equal(poll(&pfd, 1, 10000), 1);
+		have += (size_t)ktls_stream_read(&h.b, p->b, text + have, sizeof(text) - have, NULL, &r);
+		assert_int_equal(r.end, KTLS_END_NONE);
+		assert_true(r.ticket_len <= sizeof(heard) - len);
+		if (r.ticket)
+			memcpy(heard + len, r.ticket, r.ticket_len);
+		len += r.ticket_len;
+	}
+	assert_memory_equal(text, "textmore", 8);
+	assert_int_equal(len, 16);
+	assert_memory_equal(heard, tickets, 16);
+	close_homes(&h);
+}
+
+static void test_tickets(void **state)
+{
+	(void)state;
+	for_each_supported(check_tickets);
+}
+
+/* A server's HelloRequest is refused, a NewSessionTicket for a server ends the connection. */
+static void check_other_messages(struct pair *p)
+{
+	struct pollfd pfd = {.fd = p->b, .events = POLLIN};
+	int is_12 = p->a_tx.version == TLS1_2_VERSION;
+	struct ktls_read r;
+	struct homes h;
+	char buf[16];
+
+	b_role = is_12 ? KTLS_CLIENT : KTLS_SERVER;
+	h = open_homes(p);
+	peer_writes(p, KTLS_HANDSHAKE, is_12 ? "\0\0\0\0" : "\4\0\0\0", 4);
+	assert_int_equal(poll(&pfd, 1, 10000), 1);
+	assert_int_equal(ktls_stream_read(&h.b, p->b, buf, sizeof(buf), NULL, &r), 0);
+	assert_null(r.ticket);
+	if (is_12) {
+		assert_true(r.end == KTLS_END_NONE && r.respond);
+		assert_int_equal(ktls_stream_respond(&h.b, p->b), 0);
+		assert_peer_reads(p, KTLS_ALERT, "\1\144", 2);
+	} else {
+		assert_true(r.end == KTLS_END_ERROR && r.owed);
+		assert_int_equal(r.alert, KTLS_UNEXPECTED_MESSAGE);
+	}
+	close_homes(&h);
+}
+
+static void test_other_messages(void **state)
+{
+	(void)state;
+	for_each_supported(check_other_messages);
 }
 
 int run_kernel_rekey_tests(void)
@@ -181,6 +264,8 @@ int run_kernel_rekey_tests(void)
 		cmocka_unit_test(test_talk),
 		cmocka_unit_test(test_key_changes),
 		cmocka_unit_test(test_end_of_key),
+		cmocka_unit_test(test_tickets),
+		cmocka_unit_test(test_other_messages),
 	};
 
 	return cmocka_run_group_tests_name("kernel_rekey_real", tests, NULL, NULL);

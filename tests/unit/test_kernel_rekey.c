@@ -231,6 +231,43 @@ static void test_renegotiation(void **state)
 	assert_memory_equal(seam.sent[1].bytes, "\1\144", 2);
 }
 
+/* The same as a client, to which a server says HelloRequest. */
+static void test_hello_request(void **state)
+{
+	static const struct seam_answer list[] = {{4, 22, "\0\0\0\0"}, {4, 23, "text"}};
+	struct ktls_session_keys keys = {.role = KTLS_CLIENT,
+		.rx = make_key(TLS1_2_VERSION, KTLS_AES_128_GCM, 1),
+		.tx = make_key(TLS1_2_VERSION, KTLS_AES_128_GCM, 2)};
+	struct ktls_stream s = start(&keys, 1);
+	struct ktls_read r;
+
+	(void)state;
+	assert_int_equal(read_answers(&s, list, 2, &r), 4);
+	assert_true(r.end == KTLS_END_NONE && r.respond);
+	assert_int_equal(ktls_stream_respond(&s, SEAM_FD), 0);
+	assert_int_equal(seam.sends, 1);
+	assert_memory_equal(seam.sent[0].bytes, "\1\144", 2);
+}
+
+/* A client's reader gets the tickets, and the text behind them into its own buffer. */
+static void test_tickets(void **state)
+{
+	static const struct seam_answer list[] = {
+		{7, 22, "\4\0\0\3one"}, {9, 22, "\4\0\0\5other"}, {5, 22, "\30\0\0\1\0"}, {4, 23, "text"}};
+	struct ktls_session_keys keys = make_keys(KTLS_AES_128_GCM);
+	struct ktls_stream s;
+	struct ktls_read r;
+
+	(void)state;
+	keys.role = KTLS_CLIENT;
+	s = start(&keys, 1);
+	assert_int_equal(read_answers(&s, list, 4, &r), 4);
+	assert_int_equal(r.end, KTLS_END_NONE);
+	assert_int_equal(r.ticket_len, 16);
+	assert_memory_equal(r.ticket, "\4\0\0\3one\4\0\0\5other", 16);
+	assert_int_equal(seam.asks, 1); /* of the new key */
+}
+
 /* Two debts, of which the second has to wait: the first is not paid twice. */
 static void test_half_paid(void **state)
 {
@@ -372,6 +409,8 @@ int main(void)
 		cmocka_unit_test_teardown(test_refused_rx, seam_close),
 		cmocka_unit_test_teardown(test_refused_tx, seam_close),
 		cmocka_unit_test_teardown(test_renegotiation, seam_close),
+		cmocka_unit_test_teardown(test_hello_request, seam_close),
+		cmocka_unit_test_teardown(test_tickets, seam_close),
 		cmocka_unit_test_teardown(test_half_paid, seam_close),
 		cmocka_unit_test_teardown(test_interrupted, seam_close),
 		cmocka_unit_test_teardown(test_idle_records, seam_close),

@@ -194,6 +194,9 @@ static void check_pieces(enum ktls_role role, uint16_t version, const uint8_t *p
 
 		assert_int_equal(ktls_post_take(&post, role, version, p + off, n, &ev), 0);
 		sum->tickets += ev.tickets;
+		assert_true(!ev.ticket == !ev.ticket_len);
+		if (ev.ticket) /* never more than lies in the record */
+			assert_true(ev.ticket >= p + off && ev.ticket + ev.ticket_len <= p + off + n);
 		sum->key_update += ev.key_update;
 		sum->renegotiation += ev.renegotiation;
 	}
@@ -220,6 +223,70 @@ static void test_pieces(void **state)
 		assert_int_equal(sum.renegotiation, 1);
 		assert_int_equal(sum.tickets, 0);
 	}
+}
+
+/* Which tickets are handed out: those that lie in one record as a whole. */
+static void test_whole_tickets(void **state)
+{
+	static const struct {
+		size_t cut;
+		size_t first, first_len, second, second_len; /* of the two records: where they are */
+	} cases[] = {
+		{1, 0, 0, 14, 34 - 14}, {13, 0, 0, 14, 34 - 14}, {14, 0, 14, 14, 34 - 14}, {15, 0, 14, 0, 0},
+		{33, 0, 14, 0, 0}, {34, 0, 34, 0, 0}, /* in front of the KeyUpdate */
+	};
+	uint8_t bytes[64], out[64];
+	size_t len = message(bytes, NEW_SESSION_TICKET, 10, 1);
+
+	(void)state;
+	len += message(bytes + len, NEW_SESSION_TICKET, 16, 2);
+	assert_int_equal(len, 34);
+	len += message(bytes + len, KEY_UPDATE, 1, 0);
+	for (unsigned i = 0; i < COUNT(cases); i++) {
+		struct ktls_post post = {.have = 0};
+		struct ktls_post_events ev;
+		size_t cut = cases[i].cut, have = 0;
+
+		assert_int_equal(ktls_post_take(&post, KTLS_CLIENT, TLS1_3_VERSION, bytes, cut, &ev), 0);
+		assert_int_equal(ev.ticket_len, cases[i].first_len);
+		if (ev.ticket) {
+			assert_ptr_equal(ev.ticket, bytes + cases[i].first);
+			have = ktls_post_copy_tickets(&ev, out, have, sizeof(out));
+		}
+		assert_int_equal(
+			ktls_post_take(&post, KTLS_CLIENT, TLS1_3_VERSION, bytes + cut, len - cut, &ev), 0);
+		assert_int_equal(ev.key_update, 1);
+		assert_int_equal(ev.ticket_len, cases[i].second_len);
+		if (ev.ticket) {
+			assert_ptr_equal(ev.ticket, bytes + cases[i].second);
+			have = ktls_post_copy_tickets(&ev, out, have, sizeof(out));
+		}
+		assert_int_equal(have, cases[i].first_len + cases[i].second_len);
+		if (have)
+			assert_memory_equal(
+				out, bytes + (cases[i].first_len ? cases[i].first : cases[i].second), have);
+	}
+}
+
+/* What does not fit is left out, not cut; what follows and does is taken. */
+static void test_room_for_tickets(void **state)
+{
+	struct ktls_post_events ev;
+	uint8_t bytes[64], out[34];
+	size_t len = message(bytes, NEW_SESSION_TICKET, 16, 1);
+
+	(void)state;
+	len += message(bytes + len, NEW_SESSION_TICKET, 10, 2);
+	assert_int_equal(take(KTLS_CLIENT, TLS1_3_VERSION, bytes, len, &ev), 0);
+	assert_int_equal(ktls_post_copy_tickets(&ev, out, 0, 34), 34);
+	assert_memory_equal(out, bytes, 34);
+	assert_int_equal(ktls_post_copy_tickets(&ev, out, 0, 33), 20);
+	assert_int_equal(ktls_post_copy_tickets(&ev, out, 0, 19), 14);
+	assert_memory_equal(out, bytes + 20, 14);
+	assert_int_equal(ktls_post_copy_tickets(&ev, out, 20, 34), 34);
+	assert_memory_equal(out + 20, bytes + 20, 14);
+	assert_int_equal(ktls_post_copy_tickets(&ev, out, 21, 34), 21);
+	assert_int_equal(ktls_post_copy_tickets(&ev, out, 34, 34), 34);
 }
 
 /* The bytes of a ticket are not looked at: a KeyUpdate among them is none. */
@@ -259,6 +326,8 @@ int main(void)
 		cmocka_unit_test(test_nothing_behind_key_update),
 		cmocka_unit_test(test_every_cut),
 		cmocka_unit_test(test_pieces),
+		cmocka_unit_test(test_whole_tickets),
+		cmocka_unit_test(test_room_for_tickets),
 		cmocka_unit_test(test_bodies_mean_nothing),
 		cmocka_unit_test(test_bad_behind_good),
 	};
