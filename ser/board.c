@@ -10,13 +10,15 @@ struct board {
 	struct board_engine engines[BOARD_ENGINES_MAX];
 	struct board_settings settings;
 	uint32_t connections;
-	uint32_t sources[2][BOARD_SOURCE_SLOTS];
+	_Alignas(64) uint32_t keys_gone; /* read with each record: what is written often lies elsewhere */
+	_Alignas(64) uint32_t sources[2][BOARD_SOURCE_SLOTS];
 };
 
 static struct board *board;
 static uint64_t keys[2];
 
 struct board_engine *board_engines;
+uint32_t *board_keys_gone;
 
 int board_init(void)
 {
@@ -25,6 +27,7 @@ int board_init(void)
 	if (board == MAP_FAILED)
 		return -ENOMEM;
 	board_engines = board->engines;
+	board_keys_gone = &board->keys_gone;
 	return getrandom(keys, sizeof(keys), 0) == sizeof(keys) ? 0 : -ENOMEM;
 }
 
