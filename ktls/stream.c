@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ktls/stream.h"
 
+#include "ktls/cipher.h"
 #include "ktls/kernel.h"
 #include "ktls/stream_private.h"
 #include "ktls/sys.h"
@@ -54,6 +55,8 @@ static void drop_stash(struct ktls_stream *s, const struct ktls_allocator *mem)
 void ktls_stream_wipe(struct ktls_stream *s, const struct ktls_allocator *mem)
 {
 	drop_stash(s, mem);
+	if (s->home == KTLS_HOME_USER)
+		ktls_cipher_keys_gone();
 	OPENSSL_cleanse(s, sizeof(*s));
 }
 
