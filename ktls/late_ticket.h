@@ -17,6 +17,8 @@
 
 #include "ktls/handshake.h"
 
+#pragma GCC visibility push(default)
+
 enum {
 	KTLS_LATE_TICKETS_EACH = 4, /* tickets of one connection */
 };
@@ -53,5 +55,7 @@ void ktls_late_expire(struct ktls_late *late);
 
 /* Number of SSL objects kept. */
 unsigned ktls_late_count(const struct ktls_late *late);
+
+#pragma GCC visibility pop
 
 #endif

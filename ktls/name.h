@@ -16,6 +16,8 @@
 #include <openssl/ssl.h>
 #include <stddef.h>
 
+#pragma GCC visibility push(default)
+
 enum {
 	KTLS_NAME_MAX = 255,         /* bytes of a DNS name */
 	KTLS_NAME_REFUSAL_MAX = 400, /* room for a phrase of this file */
@@ -46,5 +48,7 @@ int ktls_name_require(SSL *ssl, const char *name, int wildcards);
 
 /* The phrase of a comparison that ended ssl's handshake; "" when none did. Valid as long as ssl. */
 const char *ktls_name_refusal(const SSL *ssl);
+
+#pragma GCC visibility pop
 
 #endif

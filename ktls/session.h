@@ -19,6 +19,8 @@
 
 #include <openssl/ssl.h>
 
+#pragma GCC visibility push(default)
+
 enum {
 	KTLS_SESSIONS = 1000,
 	KTLS_SESSION_KEY_MAX = 1024, /* bytes, the NUL included */
@@ -48,5 +50,7 @@ int ktls_sessions_offer(SSL *ssl, const char *key);
 
 /* Number of sessions kept. */
 unsigned ktls_sessions_count(const struct ktls_sessions *cache);
+
+#pragma GCC visibility pop
 
 #endif

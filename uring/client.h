@@ -14,6 +14,8 @@
 #include "ktls/handshake.h"
 #include "uring/loop.h"
 
+#pragma GCC visibility push(default)
+
 /* Why there is no connection. Errors of the socket are of one of the first four kinds in either phase. */
 enum uring_client_failure {
 	URING_CLIENT_REFUSED,           /* nobody listens there */
@@ -79,5 +81,7 @@ int uring_client_start(struct uring_client *client, const struct uring_client_re
 
 /* Number of connections of which neither callback has told yet. */
 unsigned uring_client_count(const struct uring_client *client);
+
+#pragma GCC visibility pop
 
 #endif
