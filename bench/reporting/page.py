@@ -35,7 +35,8 @@ def table(rows):
 
 def note(source, runs):
     rounds = f"{runs} round{'s' if runs != 1 else ''}"
-    return f"{source.where()}, {source.machine['cpu']}; {rounds}; {source.command}"
+    cpu = f", {source.machine['cpu']}" if not source.guest else ""
+    return f"{source.where()}{cpu}; {rounds}; {source.command}"
 
 
 def rounds_of(source, section):
