@@ -30,6 +30,7 @@ class Source:
             raise Unusable(f"{path}: {failure.strerror}.") from None
         except (ValueError, KeyError, TypeError, AttributeError):
             raise Unusable(f"{path} is no result of bench/compare or bench/sipp/run of this version.") from None
+        self.guest = {"UML": ", user-mode-linux", "QEMU": ", in QEMU"}.get(self.machine["cpu"].partition(" ")[0], "")
         self.emulated = "QEMU" in self.machine["cpu"]
         self.sipp = "sipp" in self.machine
         self.slug = "qemu" if self.emulated else "kernel-tls" if self.ktls else "no-kernel-tls"
@@ -39,8 +40,7 @@ class Source:
 
     def where(self):
         cores = self.machine["cores"]
-        guest = ", in QEMU" if self.emulated else ", user-mode-linux" if self.machine["cpu"] == "UML" else ""
-        return f"{self.label()}, {cores} processor{'s' if cores > 1 else ''}{guest}"
+        return f"{self.label()}, {cores} processor{'s' if cores > 1 else ''}{self.guest}"
 
 
 def reading(source, section, make):

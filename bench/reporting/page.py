@@ -12,9 +12,9 @@ HEAD = """\
 
 Made by `bench/report` out of what the commands below left; nothing here is written by hand. How everything is measured
 and read: [bench/README.md](../bench/README.md). Figures are medians of the rounds, the range behind in brackets; a
-figure without a range was measured once, or always the same. Generator and server share the machine's processors: believe
-ratios and CPU before rates. Plain TCP is the same server without TLS. Whiskers and pale bands show all rounds; a cross is
-a death.
+figure without a range was measured once, or always the same. Generator and server share the machine's processors:
+believe ratios and CPU before rates. Plain TCP is the same server without TLS. Whiskers and pale bands show all rounds; a
+cross is a death.
 """
 
 # What each plot answers, and its section of compare.
@@ -35,7 +35,8 @@ def table(rows):
 
 def note(source, runs):
     rounds = f"{runs} round{'s' if runs != 1 else ''}"
-    return f"{source.where()}, {source.machine['cpu']}; {rounds}; {source.command}"
+    cpu = f", {source.machine['cpu']}" if not source.guest else ""
+    return f"{source.where()}{cpu}; {rounds}; {source.command}"
 
 
 def rounds_of(source, section):

@@ -80,9 +80,15 @@ def throughput(measured, path, note):
             draw_shares(axis, subjects, key)
         row[1].set_yticklabels([])
         row[0].set_title(label)
-    for number, key in enumerate(("share", "cpu")):
-        ends = [subject[key]["max"] for _, subjects in measured for subject in subjects if subject[key]]
-        axes[0][number].set_xlim(0, 1.08 * max([1, *ends]))
+    bounds = {key: [subject[key][end] for _, subjects in measured for subject in subjects if subject[key]
+                    for end in ("min", "max")] for key in ("share", "cpu")}
+    axes[0][0].set_xlim(0, 1.08 * max([1, *bounds["share"]]))
+    # The costs lie between a few percent and several times.
+    axes[0][1].set_xscale("log")
+    axes[0][1].set_xlim(0.85 * min([1, *bounds["cpu"]]), 1.2 * max([1, *bounds["cpu"]]))
+    axes[-1][1].xaxis.set_major_locator(ticker.FixedLocator([0.5, 0.7, 1, 1.5, 2, 3, 5, 8, 12, 20]))
+    axes[-1][1].xaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+    axes[-1][1].xaxis.set_minor_locator(ticker.NullLocator())
     axes[-1][0].set_xlabel("messages/s, plain TCP = 1; more is better")
     axes[-1][1].set_xlabel("CPU per message, plain TCP = 1; less is better")
     save(figure, path, note)
