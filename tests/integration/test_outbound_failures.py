@@ -172,11 +172,11 @@ def test_no_descriptors(start, pki, how):
     """Whom there is none for is told; SER lives on and opens others later."""
     path = os.path.join(pki.folder, "kamailio-few")
     with open(path, "w", encoding="utf-8") as script:
-        script.write(f'#!/bin/sh\nulimit -n 70\nexec {server.BINARY} "$@"\n')
+        script.write(f'#!/bin/sh\nulimit -n 50\nexec {server.BINARY} "$@"\n')
     os.chmod(path, stat.S_IRWXU)
     ser = start(**outbound.options(core=ASYNC[how], timer=1), binary=path)
     with contextlib.ExitStack() as stack:
-        some = [stack.enter_context(peers.Peer(peers.context(pki.server))) for _ in range(70)]
+        some = [stack.enter_context(peers.Peer(peers.context(pki.server))) for _ in range(30)]
         client = stack.enter_context(Client(ser))
         found = [client.forward(peer).status for peer in some]
         assert found[0] == 200 and found[-1] in FAILED and set(found) <= {200, *FAILED}, found
