@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A comparison inside a kernel with kernel TLS: tests/kernel/uml boots it."""
+"""A comparison inside a kernel with kernel TLS: tests/kernel/uml or tests/kernel/qemu boots it."""
 
 import pathlib
 import shutil
@@ -12,11 +12,11 @@ REPO = pathlib.Path(__file__).resolve().parent.parent
 TIME_LIMIT = 3600
 
 
-def run_in_guest(script, words, seen, json_file):
+def run_in_guest(script, words, seen, json_file, boot="tests/kernel/uml"):
     """Runs the script with these words in the guest; its output goes on stdout. Returns its exit status."""
     with tempfile.TemporaryDirectory(prefix="bench-guest-") as name:
         out = pathlib.Path(name) / "out"
-        command = [REPO / "tests/kernel/uml", "--out", out, "--timeout", TIME_LIMIT]
+        command = [REPO / boot, "--out", out, "--timeout", TIME_LIMIT]
         for folder in seen:
             command += ["--see", folder.resolve().parent]
         command += ["--", "/usr/bin/python3", REPO / script, *words]
@@ -34,7 +34,7 @@ def run_in_guest(script, words, seen, json_file):
             if (out / "result.json").exists() and json_file:
                 shutil.copyfile(out / "result.json", json_file)
         if code is None:
-            raise Failed(f"tests/kernel/uml {f'ended by signal {number}' if number else 'does not end'}.")
+            raise Failed(f"{boot} {f'ended by signal {number}' if number else 'does not end'}.")
         if json_file and not json_file.exists():
             raise Failed("The guest left no result.")
         return code

@@ -33,7 +33,7 @@ def command_line(program):
         if name in ("--json", "--module", "--load"):
             value = value or next(given, "")
             words += [name, pathlib.Path(value).name] if name == "--json" else []
-        else:
+        elif word != "--resume":
             words.append(word)
     return " ".join(words)
 
@@ -66,7 +66,7 @@ class Results:
         except (ValueError, KeyError, TypeError):
             raise Missing(f"{self.path} is no result of this program; name another file.") from None
         if differing:
-            raise Missing(f"{self.path} has another {' and '.join(differing)} than this run; name another file.")
+            raise Missing(f"{self.path} is of another run, its {' and '.join(differing)} differ; name another file.")
         self.everything.update(sections=sections, troubles=troubles)
 
     def of(self, section):

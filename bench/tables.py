@@ -68,5 +68,5 @@ def print_rows(rows):
 def print_machine(info):
     print(f"machine   {info['cores']} cores, {info['cpu']}")
     print(f"kernel    {info['kernel']}, kTLS {'present' if info['ktls'] else 'absent (no /proc/net/tls_stat)'}")
-    print(f"software  {info['openssl']}; {info['kamailio']}")
+    print("software  " + "; ".join(info[name] for name in ("openssl", "kamailio") if name in info))
     print()

@@ -28,14 +28,18 @@ def multiarch_folder():
     raise Missing("Kamailio's module sl.so is missing; install the package kamailio.")
 
 
+def program(name, package):
+    """Where a program is."""
+    found = shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin")))
+    if not found:
+        raise Missing(f"The program {name} is missing; install the package {package}.")
+    return found
+
+
 def find_server(args):
     """The files a server needs; the first that is missing ends the run."""
-    path = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
     packages = {"kamailio": "kamailio", "kamcmd": "kamailio", "openssl": "openssl"}
-    tools = {name: shutil.which(name, path=path) for name in packages}
-    for name, found in tools.items():
-        if not found:
-            raise Missing(f"The program {name} is missing; install the package {packages[name]}.")
+    tools = {name: program(name, package) for name, package in packages.items()}
     tools["modules"] = multiarch_folder()
     tools["ours"] = args.module.resolve()
     if "ours" in args.subjects and not tools["ours"].exists():
@@ -67,7 +71,7 @@ def machine(tools):
         "kernel": " ".join((platform.system(), platform.release(), platform.machine())),
         "ktls": TLS_STAT.exists(),
         "openssl": first_line([tools["openssl"], "version"]),
-        "kamailio": first_line([tools["kamailio"], "-v"]).replace("version: ", ""),
+        **({"kamailio": first_line([tools["kamailio"], "-v"]).replace("version: ", "")} if "kamailio" in tools else {}),
     }
 
 

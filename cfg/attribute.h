@@ -5,6 +5,8 @@
 
 #include "cfg/domain.h"
 
+#pragma GCC visibility push(default)
+
 enum cfg_type {
 	CFG_TYPE_METHOD,
 	CFG_TYPE_BOOL,
@@ -51,5 +53,7 @@ int cfg_set_attribute(struct cfg_domain *d, const char *name, const char *value,
 /* Copies what is set in from and not in d, as far as it is in the set of attributes, and marks it as
  * inherited. 0 or -ENOMEM. */
 int cfg_inherit(struct cfg_domain *d, const struct cfg_domain *from, uint32_t attributes);
+
+#pragma GCC visibility pop
 
 #endif

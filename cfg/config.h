@@ -18,6 +18,8 @@
 
 #include "cfg/domain.h"
 
+#pragma GCC visibility push(default)
+
 enum {
 	CFG_DOMAINS_MAX = 4096,
 	CFG_FILE_MAX = 4 << 20, /* bytes of tls.cfg, or of all files in its folder */
@@ -70,5 +72,7 @@ int cfg_parse_text(
  * -1 when *errors is not empty, whoever filled it.
  */
 int cfg_config_finish(struct cfg_config *config, struct cfg_errors *errors, struct cfg_errors *warnings);
+
+#pragma GCC visibility pop
 
 #endif

@@ -13,6 +13,8 @@
 
 #include <stdint.h>
 
+#pragma GCC visibility push(default)
+
 enum cfg_kind {
 	CFG_SERVER, /* connections that come in */
 	CFG_CLIENT, /* connections that we open */
@@ -128,5 +130,7 @@ int cfg_domain_error(struct cfg_errors *errors, const struct cfg_domain *d, enum
  * first warning or becomes empty. The domain must live as long as the context.
  */
 SSL_CTX *cfg_build_context(const struct cfg_domain *d, struct cfg_error *e, struct cfg_error *warning);
+
+#pragma GCC visibility pop
 
 #endif

@@ -3,6 +3,8 @@
 #ifndef CFG_ERROR_H
 #define CFG_ERROR_H
 
+#pragma GCC visibility push(default)
+
 struct cfg_error {
 	char text[768]; /* names the parameter, the value or file, the reason and what to do; no newline */
 };
@@ -27,5 +29,7 @@ int cfg_add_error(struct cfg_errors *errors, const char *format, ...) __attribut
 
 /* Number of calls so far, to see whether there was one. */
 unsigned cfg_errors_added(const struct cfg_errors *errors);
+
+#pragma GCC visibility pop
 
 #endif

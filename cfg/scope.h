@@ -7,6 +7,8 @@
 
 #include <netinet/in.h>
 
+#pragma GCC visibility push(default)
+
 struct cfg_scope {
 	union {
 		struct sockaddr any; /* sa_family AF_UNSPEC: every address */
@@ -47,5 +49,7 @@ int cfg_scope_equals(const struct cfg_scope *a, const struct cfg_scope *b);
 
 /* Writes "<ip>:<port>", "[<ipv6>]:<port>" or "any" to out, which has CFG_SCOPE_TEXT bytes. Returns out. */
 const char *cfg_scope_text(const struct cfg_scope *scope, char *out);
+
+#pragma GCC visibility pop
 
 #endif

@@ -20,6 +20,8 @@
 
 #include "cfg/config.h"
 
+#pragma GCC visibility push(default)
+
 struct cfg_set;
 
 /* How to build. */
@@ -78,5 +80,7 @@ const struct cfg_domain *cfg_context_domain(const SSL_CTX *ctx);
 
 /* The configuration of the set, valid as long as the set. */
 const struct cfg_config *cfg_set_config(const struct cfg_set *set);
+
+#pragma GCC visibility pop
 
 #endif

@@ -8,6 +8,8 @@
 
 #include <stddef.h>
 
+#pragma GCC visibility push(default)
+
 struct cfg_versions {
 	int min, max; /* TLS1_2_VERSION or TLS1_3_VERSION */
 };
@@ -33,5 +35,7 @@ int cfg_check_int(const char *param, int value, int min, int max, struct cfg_err
  * the main configuration file. Returns a string for free(), or NULL when memory is short.
  */
 char *cfg_resolve_path(const char *main_config, const char *value);
+
+#pragma GCC visibility pop
 
 #endif

@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+#pragma GCC visibility push(default)
+
 enum ktls_alert_level {
 	KTLS_ALERT_WARNING = 1,
 	KTLS_ALERT_FATAL = 2,
@@ -30,5 +32,7 @@ enum ktls_alert_level ktls_alert_level(uint8_t description);
 
 /* The fatal alert that answers an error of the record functions (a negative errno), RFC 8446 5.1 and 6.2. */
 enum ktls_alert ktls_alert_for_error(int error);
+
+#pragma GCC visibility pop
 
 #endif

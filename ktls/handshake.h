@@ -14,6 +14,8 @@
 
 #include "ktls/key.h"
 
+#pragma GCC visibility push(default)
+
 struct ktls_handshake;
 
 enum ktls_handshake_state {
@@ -107,5 +109,7 @@ SSL *ktls_handshake_ssl(const struct ktls_handshake *h);
  * Returns 0; -EOPNOTSUPP when the suite has no AEAD of ours; -ENOMEM or -EIO. The keys are wiped on error.
  */
 int ktls_handshake_keys(const struct ktls_handshake *h, struct ktls_session_keys *keys);
+
+#pragma GCC visibility pop
 
 #endif

@@ -266,18 +266,24 @@ ssize_t ktls_kernel_recv(int fd, void *buf, size_t len, enum ktls_content_type *
 		.msg_iovlen = 1,
 		.msg_control = control.bytes,
 		.msg_controllen = sizeof(control.bytes)};
-	struct cmsghdr *c;
 	ssize_t n = ktls_sys.recvmsg(fd, &msg, MSG_DONTWAIT);
 
-	if (n < 0)
-		return take_error(fd, errno);
+	return ktls_kernel_received(fd, &msg, n < 0 ? -errno : n, type);
+}
+
+ssize_t ktls_kernel_received(int fd, struct msghdr *msg, ssize_t result, enum ktls_content_type *type)
+{
+	struct cmsghdr *c;
+
+	if (result < 0)
+		return take_error(fd, (int)-result);
 	*type = KTLS_APPLICATION_DATA;
-	c = CMSG_FIRSTHDR(&msg);
+	c = CMSG_FIRSTHDR(msg);
 	if (!c || c->cmsg_level != SOL_TLS || c->cmsg_type != TLS_GET_RECORD_TYPE)
-		return n;
+		return result;
 	*type = *CMSG_DATA(c);
 	/* A record without content, in front of one of another type. The end of the stream has no type. */
-	return n == 0 && *type == KTLS_APPLICATION_DATA ? -EINTR : n;
+	return result == 0 && *type == KTLS_APPLICATION_DATA ? -EINTR : result;
 }
 
 static int set_low_water(int fd, int bytes)

@@ -12,6 +12,10 @@
 #include "ktls/key.h"
 #include "ktls/record.h"
 
+#include <sys/socket.h>
+
+#pragma GCC visibility push(default)
+
 /* What this kernel takes, found out by trying on loopback connections: 0, or the negative errno it answered
  * with. -EBADMSG: it takes the key, but what it makes of it is not TLS. */
 struct ktls_kernel_suite {
@@ -62,6 +66,12 @@ int ktls_kernel_rekey_rx(int fd, const struct ktls_key *rx);
 ssize_t ktls_kernel_recv(int fd, void *buf, size_t len, enum ktls_content_type *type);
 
 /*
+ * The same for a recvmsg() that the caller did, with room for one control message: result is what it
+ * returned, or its negative errno.
+ */
+ssize_t ktls_kernel_received(int fd, struct msghdr *msg, ssize_t result, enum ktls_content_type *type);
+
+/*
  * Since Linux 6.0 (seen on 6.1) a socket with a part of a record polls readable although ktls_kernel_recv()
  * says -EAGAIN: whoever polls level-triggered would spin for as long as the peer likes. After -EAGAIN this
  * raises the socket's low-water mark (SO_RCVLOWAT) over what is there, so that only more bytes wake the
@@ -74,5 +84,7 @@ void ktls_kernel_rearm(int fd);
 
 /* Sends, without waiting, one control record. Returns 0 or a negative errno. */
 int ktls_kernel_send_control(int fd, enum ktls_content_type type, const void *buf, size_t len);
+
+#pragma GCC visibility pop
 
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ktls/key.h"
 
+#include "ktls/cipher.h"
+
 #include <errno.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -103,6 +105,7 @@ int ktls_key_update(struct ktls_key *k, struct ktls_secret *secret)
 		*k = key;
 		*secret = next;
 		ktls_key_wipe(&key);
+		ktls_cipher_keys_gone();
 	}
 	OPENSSL_cleanse(&next, sizeof(next));
 	return rc;

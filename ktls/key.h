@@ -10,6 +10,8 @@
 
 #include "ktls/suite.h"
 
+#pragma GCC visibility push(default)
+
 /* One direction. Plain data: it may lie in shared memory. Wipe it with ktls_key_wipe(). */
 struct ktls_key {
 	uint16_t version; /* TLS1_2_VERSION or TLS1_3_VERSION */
@@ -73,5 +75,7 @@ void ktls_key_wipe(struct ktls_key *k);
 /* Big-endian 64-bit numbers, as records carry them. */
 void ktls_put_be64(uint8_t *p, uint64_t v);
 uint64_t ktls_get_be64(const uint8_t *p);
+
+#pragma GCC visibility pop
 
 #endif

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -159,16 +160,13 @@ static int refuse(const struct identities *all, int is_address, const char *name
 	return -ENOENT;
 }
 
-int ktls_name_check(X509 *cert, const char *name, int wildcards, char why[KTLS_NAME_REFUSAL_MAX])
+/* As ktls_name_check(), for a name of that kind. */
+static int compare(X509 *cert, const char *name, int is_address, int wildcards, char *why)
 {
 	struct identities all = {0};
-	int is_address = ktls_name_kind(name), times, rc;
-	GENERAL_NAMES *names;
+	int times, rc;
+	GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, &times, NULL);
 
-	why[0] = '\0';
-	if (is_address < 0)
-		return is_address;
-	names = X509_get_ext_d2i(cert, NID_subject_alt_name, &times, NULL);
 	if (!names && times != -1) { /* more than one of them, or not what it should be */
 		snprintf(why, KTLS_NAME_REFUSAL_MAX, "its subjectAltName cannot be read");
 		return -ENOENT;
@@ -184,7 +182,24 @@ int ktls_name_check(X509 *cert, const char *name, int wildcards, char why[KTLS_N
 	GENERAL_NAMES_free(names);
 	if (rc == 1)
 		return 0;
-	return rc ? -ENOMEM : refuse(&all, is_address, name, why);
+	if (!rc)
+		return refuse(&all, is_address, name, why);
+	snprintf(why, KTLS_NAME_REFUSAL_MAX, "its names cannot be read");
+	return -ENOENT;
+}
+
+int ktls_name_check(X509 *cert, const char *name, int wildcards, char why[KTLS_NAME_REFUSAL_MAX])
+{
+	int is_address = ktls_name_kind(name), rc;
+
+	why[0] = '\0';
+	if (is_address < 0)
+		return is_address;
+	/* What it finds odd in a certificate must not look like an error of the handshake around it. */
+	ERR_set_mark();
+	rc = compare(cert, name, is_address, wildcards, why);
+	ERR_pop_to_mark();
+	return rc;
 }
 
 static void free_demand(void *ssl, void *ptr, CRYPTO_EX_DATA *data, int index, long argl, void *argp)
@@ -225,10 +240,9 @@ static int check_peer(int ok, X509_STORE_CTX *store)
 	if (ok != 1 || X509_STORE_CTX_get_error_depth(store))
 		return ok;
 	rc = d ? ktls_name_check(X509_STORE_CTX_get_current_cert(store), d->name, d->wildcards, d->refusal)
-	       : -ENOMEM;
+	       : -EINVAL;
 	if (rc)
-		X509_STORE_CTX_set_error(
-			store, rc == -ENOENT ? X509_V_ERR_HOSTNAME_MISMATCH : X509_V_ERR_OUT_OF_MEM);
+		X509_STORE_CTX_set_error(store, X509_V_ERR_HOSTNAME_MISMATCH);
 	return !rc;
 }
 

@@ -31,7 +31,7 @@ int ktls_name_kind(const char *name);
  * Compares. wildcards 1: a DNS name or common name of the certificate may have "*" as its whole first label,
  * with at least two behind it, for exactly one label (RFC 9525 6.3); RFC 5922 forbids that, many certificates
  * have it. Returns 0 when the certificate has the name; -ENOENT with a phrase in why ("it is for a.example,
- * not for b.example"), which is printable ASCII whatever the certificate holds; -EINVAL as above, -ENOMEM.
+ * not for b.example"), which is printable ASCII whatever the certificate holds; -EINVAL as above.
  */
 int ktls_name_check(X509 *cert, const char *name, int wildcards, char why[KTLS_NAME_REFUSAL_MAX]);
 

@@ -11,6 +11,8 @@
 
 #include "ktls/handshake.h"
 
+#pragma GCC visibility push(default)
+
 /* The message that is under way; plain data, zero at the start of a connection. */
 struct ktls_post {
 	uint8_t header[4]; /* type and length */
@@ -43,5 +45,7 @@ size_t ktls_post_copy_tickets(const struct ktls_post_events *ev, uint8_t *out, s
 
 /* True in the middle of a message, where no other type of record may come (RFC 8446 5.1). */
 int ktls_post_pending(const struct ktls_post *p);
+
+#pragma GCC visibility pop
 
 #endif

@@ -1,37 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ktls/record.h"
 
+#include "ktls/cipher.h"
+
 #include <errno.h>
 #include <openssl/evp.h>
 #include <string.h>
-
-enum {
-	OPEN,
-	SEAL
-};
-
-/* Made once in each thread: fetching a cipher and allocating a context cost more than a small record. */
-static EVP_CIPHER_CTX *cipher_context(enum ktls_aead aead, int direction)
-{
-	static _Thread_local EVP_CIPHER_CTX *contexts[KTLS_AEADS][2];
-	EVP_CIPHER_CTX **slot = &contexts[aead][direction];
-	EVP_CIPHER *cipher;
-
-	if (*slot)
-		return *slot;
-	cipher = EVP_CIPHER_fetch(NULL, ktls_aead_info(aead)->evp_name, NULL);
-	*slot = cipher ? EVP_CIPHER_CTX_new() : NULL;
-	/* Lengths of nonce and tag: CCM has other defaults than TLS. */
-	if (*slot && (EVP_CipherInit_ex2(*slot, cipher, NULL, NULL, direction, NULL) != 1 ||
-			     EVP_CIPHER_CTX_ctrl(*slot, EVP_CTRL_AEAD_SET_IVLEN, KTLS_IV_LEN, NULL) != 1 ||
-			     (aead == KTLS_AES_128_CCM && EVP_CIPHER_CTX_ctrl(*slot, EVP_CTRL_AEAD_SET_TAG,
-								  KTLS_TAG_LEN, NULL) != 1))) {
-		EVP_CIPHER_CTX_free(*slot);
-		*slot = NULL;
-	}
-	EVP_CIPHER_free(cipher);
-	return *slot;
-}
 
 static void record_nonce(const struct ktls_key *k, const uint8_t *explicit_nonce, uint8_t *nonce)
 {
@@ -85,12 +59,13 @@ static int announce(EVP_CIPHER_CTX *ctx, const struct ktls_key *k, size_t len)
 static int encrypt(struct ktls_key *k, const uint8_t *nonce, const uint8_t *aad, size_t aad_len,
 	uint8_t *text, size_t len)
 {
-	EVP_CIPHER_CTX *ctx = cipher_context(k->aead, SEAL);
+	const uint8_t *key;
+	EVP_CIPHER_CTX *ctx = ktls_cipher(k, KTLS_SEAL, &key);
 	int n = 0, tail = 0;
 
 	if (!ctx)
 		return -ENOMEM;
-	if (EVP_EncryptInit_ex2(ctx, NULL, k->key, nonce, NULL) != 1 || !announce(ctx, k, len) ||
+	if (EVP_EncryptInit_ex2(ctx, NULL, key, nonce, NULL) != 1 || !announce(ctx, k, len) ||
 		EVP_EncryptUpdate(ctx, NULL, &n, aad, (int)aad_len) != 1 ||
 		EVP_EncryptUpdate(ctx, text, &n, text, (int)len) != 1 ||
 		EVP_EncryptFinal_ex(ctx, text + n, &tail) != 1 ||
@@ -103,12 +78,13 @@ static int encrypt(struct ktls_key *k, const uint8_t *nonce, const uint8_t *aad,
 static int decrypt(struct ktls_key *k, const uint8_t *nonce, const uint8_t *aad, size_t aad_len,
 	uint8_t *text, size_t len)
 {
-	EVP_CIPHER_CTX *ctx = cipher_context(k->aead, OPEN);
+	const uint8_t *key;
+	EVP_CIPHER_CTX *ctx = ktls_cipher(k, KTLS_OPEN, &key);
 	int n = 0, tail = 0;
 
 	if (!ctx)
 		return -ENOMEM;
-	if (EVP_DecryptInit_ex2(ctx, NULL, k->key, nonce, NULL) != 1 ||
+	if (EVP_DecryptInit_ex2(ctx, NULL, key, nonce, NULL) != 1 ||
 		EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, KTLS_TAG_LEN, text + len) != 1 ||
 		!announce(ctx, k, len) || EVP_DecryptUpdate(ctx, NULL, &n, aad, (int)aad_len) != 1)
 		return -EIO;
@@ -146,8 +122,10 @@ ssize_t ktls_record_seal(
 		text[len] = (uint8_t)type;
 	record_nonce(k, explicit_len ? out + KTLS_HEADER_LEN : NULL, nonce);
 	rc = encrypt(k, nonce, aad, additional_data(k, out, len, aad), text, text_len);
-	if (rc)
+	if (rc) {
+		ktls_cipher_keys_gone();
 		return rc;
+	}
 	k->seq++;
 	return (ssize_t)(KTLS_HEADER_LEN + body);
 }
@@ -185,8 +163,10 @@ int ktls_record_open(struct ktls_key *k, uint8_t *record, size_t len, struct ktl
 		return -EOVERFLOW;
 	record_nonce(k, explicit_len ? record + KTLS_HEADER_LEN : NULL, nonce);
 	rc = decrypt(k, nonce, aad, additional_data(k, record, text_len, aad), text, text_len);
-	if (rc)
+	if (rc) {
+		ktls_cipher_keys_gone();
 		return rc;
+	}
 	k->seq++;
 	*plain = (struct ktls_plain){.type = record[0], .data = text, .len = text_len};
 	if (is_13 && unpad(plain))

@@ -4,9 +4,8 @@
  *
  * Limits: a record carries at most KTLS_MAX_PLAIN bytes (RFC 8446 5.1); TLS 1.3 records are sent without
  * padding, received padding is removed.
- * Threads and processes: a key must be used by one caller at a time; the functions keep one cipher context
- * for each AEAD and direction in every thread, which holds the key used last until the next record replaces
- * it.
+ * Threads and processes: a key must be used by one caller at a time; every thread keeps cipher contexts with
+ * the keys that it used last (ktls/cipher.h).
  */
 #ifndef KTLS_RECORD_H
 #define KTLS_RECORD_H
@@ -14,6 +13,8 @@
 #include "ktls/key.h"
 
 #include <sys/types.h>
+
+#pragma GCC visibility push(default)
 
 enum {
 	KTLS_HEADER_LEN = 5,
@@ -61,5 +62,7 @@ struct ktls_plain {
  * -ENOMEM or -EIO as above. After an error the bytes are undefined and the connection must end.
  */
 int ktls_record_open(struct ktls_key *k, uint8_t *record, size_t len, struct ktls_plain *plain);
+
+#pragma GCC visibility pop
 
 #endif

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ktls/stream.h"
 
+#include "ktls/cipher.h"
 #include "ktls/kernel.h"
+#include "ktls/stream_private.h"
 #include "ktls/sys.h"
 
 #include <errno.h>
@@ -53,6 +55,8 @@ static void drop_stash(struct ktls_stream *s, const struct ktls_allocator *mem)
 void ktls_stream_wipe(struct ktls_stream *s, const struct ktls_allocator *mem)
 {
 	drop_stash(s, mem);
+	if (s->home == KTLS_HOME_USER)
+		ktls_cipher_keys_gone();
 	OPENSSL_cleanse(s, sizeof(*s));
 }
 
@@ -247,50 +251,65 @@ static void complete_alert(int fd, uint8_t alert[2], struct ktls_plain *plain)
 	plain->len = 2;
 }
 
+ssize_t stream_take_kernel(struct ktls_stream *s, int fd, const struct ktls_plain *got, ssize_t n, size_t len,
+	struct ktls_read *r)
+{
+	struct ktls_plain plain = *got;
+	uint8_t alert[2];
+
+	if (n == -EAGAIN || n == -EINTR) {
+		r->drained = n == -EAGAIN;
+		if (n == -EAGAIN)
+			wait_for_more(s, fd);
+		return 0;
+	}
+	rearm(s, fd);
+	if (n < 0) {
+		end_with_error(r, (int)n, n == -EBADMSG || n == -EMSGSIZE || n == -EINVAL);
+		return 0;
+	}
+	if (n > 0 && plain.type == KTLS_APPLICATION_DATA)
+		return content_allowed(s, r) ? n : 0;
+	if (n == 0 && plain.type == KTLS_APPLICATION_DATA) {
+		r->end = KTLS_END_TRUNCATED;
+		return 0;
+	}
+	plain.len = (size_t)n;
+	if (plain.type == KTLS_ALERT && n == 1 && len == 1)
+		complete_alert(fd, alert, &plain);
+	take_control(s, fd, &plain, r);
+	return 0;
+}
+
 static ssize_t read_kernel(struct ktls_stream *s, int fd, void *buf, size_t len, struct ktls_read *r)
 {
 	for (int i = 0; i < CONTROL_RECORDS_A_READ && r->end == KTLS_END_NONE; i++) {
-		enum ktls_content_type type;
-		ssize_t n = ktls_kernel_recv(fd, buf, len, &type);
+		struct ktls_plain plain = {.data = buf};
+		ssize_t n = ktls_kernel_recv(fd, buf, len, &plain.type);
+		ssize_t content = stream_take_kernel(s, fd, &plain, n, len, r);
 
-		if (n == -EAGAIN || n == -EINTR) {
-			r->drained = n == -EAGAIN;
-			if (n == -EAGAIN)
-				wait_for_more(s, fd);
-			return 0;
-		}
-		rearm(s, fd);
-		if (n < 0) {
-			end_with_error(r, (int)n, n == -EBADMSG || n == -EMSGSIZE || n == -EINVAL);
-			return 0;
-		}
-		if (n > 0 && type == KTLS_APPLICATION_DATA)
-			return content_allowed(s, r) ? n : 0;
-		if (n == 0 && type == KTLS_APPLICATION_DATA) {
-			r->end = KTLS_END_TRUNCATED;
-		} else {
-			struct ktls_plain plain = {.type = type, .data = buf, .len = (size_t)n};
-			uint8_t alert[2];
-
-			if (type == KTLS_ALERT && n == 1 && len == 1)
-				complete_alert(fd, alert, &plain);
-			take_control(s, fd, &plain, r);
-		}
+		if (content || n == -EAGAIN || n == -EINTR)
+			return content;
 	}
 	return 0;
+}
+
+ssize_t stream_take_relayed(ssize_t n, size_t len, struct ktls_read *r)
+{
+	if (n < 0 && n != -EAGAIN && n != -EINTR)
+		end_with_error(r, (int)n, 0);
+	else if (n == 0)
+		r->end = KTLS_END_CLOSE_NOTIFY; /* how it really ended is the relay's to say */
+	else
+		r->drained = n < (ssize_t)len && n != -EINTR;
+	return n > 0 ? n : 0;
 }
 
 static ssize_t read_relayed(int fd, void *buf, size_t len, struct ktls_read *r)
 {
 	ssize_t n = ktls_sys.recv(fd, buf, len, MSG_DONTWAIT);
 
-	if (n < 0 && errno != EAGAIN && errno != EINTR)
-		end_with_error(r, -errno, 0);
-	else if (n == 0)
-		r->end = KTLS_END_CLOSE_NOTIFY; /* how it really ended is the relay's to say */
-	else
-		r->drained = n < (ssize_t)len && (n > 0 || errno == EAGAIN);
-	return n > 0 ? n : 0;
+	return stream_take_relayed(n < 0 ? -errno : n, len, r);
 }
 
 struct cursor { /* where content goes */
@@ -356,12 +375,64 @@ static size_t take_stashed_plain(struct ktls_stream *s, struct cursor *to)
 	return n;
 }
 
+/* In every thread rather than in every connection: it is only in use during one call. */
+static _Thread_local uint8_t chunk[KTLS_STREAM_CHUNK];
+
+/* Puts what there is of the next record in front of what is received. Returns its length. */
+static size_t begin_chunk(const struct ktls_stream *s)
+{
+	size_t have = s->stash ? s->stash->cipher_len : 0;
+
+	if (have)
+		memcpy(chunk, s->stash->bytes + s->stash->cipher_off, have);
+	return have;
+}
+
+size_t stream_room(const struct ktls_stream *s)
+{
+	if (s->home != KTLS_HOME_USER)
+		return SIZE_MAX;
+	if (!s->stash)
+		return KTLS_STREAM_CHUNK;
+	return s->stash->plain_len ? 0 : KTLS_STREAM_CHUNK - s->stash->cipher_len;
+}
+
+/* chunk has the bytes. ended: the TCP stream did, behind them. */
+static void take_chunk(struct ktls_stream *s, int fd, size_t have, int ended, struct cursor *to,
+	const struct ktls_allocator *mem, struct ktls_read *r)
+{
+	open_records(s, fd, chunk, have, to, mem, r);
+	if (ended && !to->filled && r->end == KTLS_END_NONE && !r->more)
+		r->end = KTLS_END_TRUNCATED;
+	OPENSSL_cleanse(chunk, have);
+}
+
+ssize_t stream_take_user(struct ktls_stream *s, int fd, void *buf, ssize_t n, size_t len,
+	const struct ktls_allocator *mem, struct ktls_read *r)
+{
+	struct cursor to = {.buf = buf, .room = len};
+	size_t have;
+
+	if (n < 0) {
+		r->drained = n == -EAGAIN;
+		if (n != -EAGAIN && n != -EINTR)
+			end_with_error(r, (int)n, 0);
+		return 0;
+	}
+	if ((size_t)n > stream_room(s)) {
+		end_with_error(r, -EINVAL, 1);
+		return 0;
+	}
+	have = begin_chunk(s);
+	memcpy(chunk + have, buf, (size_t)n);
+	take_chunk(s, fd, have + (size_t)n, n == 0, &to, mem, r);
+	return (ssize_t)to.filled;
+}
+
 static void read_user(struct ktls_stream *s, int fd, struct cursor *to, const struct ktls_allocator *mem,
 	struct ktls_read *r)
 {
-	/* In every thread rather than in every connection: it is only in use during this call. */
-	static _Thread_local uint8_t chunk[KTLS_STREAM_CHUNK];
-	size_t have = 0, asked;
+	size_t have, asked;
 	ssize_t n = 0;
 
 	if (s->stash && s->stash->plain_len) {
@@ -371,10 +442,7 @@ static void read_user(struct ktls_stream *s, int fd, struct cursor *to, const st
 			drop_stash(s, mem);
 		return;
 	}
-	if (s->stash) {
-		have = s->stash->cipher_len;
-		memcpy(chunk, s->stash->bytes + s->stash->cipher_off, have);
-	}
+	have = begin_chunk(s);
 	asked = sizeof(chunk) - have;
 	if (asked) {
 		n = ktls_sys.recv(fd, chunk + have, asked, MSG_DONTWAIT);
@@ -386,10 +454,7 @@ static void read_user(struct ktls_stream *s, int fd, struct cursor *to, const st
 		r->drained = n < 0 ? errno == EAGAIN : n > 0 && n < (ssize_t)asked;
 	}
 	have += n > 0 ? (size_t)n : 0;
-	open_records(s, fd, chunk, have, to, mem, r);
-	if (n == 0 && asked && !to->filled && r->end == KTLS_END_NONE && !r->more)
-		r->end = KTLS_END_TRUNCATED;
-	OPENSSL_cleanse(chunk, have);
+	take_chunk(s, fd, have, n == 0 && asked, to, mem, r);
 }
 
 ssize_t ktls_stream_read(struct ktls_stream *s, int fd, void *buf, size_t len,

@@ -22,6 +22,8 @@
 #include "ktls/post.h"
 #include "ktls/record.h"
 
+#pragma GCC visibility push(default)
+
 enum ktls_home {
 	KTLS_HOME_USER,
 	KTLS_HOME_KERNEL,
@@ -162,5 +164,7 @@ int ktls_stream_send_alert(struct ktls_stream *s, int fd, uint8_t description);
  */
 ssize_t ktls_stream_seal_alert(
 	struct ktls_stream *s, uint8_t description, uint8_t out[KTLS_ALERT_RECORD_MAX]);
+
+#pragma GCC visibility pop
 
 #endif

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#pragma GCC visibility push(default)
+
 enum ktls_aead {
 	KTLS_AES_128_GCM,
 	KTLS_AES_256_GCM,
@@ -44,5 +46,7 @@ const struct ktls_aead_info *ktls_aead_info(enum ktls_aead aead);
  * AEADs above (CBC, CCM_8, NULL).
  */
 int ktls_aead_of_cipher(const SSL_CIPHER *cipher, enum ktls_aead *aead);
+
+#pragma GCC visibility pop
 
 #endif

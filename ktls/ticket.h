@@ -13,6 +13,8 @@
 #include <openssl/ssl.h>
 #include <stdint.h>
 
+#pragma GCC visibility push(default)
+
 enum {
 	KTLS_TICKET_KEYS = 3,
 	/* A key as files have it, bytes from a good source: name 16, HMAC-SHA-256 32, AES-256 32. */
@@ -44,5 +46,7 @@ void ktls_ticket_wipe(struct ktls_ticket_keys *keys);
 
 /* Makes ctx use the keys, which must outlive it. Returns 0 or -ENOMEM. */
 int ktls_ticket_use(SSL_CTX *ctx, struct ktls_ticket_keys *keys);
+
+#pragma GCC visibility pop
 
 #endif

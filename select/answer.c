@@ -117,7 +117,7 @@ static ssize_t escape(char *buf, ssize_t len)
 	return to;
 }
 
-ssize_t answer(const struct snapshot *s, const struct question *q, char *buf)
+ssize_t snapshot_answer(const struct snapshot *s, const struct question *q, char *buf)
 {
 	ssize_t len;
 

@@ -8,6 +8,8 @@
 
 #include "select/snapshot.h"
 
+#pragma GCC visibility push(default)
+
 enum answer_field {
 	/* Of the connection. */
 	ANSWER_DESCRIPTION,    /* OpenSSL's one-line description of the cipher, with its newline */
@@ -64,6 +66,8 @@ enum {
  *
  * Takes no lock and changes nothing in the snapshot. Each thread keeps the certificates it parsed last.
  */
-ssize_t answer(const struct snapshot *s, const struct question *q, char *buf);
+ssize_t snapshot_answer(const struct snapshot *s, const struct question *q, char *buf);
+
+#pragma GCC visibility pop
 
 #endif

@@ -11,6 +11,8 @@
 
 #include "ktls/stream.h"
 
+#pragma GCC visibility push(default)
+
 /* A certificate that many snapshots refer to: the one we show to our peers. */
 struct snapshot_cert {
 	uint32_t len; /* bytes of DER */
@@ -60,5 +62,7 @@ int snapshot_take(struct snapshot *s, size_t size, SSL *ssl, const struct snapsh
 /* The part of the verified chain with that index, 0 the peer's own. Returns its length, 0 when it has none.
  */
 size_t snapshot_chain(const struct snapshot *s, int index, const uint8_t **der);
+
+#pragma GCC visibility pop
 
 #endif

@@ -15,7 +15,7 @@ int ask(const struct host_sip_msg *msg, const struct question *q, struct host_st
 	if (!conn)
 		return -1;
 	buf = buffers[next++ % ASK_KEPT];
-	len = answer(conn->facts, q, buf);
+	len = snapshot_answer(conn->facts, q, buf);
 	conn_put(conn);
 	if (len < 0)
 		return -1;

@@ -12,13 +12,15 @@ struct board {
 	uint32_t connections;
 	uint32_t next_serial, next_id;
 	pid_t tcp_main;
-	uint32_t sources[2][BOARD_SOURCE_SLOTS];
+	_Alignas(64) uint32_t keys_gone; /* read with each record: what is written often lies elsewhere */
+	_Alignas(64) uint32_t sources[2][BOARD_SOURCE_SLOTS];
 };
 
 static struct board *board;
 static uint64_t keys[2];
 
 struct board_engine *board_engines;
+uint32_t *board_keys_gone;
 
 int board_init(void)
 {
@@ -27,6 +29,7 @@ int board_init(void)
 	if (board == MAP_FAILED)
 		return -ENOMEM;
 	board_engines = board->engines;
+	board_keys_gone = &board->keys_gone;
 	return getrandom(keys, sizeof(keys), 0) == sizeof(keys) ? 0 : -ENOMEM;
 }
 

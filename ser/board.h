@@ -50,6 +50,7 @@ struct board_source {
 };
 
 extern struct board_engine *board_engines; /* BOARD_ENGINES_MAX of them */
+extern uint32_t *board_keys_gone;          /* for ktls_cipher_share() */
 
 /* Makes the board; call it before the first fork. Returns 0 or -ENOMEM. */
 int board_init(void);

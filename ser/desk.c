@@ -74,7 +74,8 @@ void desk_bring_tickets(const struct conn *conn, const uint8_t *messages, size_t
 	if (len > sizeof(t.messages))
 		return;
 	memcpy(t.messages, messages, len);
-	uring_pass_fd(channels[conn->engine][1], &t, offsetof(struct engine_tickets, messages) + len, -1);
+	uring_pass_fd(
+		channels[conn->engine][1], &t, offsetof(struct engine_tickets, messages) + len, URING_NO_FD);
 }
 
 static void forget(struct ticket *t)
@@ -242,7 +243,7 @@ static void arrived(struct uring_op *op, int res)
 		if (n == sizeof(m.conn))
 			take(m.conn, fds);
 		else if (n > 0 && supervisor.active) /* where they are lost, a session is not resumed */
-			uring_pass_fd(supervisor.active->channel, &m, (size_t)n, -1);
+			uring_pass_fd(supervisor.active->channel, &m, (size_t)n, URING_NO_FD);
 	}
 	if (uring_poll(supervisor.loop, op, channel, POLLIN))
 		ser_log(LOG_LEVEL_CRITICAL,

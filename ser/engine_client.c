@@ -39,7 +39,7 @@ static void refuse(
 		.kind = HANDOVER_FAILED, .order = order, .why = (int32_t)why, .error = error};
 	snprintf(r->failure.reason, sizeof(r->failure.reason), "%s", reason);
 	r->passing = (struct uring_passing){
-		.data = &r->failure, .len = sizeof(r->failure), .fd = -1, .done = told};
+		.data = &r->failure, .len = sizeof(r->failure), .fd = URING_NO_FD, .done = told};
 	uring_pass(&e->handovers, &r->passing);
 }
 

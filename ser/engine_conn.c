@@ -285,7 +285,8 @@ void engine_report(struct engine *e)
 {
 	struct board_engine *board = e->parts->board;
 
-	__atomic_store_n(&board->handshakes, uring_server_handshakes(e->server), __ATOMIC_RELAXED);
+	__atomic_store_n(&board->handshakes,
+		uring_server_handshakes(e->server) + uring_client_count(e->client), __ATOMIC_RELAXED);
 	__atomic_store_n(&board->relayed, uring_relay_connections(e->relay), __ATOMIC_RELAXED);
 }
 

@@ -5,6 +5,7 @@
  * listener, child_init() with PROC_INIT before and PROC_MAIN after the first workers are forked, then once in
  * every further process.
  */
+#include "ktls/cipher.h"
 #include "ser/board.h"
 #include "ser/config_check.h"
 #include "ser/counters.h"
@@ -135,6 +136,7 @@ static int mod_init(void)
 		ser_log(LOG_LEVEL_ERROR, "no memory is left for the TLS engine");
 		return -1;
 	}
+	ktls_cipher_share(board_keys_gone);
 	if (settings_declare(&params, config) || counters_register())
 		return -1;
 	register_procs(params.engines + !!params.certificate_watch);

@@ -2,10 +2,14 @@
 #ifndef URING_CLOSE_H
 #define URING_CLOSE_H
 
+#pragma GCC visibility push(default)
+
 /*
  * Closes a TCP socket so that what was written last reaches the peer: ends the sending side and takes,
  * without waiting, a bounded number of unread bytes first.
  */
 void uring_close_politely(int fd);
+
+#pragma GCC visibility pop
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <liburing.h>
+#include <poll.h>
 #include <stdlib.h>
 
 enum {
@@ -23,6 +24,7 @@ static const int needed_opcodes[] = {
 	IORING_OP_ACCEPT,
 	IORING_OP_RECV,
 	IORING_OP_SEND,
+	IORING_OP_RECVMSG,
 	IORING_OP_POLL_ADD,
 	IORING_OP_TIMEOUT,
 	IORING_OP_ASYNC_CANCEL,
@@ -149,6 +151,25 @@ int uring_recv(struct uring_loop *loop, struct uring_op *op, int fd, void *buf, 
 	if (!sqe)
 		return -EBUSY;
 	io_uring_prep_recv(sqe, fd, buf, len, 0);
+	io_uring_sqe_set_data(sqe, op);
+	return 0;
+}
+
+int uring_recvmsg(struct uring_loop *loop, struct uring_op *op, int fd, struct msghdr *msg)
+{
+	struct io_uring_sqe *sqe;
+
+	/* Both in one submission, or the kernel does not link them. */
+	if (io_uring_sq_space_left(&loop->ring) < 2)
+		io_uring_submit(&loop->ring);
+	if (io_uring_sq_space_left(&loop->ring) < 2)
+		return -EBUSY;
+	sqe = io_uring_get_sqe(&loop->ring);
+	io_uring_prep_poll_add(sqe, fd, POLLIN);
+	sqe->flags |= IOSQE_IO_LINK;
+	io_uring_sqe_set_data(sqe, NULL);
+	sqe = io_uring_get_sqe(&loop->ring);
+	io_uring_prep_recvmsg(sqe, fd, msg, MSG_DONTWAIT);
 	io_uring_sqe_set_data(sqe, op);
 	return 0;
 }

@@ -13,6 +13,8 @@
 #include <sys/queue.h>
 #include <sys/socket.h>
 
+#pragma GCC visibility push(default)
+
 struct uring_loop;
 
 /*
@@ -44,6 +46,12 @@ void uring_loop_free(struct uring_loop *loop);
 /* Each starts one operation. Returns 0, or -EBUSY when the kernel takes no more for now. */
 int uring_accept(struct uring_loop *loop, struct uring_op *op, int fd, struct sockaddr *addr, socklen_t *len);
 int uring_recv(struct uring_loop *loop, struct uring_op *op, int fd, void *buf, size_t len);
+/*
+ * Waits until the socket is readable, then takes a message without waiting: completes with -EAGAIN where that
+ * gave nothing. msg and what it points to must stay, too. Until the socket is readable uring_cancel() does
+ * not find it; shutdown(2) ends it.
+ */
+int uring_recvmsg(struct uring_loop *loop, struct uring_op *op, int fd, struct msghdr *msg);
 int uring_send(struct uring_loop *loop, struct uring_op *op, int fd, const void *buf, size_t len);
 /* Completes with the poll(2) events that happened. */
 int uring_poll(struct uring_loop *loop, struct uring_op *op, int fd, unsigned events);
@@ -63,5 +71,7 @@ int uring_turn(struct uring_loop *loop);
 
 /* Names of the newer ring features in use, for a log line: static text, maybe empty. */
 const char *uring_features(const struct uring_loop *loop);
+
+#pragma GCC visibility pop
 
 #endif

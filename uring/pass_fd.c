@@ -43,7 +43,7 @@ int uring_pass_fds(int channel, const void *data, size_t len, const int *fds, un
 
 int uring_pass_fd(int channel, const void *data, size_t len, int fd)
 {
-	return uring_pass_fds(channel, data, len, &fd, fd >= 0);
+	return uring_pass_fds(channel, data, len, &fd, fd != URING_NO_FD);
 }
 
 static void close_all(int *fds, unsigned count)

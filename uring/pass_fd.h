@@ -10,7 +10,10 @@
 
 enum {
 	URING_PASS_MAX = 2, /* descriptors in one message */
+	URING_NO_FD = -2,   /* in the place of one, for a message without */
 };
+
+#pragma GCC visibility push(default)
 
 /*
  * As uring_pass_fd() and uring_take_fd() with several descriptors; those that did not come are -1. Taking is
@@ -20,7 +23,7 @@ int uring_pass_fds(int channel, const void *data, size_t len, const int *fds, un
 ssize_t uring_take_fds(int channel, void *data, size_t len, int *fds, unsigned count);
 
 /*
- * Sends len bytes and the descriptor fd, -1 for none, over the AF_UNIX socket channel in one message, without
+ * Sends len bytes and the descriptor fd over the AF_UNIX socket channel in one message, without
  * waiting. The caller keeps its own copy of fd. Returns 0; -EAGAIN when the channel is full for now (also
  * where too many descriptors are under way); another negative errno when it is of no use, -EPIPE when only a
  * part of the bytes went out.
@@ -63,5 +66,7 @@ void uring_pass_queue_init(struct uring_pass_queue *q, struct uring_loop *loop, 
 /* Sends p as soon as everything before it is sent: maybe at once. done() is called in any case, maybe from
  * here. */
 void uring_pass(struct uring_pass_queue *q, struct uring_passing *p);
+
+#pragma GCC visibility pop
 
 #endif

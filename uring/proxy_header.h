@@ -14,6 +14,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#pragma GCC visibility push(default)
+
 enum {
 	URING_PROXY_LINE_MAX = 107, /* bytes of a version 1 header with its CRLF (section 2.1) */
 	/*
@@ -49,5 +51,7 @@ struct uring_proxy_header {
  */
 ssize_t uring_proxy_header_parse(
 	const uint8_t *bytes, size_t len, struct uring_proxy_header *header, const char **why);
+
+#pragma GCC visibility pop
 
 #endif

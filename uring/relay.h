@@ -22,6 +22,8 @@
 
 #include "uring/server.h"
 
+#pragma GCC visibility push(default)
+
 struct uring_relay_config {
 	void *arg;             /* for the callback */
 	unsigned send_timeout; /* seconds, at least 1, in which a side must take something of what waits for
@@ -58,5 +60,7 @@ unsigned uring_relay_connections(const struct uring_relay *relay);
  * written record. Closes nothing; what the server says afterwards is not relayed. Not for a signal handler.
  */
 void uring_relay_goodbye(struct uring_relay *relay);
+
+#pragma GCC visibility pop
 
 #endif

@@ -15,6 +15,8 @@
 #include "uring/address.h"
 #include "uring/loop.h"
 
+#pragma GCC visibility push(default)
+
 /* A connection as the callbacks see it. */
 struct uring_peer {
 	void *listener; /* as given to uring_server_listen() */
@@ -126,5 +128,7 @@ int uring_server_is_accepting(const struct uring_server *server);
  * nobody.
  */
 int uring_server_is_quiet(const struct uring_server *server);
+
+#pragma GCC visibility pop
 
 #endif

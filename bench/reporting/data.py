@@ -30,15 +30,17 @@ class Source:
             raise Unusable(f"{path}: {failure.strerror}.") from None
         except (ValueError, KeyError, TypeError, AttributeError):
             raise Unusable(f"{path} is no result of bench/compare or bench/sipp/run of this version.") from None
+        self.emulated = "QEMU" in self.machine["cpu"]
         self.sipp = "sipp" in self.machine
-        self.slug = "kernel-tls" if self.ktls else "no-kernel-tls"
+        self.slug = "qemu" if self.emulated else "kernel-tls" if self.ktls else "no-kernel-tls"
 
     def label(self):
         return f"{self.kernel}, {'with' if self.ktls else 'without'} kernel TLS"
 
     def where(self):
         cores = self.machine["cores"]
-        return f"{self.label()}, {cores} processor{'s' if cores > 1 else ''}"
+        guest = ", in QEMU" if self.emulated else ", user-mode-linux" if self.machine["cpu"] == "UML" else ""
+        return f"{self.label()}, {cores} processor{'s' if cores > 1 else ''}{guest}"
 
 
 def reading(source, section, make):
@@ -49,8 +51,8 @@ def reading(source, section, make):
     try:
         return make(result) or None
     except (KeyError, TypeError, IndexError, ValueError, AttributeError, ZeroDivisionError) as failure:
-        raise Unusable(f"The section {section} of the run \"{source.command}\" lacks what the report needs ({failure!r}): "
-                       "measure it again with this version.") from None
+        raise Unusable(f"The section {section} of the run \"{source.command}\" lacks what the report needs "
+                       f"({failure!r}): measure it again with this version.") from None
 
 
 def by_subject(rounds):
@@ -69,9 +71,10 @@ def throughput(source):
             refused = next((run["refused"] for run in runs if run.get("refused")), None)
             summary = result["subjects"][name]
             good = [run for run in runs if usable(run)]
-            share = ratios(result["rounds"], name, "tcp", lambda run: run["rate"])
+            share = None if source.emulated else ratios(result["rounds"], name, "tcp", lambda run: run["rate"])
             cpu = ratios(result["rounds"], name, "tcp", lambda run: run["cpu_us_per_message"])
-            found.append({"name": name, "share": share, "cpu": cpu, "rate": spread([run["rate"] for run in good]),
+            found.append({"name": name, "share": share, "cpu": cpu, "emulated": source.emulated,
+                          "rate": None if source.emulated else spread([run["rate"] for run in good]),
                           "cpu_us": spread([run["cpu_us_per_message"] for run in good]), "rounds": len(runs),
                           "session": summary["session"], "fates": fates(runs), "refused": refused})
         return found
@@ -79,8 +82,9 @@ def throughput(source):
 
 
 def latency(source):
-    """Of each subject the latencies in ms, quiet and in the storm, as spreads over its runs; dead runs count as such."""
+    """Of each subject the latencies in ms, quiet and in the storm, as spreads over the runs that survived."""
     points = ("p50", "p90", "p99", "p999", "max")
+    seconds = source.settings.get("phase_seconds")
 
     def phase(runs, name):
         return {point: spread([run[name]["latency_us"][point] / 1000 for run in runs]) for point in points}
@@ -90,17 +94,14 @@ def latency(source):
         for name, runs in by_subject(result["rounds"]).items():
             good = [run for run in runs if usable(run) and run["disturbed"]["messages"]]
             quiet = [run for run in runs if run["quiet"]["messages"]]
-            found.append({"name": name, "quiet": phase(quiet, "quiet") if quiet else None,
-                          "storm": phase(good, "disturbed") if good else None, "runs": len(runs), "fates": fates(runs),
+            found.append({"name": name, "runs": len(runs), "fates": fates(runs),
+                          "quiet": phase(quiet, "quiet") if quiet else None,
+                          "storm": phase(good, "disturbed") if good else None,
                           "handshakes": spread([run["storm"]["rate"] for run in good]),
                           "late": spread([run["sent_late_us"]["p99"] / 1000 for run in runs]),
-                          "series": [timeline(run, run["disturbed"], result_seconds(source)) for run in runs]})
+                          "series": [timeline(run, run["disturbed"], seconds) for run in runs]})
         return {"rate": result["rate"], "parallel": result["parallel"], "subjects": found}
     return reading(source, "latency", make)
-
-
-def result_seconds(source):
-    return source.settings["phase_seconds"]
 
 
 def timeline(run, phase, seconds):
@@ -148,17 +149,19 @@ def stalled(source):
             subjects = [{"name": name, "runs": [timeline(run, run["disturbed"], result["seconds"]) for run in runs],
                          "silence": spread([run["disturbed"]["longest_silence_ms"] / 1000 for run in runs
                                             if usable(run)]),
-                         "silent": spread([run["disturbed"]["silent_seconds"] for run in runs if usable(run)]),
-                         "quiet": spread([run["quiet"]["latency_us"]["max"] for run in runs if usable(run)]),
                          "slowest": spread([run["disturbed"]["latency_us"]["max"] / 1000 for run in runs
                                             if usable(run)]),
-                         "in_time": spread([100 * run["answered_meanwhile"] / (result["rate"] * run["disturbed"]["seconds"])
-                                            for run in runs if usable(run)]),
+                         "in_time": spread([in_time(run, result["rate"]) for run in runs if usable(run)]),
                          "fates": fates(runs)}
                         for name, runs in by_subject(setting["rounds"]).items()]
             settings.append({"tcp_async": setting["tcp_async"], "subjects": subjects})
         return {"rate": result["rate"], "peers": result["peers"], "seconds": result["seconds"], "settings": settings}
     return reading(source, "stalled", make)
+
+
+def in_time(run, rate):
+    """Percent of the messages whose time fell into the phase that were answered before its end."""
+    return 100 * run["answered_meanwhile"] / (rate * run["disturbed"]["seconds"])
 
 
 def memory(source):

@@ -10,10 +10,11 @@ NOT_MEASURED = "Not measured."
 HEAD = """\
 # Benchmarks
 
-Made by `bench/report` out of what the commands below left; nothing here is written by hand. How everything is measured,
-and how to read it: [bench/README.md](../bench/README.md). Figures are medians of the rounds, the range behind in brackets;
-a figure without a range was measured once. Generator and server share the machine's processors: believe ratios and CPU
-before rates. Plain TCP is the same server without TLS. Whiskers and pale bands show all rounds; a cross is a death.
+Made by `bench/report` out of what the commands below left; nothing here is written by hand. How everything is measured
+and read: [bench/README.md](../bench/README.md). Figures are medians of the rounds, the range behind in brackets; a
+figure without a range was measured once, or always the same. Generator and server share the machine's processors: believe
+ratios and CPU before rates. Plain TCP is the same server without TLS. Whiskers and pale bands show all rounds; a cross is
+a death.
 """
 
 # What each plot answers, and its section of compare.
@@ -94,12 +95,12 @@ class Page:
         self.add(f"## {QUESTIONS['throughput']}\n")
         found = [(source, data.throughput(source)) for source in self.compared]
         drawable = [(source, subjects) for source, subjects in found
-                    if subjects and any(subject["share"] for subject in subjects)]
+                    if subjects and any(subject["share"] or subject["cpu"] for subject in subjects)]
         if drawable:
-            label = "; ".join(note(source, rounds_of(source, "throughput")) for source, _ in drawable)
+            small = "\n".join(note(source, rounds_of(source, "throughput")) for source, _ in drawable)
             tls = [(source.where(), [s for s in subjects if s["name"] != "tcp"]) for source, subjects in drawable]
             self.plot("throughput", "messages/s and CPU as a share of plain TCP", plots.throughput, tls,
-                      note=label.replace("; bench/", "\nbench/") if len(drawable) == 1 else label.replace("; Linux", "\nLinux"))
+                      note=small)
         if not found:
             self.add(NOT_MEASURED + "\n")
         for source, subjects in found:
@@ -113,6 +114,8 @@ class Page:
                 rows.append((shown_name(s["name"]), shown(s["rate"]), shown(s["share"], 2), shown(s["cpu_us"], 1),
                              shown(s["cpu"], 2), "; ".join(filter(None, (s["session"], trouble)))))
             self.add(table(rows))
+            if source.emulated:
+                self.add("QEMU's seconds are so many instructions: only the ratios mean something.\n")
             if not source.ktls:
                 self.add("No figure for records in the kernel: this kernel has no kernel TLS.\n")
 
@@ -148,13 +151,15 @@ class Page:
 
     def stalled(self, _, measured, name, small):
         self.plot(name, "answers per second beside stalled peers", plots.stalled, measured, note=small)
-        rows = [("tcp_async", "", "nobody answered for at most, s", "slowest answer, ms", "% answered in time", "server")]
+        rows = [("tcp_async", "", "longest time without an answer, s", "slowest answer, ms", "% answered in time",
+                 "server")]
         for setting in measured["settings"]:
             for s in setting["subjects"]:
-                rows.append((setting["tcp_async"], shown_name(s["name"]), shown(s["silence"], 2), shown(s["slowest"], 1),
-                             shown(s["in_time"]), "; ".join(s["fates"]) or "survived"))
+                rows.append((setting["tcp_async"], shown_name(s["name"]), shown(s["silence"], 2),
+                             shown(s["slowest"], 1), shown(s["in_time"]), "; ".join(s["fates"]) or "survived"))
         self.add(table(rows))
-        self.add(f"The peers leave after {measured['seconds']} s, which frees whoever waits for them: it bounds the silence.\n")
+        self.add(f"The peers leave after {measured['seconds']} s, which frees whoever waits for them: no time "
+                 "without an answer can be longer.\n")
 
     def latency(self, _, measured, name, small):
         self.plot(name, "latency percentiles, alone and in a storm", plots.latency, measured, note=small)
@@ -196,9 +201,9 @@ class Page:
                                  shown(s["p50"]), shown(s["p99"]), "; ".join([str(s["failed"]), *s["fates"]])))
             self.add(table(rows))
             if "TLS" not in source.machine["sipp"]:
-                self.add("This SIPp has no TLS: stunnel carries it, and takes of the same processors. Plain TCP goes without, so "
-                         "its calls/s and times are not those of the others; CPU is SER's alone. SIPp's clock has steps of "
-                         "4 ms.\n")
+                self.add("This SIPp has no TLS: stunnel carries it, and takes of the same processors. Plain TCP goes "
+                         "without, so its calls/s and times do not compare with the others'; CPU is SER's alone. "
+                         "SIPp's clock has steps of 4 ms.\n")
 
     def weak(self):
         self.add("## Weak results\n")

@@ -58,7 +58,8 @@ def save(figure, path, note, head=None):
     if head:
         title, axis = head
         figure.text(0.01, 1 - 0.08 / height, title, fontsize=12, ha="left", va="top")
-        figure.legend(*axis.get_legend_handles_labels(), loc="upper left", bbox_to_anchor=(0, 1 - 0.28 / height), ncol=4)
+        figure.legend(*axis.get_legend_handles_labels(), loc="upper left", ncol=4,
+                      bbox_to_anchor=(0, 1 - 0.28 / height))
     foot = 0.12 + 0.14 * (1 + note.count("\n"))  # inches
     figure.tight_layout(rect=(0, foot / height, 1, 1 - (0.58 if head else 0) / height))
     figure.savefig(path, metadata={"Date": None, "Creator": None})
@@ -79,6 +80,9 @@ def throughput(measured, path, note):
             draw_shares(axis, subjects, key)
         row[1].set_yticklabels([])
         row[0].set_title(label)
+    for number, key in enumerate(("share", "cpu")):
+        ends = [subject[key]["max"] for _, subjects in measured for subject in subjects if subject[key]]
+        axes[0][number].set_xlim(0, 1.08 * max([1, *ends]))
     axes[-1][0].set_xlabel("messages/s, plain TCP = 1; more is better")
     axes[-1][1].set_xlabel("CPU per message, plain TCP = 1; less is better")
     save(figure, path, note)
@@ -88,20 +92,22 @@ def draw_shares(axis, subjects, key):
     for place, subject in enumerate(subjects):
         values, (colour, marker, _) = subject[key], style(subject["name"])
         if not values:
-            axis.text(0.02, place, "no figure: " + why_not(subject), va="center", fontsize=8,
+            axis.text(0.02, place, why_not(subject, key), va="center", fontsize=8,
                       transform=axis.get_yaxis_transform())
             continue
         axis.errorbar(values["median"], place, xerr=whiskers(values), fmt=marker, color=colour, capsize=3, markersize=7)
         axis.annotate(f"{values['median']:.2f}", (values["median"], place), xytext=(0, 7), textcoords="offset points",
-                      ha="center", fontsize=8, color="#222222", bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5})
+                      ha="center", fontsize=8, color="#222222",
+                      bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5})
     axis.axvline(1, color=STYLES["tcp"][0], linewidth=1)
     axis.set_yticks(range(len(subjects)), [shown_name(subject["name"]) for subject in subjects])
     axis.set_ylim(len(subjects) - 0.4, -0.7)
-    axis.set_xlim(left=0)
 
 
-def why_not(subject):
-    return (subject["fates"] or [subject["refused"] or "it was not measured beside plain TCP"])[0]
+def why_not(subject, key):
+    if subject["emulated"] and key == "share":
+        return "-"  # rates in QEMU mean nothing
+    return "no figure: " + (subject["fates"] or [subject["refused"] or "not measured beside plain TCP"])[0]
 
 
 def latency(measured, path, note):
@@ -147,6 +153,7 @@ def memory(measured, path, note):
         ends.append((good[-1][1], good[-1][0], colour))
     label_ends(axis, ends)
     axis.set_xscale("log")
+    counts = [count for count in counts if not any(count < other < 1.15 * count for other in counts)]
     axis.set_xticks(sorted(counts), [f"{count:,}" for count in sorted(counts)])
     axis.xaxis.set_minor_locator(ticker.NullLocator())
     axis.set_ylim(bottom=0)
@@ -211,8 +218,8 @@ def survival(kinds, path, note, seconds, traffic=None, traffic_seconds=None):
     if traffic:
         draw_over_time(axes[-1], [{**subject, "runs": subject["series"]} for subject in traffic["subjects"]],
                        traffic_seconds)
-        axes[-1].set_title(f"{traffic['rate']:,} messages/s of established connections beside {traffic['parallel']} such "
-                           "clients (plain TCP: connect and reset)", fontsize=10)
+        axes[-1].set_title(f"{traffic['rate']:,} messages/s of established connections beside {traffic['parallel']} "
+                           "such clients (plain TCP: connect and reset)", fontsize=10)
         axes[-1].set_ylabel("answers/s")
     axes[-1].set_xlabel("seconds of the storm")
     save(figure, path, note, ("Clients connect, shake hands, reset and come again", axes[-1]))

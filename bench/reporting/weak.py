@@ -6,6 +6,7 @@ from tables import quotient
 
 # Below that a difference is taken for noise: of CPU and rates, and of latencies and their like.
 SMALL, LARGE = 0.03, 0.25
+OTHERS = {"stock": "the stock module", "tcp": "plain TCP"}
 
 
 def by_name(subjects):
@@ -18,7 +19,9 @@ def share_sentences(subjects):
             continue
         if subject["share"] and subject["share"]["median"] < 1 - SMALL:
             cost = f", for {subject['cpu']['median']:.2f} times its CPU per message" if subject["cpu"] else ""
-            yield (f"{subject['name']}: {subject['share']['median']:.0%} of plain TCP's messages/s{cost}.")
+            yield f"{subject['name']}: {subject['share']['median']:.0%} of plain TCP's messages/s{cost}."
+        elif not subject["share"] and subject["cpu"] and subject["cpu"]["median"] > 1 + SMALL:
+            yield f"{subject['name']}: {subject['cpu']['median']:.2f} times plain TCP's CPU per message."
         if subject["refused"]:
             yield f"{subject['name']}: no figure, {subject['refused']}."
 
@@ -52,7 +55,7 @@ def latency_sentences(measured):
         return
     if ours["fates"]:
         yield f"ours, established traffic in a storm: {ours['fates'][0]}."
-    for other in ("stock", "tcp"):
+    for other in OTHERS:
         for phase, words in (("quiet", "alone"), ("storm", "in the storm")):
             theirs = named.get(other) and named[other][phase]
             if not theirs or not ours[phase]:
@@ -60,8 +63,7 @@ def latency_sentences(measured):
             for point in ("p50", "p99"):
                 mine, its = ours[phase][point]["median"], theirs[point]["median"]
                 if mine > its * (1 + LARGE):
-                    yield (f"{point} {words}: {mine:.1f} ms, of {'plain TCP' if other == 'tcp' else 'the stock module'} "
-                           f"{its:.1f} ms.")
+                    yield f"{point} {words}: {mine:.1f} ms, of {OTHERS[other]} {its:.1f} ms."
 
 
 def storm_sentences(kinds):
@@ -83,22 +85,23 @@ def stalled_sentences(measured):
     for setting in measured["settings"]:
         named = by_name(setting["subjects"])
         ours = named.get("ours")
-        for other in ("stock", "tcp"):
+        for other in OTHERS:
             theirs = named.get(other)
             if not ours or not theirs or not ours["silence"] or not theirs["silence"]:
                 continue
             mine, its = ours["silence"]["median"], theirs["silence"]["median"]
             if mine > its * (1 + LARGE) and mine > 0.1:
                 yield (f"stalled peers, tcp_async={setting['tcp_async']}: nobody was answered for {mine:.2f} s, with "
-                       f"{'plain TCP' if other == 'tcp' else 'the stock module'} for {its:.2f} s.")
+                       f"{OTHERS[other]} for {its:.2f} s.")
 
 
 def memory_sentences(measured):
-    plain = {point[0]: point[1] for point in measured.get("tcp", []) if point[1]}
+    # The last of each: the limit of open files allows fewer of those that are relayed.
+    plain = next((point[1] for point in reversed(measured.get("tcp", [])) if point[1]), None)
     for name, points in measured.items():
         count, kb = next(((p[0], p[1]) for p in reversed(points) if p[1] is not None), (0, None))
-        if name.startswith("ours") and kb and plain.get(count) and kb > plain[count] * (1 + LARGE):
-            yield f"{name}: {kb:.1f} KB for each of {count:,} idle connections, of plain TCP {plain[count]:.1f} KB."
+        if name.startswith("ours") and kb and plain and kb > plain * (1 + LARGE):
+            yield f"{name}: {kb:.1f} KB for each of {count:,} idle connections, of plain TCP {plain:.1f} KB."
 
 
 def call_sentences(scenarios):

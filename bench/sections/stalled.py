@@ -23,17 +23,7 @@ def one(bench, subject, tcp_async):
     scale = bench.scale
     more = ("--rate", scale.rate, "--connections", scale.connections, "--peers", scale.peers)
     with Server(bench, subject, tcp_async=tcp_async) as server:
-        run = bench.load(server, "stalled", scale.stalled_seconds, *more, phases=2)
-    for phase in ("quiet", "disturbed"):
-        run[phase]["silent_seconds"] = silent_seconds(run[phase])
-    return run
-
-
-def silent_seconds(phase):
-    """How long nobody at all was answered, in steps of the series."""
-    step = phase["series"]["step_ms"] / 1000
-    whole = int(phase["seconds"] / step)
-    return round(sum(not done for done in phase["series"]["done"][:whole]) * step, 1)
+        return bench.load(server, "stalled", scale.stalled_seconds, *more, phases=2)
 
 
 def milliseconds(runs, phase, percentile):

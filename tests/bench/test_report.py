@@ -80,7 +80,9 @@ def test_same_each_time(tmp_path):
 def test_section_missing(native, write, tmp_path, section):
     """What was not measured is said so, and a plot of an earlier report goes."""
     plot, beginning = SECTIONS[section]
-    report(tmp_path, NATIVE)
+    stale = tmp_path / "plots" / f"{plot}.svg"
+    stale.parent.mkdir()
+    stale.write_text("of an earlier report")
     for name in {section, "throughput"} if section == "homes" else {section}:
         del native["sections"][name]
     code, said, page, plots = report(tmp_path, write(native))

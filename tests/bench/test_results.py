@@ -40,7 +40,7 @@ def test_other_settings(tmp_path):
     """Figures of different runs do not mix."""
     path = tmp_path / "result.json"
     begin(path).add("storm", {"kinds": []}, [])
-    with pytest.raises(Missing, match="has another settings than this run"):
+    with pytest.raises(Missing, match="is of another run, its settings differ"):
         begin(path, {"rounds": 4})
 
 

@@ -13,6 +13,19 @@ struct sums {
 	int key_updates, requests, renegotiations, tickets;
 };
 
+/* Whole messages inside the record, as many as there is room for. */
+static void check_tickets(const struct ktls_post_events *ev, const uint8_t *record, size_t len)
+{
+	size_t room = len / 2;
+	uint8_t *out = malloc(room ? room : 1);
+
+	REQUIRE(out);
+	REQUIRE(ev->tickets && ev->ticket >= record && ev->ticket + ev->ticket_len <= record + len);
+	REQUIRE(ev->ticket_len >= 4 && ev->ticket[0] == 4);
+	REQUIRE(ktls_post_copy_tickets(ev, out, 0, room) <= room);
+	free(out);
+}
+
 static int take_record(struct ktls_post *p, enum ktls_role role, uint16_t version, const uint8_t *data,
 	size_t len, struct sums *sums)
 {
@@ -23,6 +36,8 @@ static int take_record(struct ktls_post *p, enum ktls_role role, uint16_t versio
 	REQUIRE(copy);
 	memcpy(copy, data, len);
 	alert = ktls_post_take(p, role, version, copy, len, &ev);
+	if (!alert && ev.ticket)
+		check_tickets(&ev, copy, len);
 	free(copy);
 	REQUIRE(alert == 0 || alert == KTLS_UNEXPECTED_MESSAGE || alert == KTLS_DECODE_ERROR ||
 		alert == KTLS_ILLEGAL_PARAMETER);

@@ -38,7 +38,7 @@ static struct snapshot_cert *make_own(const struct input *in)
 
 static ssize_t ask(const struct snapshot *s, const struct question *q, char *buf)
 {
-	ssize_t n = answer(s, q, buf);
+	ssize_t n = snapshot_answer(s, q, buf);
 
 	REQUIRE(n < 0 || n <= ANSWER_MAX);
 	REQUIRE(!ERR_peek_error());

@@ -6,6 +6,7 @@
  */
 #include "fuzz.h"
 
+#include "ktls/stream_io.h"
 #include "ktls/sys.h"
 
 #include <errno.h>
@@ -24,6 +25,7 @@ static struct {
 	struct ktls_key tx, rx;
 	struct ktls_secret tx_secret, rx_secret;
 	int ended, refuse_alloc, send_mode;
+	int more; /* the stream has content that is to be read before anything is received */
 	unsigned held;
 } peer;
 
@@ -140,15 +142,31 @@ static void peer_sends_bytes(const uint8_t *p, size_t len)
 	peer.len += len;
 }
 
+/* As a caller that receives by itself does it. */
+static ssize_t read_own(struct ktls_stream *s, uint8_t *buf, size_t room, struct ktls_read *r)
+{
+	struct ktls_receive in;
+	ssize_t n;
+
+	ktls_stream_receive(s, &in, buf, room);
+	REQUIRE(in.iov.iov_len > 0 && in.iov.iov_len <= room);
+	n = fuzzed_recv(0, in.iov.iov_base, in.iov.iov_len, 0);
+	return ktls_stream_received(s, 0, &in, n < 0 ? -errno : n, &memory, r);
+}
+
 /* Returns 1 at the stream's end. */
-static int read_once(struct ktls_stream *s, size_t room)
+static int read_once(struct ktls_stream *s, size_t room, int own)
 {
 	struct ktls_read r;
 	uint8_t *buf = malloc(room);
 	ssize_t n;
 
 	REQUIRE(buf);
-	n = ktls_stream_read(s, 0, buf, room, &memory, &r);
+	if (own && !peer.more)
+		n = read_own(s, buf, room, &r);
+	else
+		n = ktls_stream_read(s, 0, buf, room, &memory, &r);
+	peer.more = r.more;
 	REQUIRE(n >= 0 && (size_t)n <= room && (size_t)n <= peer.said_len - peer.heard);
 	REQUIRE(!memcmp(buf, peer.said + peer.heard, (size_t)n));
 	peer.heard += (size_t)n;
@@ -227,7 +245,7 @@ static void run(struct ktls_stream *s, struct input *in)
 			peer.arrived += n;
 			break;
 		case 5:
-			read_ended = read_once(s, n + 1);
+			read_ended = read_once(s, n + 1, op & 16);
 			break;
 		case 6:
 			if (op & 16)
@@ -249,7 +267,7 @@ static void run(struct ktls_stream *s, struct input *in)
 	}
 	peer.arrived = peer.len;
 	for (unsigned i = 0; i < 200 && !read_ended; i++)
-		read_ended = read_once(s, 5000);
+		read_ended = read_once(s, 5000, i & 1);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
@@ -263,7 +281,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	ktls_sys.recv = fuzzed_recv;
 	ktls_sys.send = fuzzed_send;
 	peer.off = peer.len = peer.arrived = peer.said_len = peer.heard = 0;
-	peer.ended = peer.refuse_alloc = peer.send_mode = 0;
+	peer.ended = peer.refuse_alloc = peer.send_mode = peer.more = 0;
 	keys.tx = keys.rx = take_key(&in);
 	keys.tx.key[0] ^= 1;
 	keys.rx_secret = make_secret(&keys.rx, 1);

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The manual's links lead somewhere, and it knows every counter and command."""
+"""The manual's links lead somewhere, it knows every counter and command, and the manual page is made of it."""
 import glob
 import os
 import re
+import subprocess
 
 import pytest
 
@@ -63,3 +64,11 @@ def test_commands():
     assert len(named) == 7
     table = read("docs/operations.md").split("\n## Commands\n")[1].split("\n## ")[0]
     assert set(re.findall(r"^\| `([\w.]+)", table, re.M)) == named
+
+
+def test_manual_page():
+    """It is what the tables make, and troff finds no mistake."""
+    subprocess.run([os.path.join(ROOT, "docs", "man", "generate"), "--check"], check=True)
+    done = subprocess.run(["groff", "-man", "-ww", "-Tutf8", "-z", os.path.join(ROOT, "docs", "man", "ser-ktls.7")],
+                          capture_output=True, text=True, check=True)
+    assert not done.stdout + done.stderr

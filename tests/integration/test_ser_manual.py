@@ -4,12 +4,16 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import ssl
+import subprocess
 
 import pytest
 
+import settings
 import sip
 from domains import AWAY, write
+from kernel import TALLY
 
 PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "from-the-ser-manual.md")
 LISTEN = ("tls:127.0.0.1", "tls:127.0.0.2", "tls:[::1]")
@@ -127,6 +131,22 @@ def test_what_the_core_refuses(refused, old, new):
     assert code == 0, log
 
 
+def curl(heading, ser, pair, ca):
+    """What the page's own call of curl prints, with the files of a test and the server at its name's address."""
+    with open(PAGE, encoding="utf-8") as file:
+        part = file.read().split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    host, port = ser.address()
+    words = shlex.split(re.search(r"^`(curl .*?)`", part, re.M | re.DOTALL)[1])
+    words = [{"bob.pem": pair.cert, "bob.key": pair.key, "ca.pem": ca.cert}.get(word, word) for word in words]
+    assert ":5061/" in words[-1]
+    words[-1] = words[-1].replace(":5061/", f":{port}/")
+    TALLY.add(made=1, answered=1)
+    done = subprocess.run([*words, "--silent", "--show-error", "--resolve", f"sip.example.org:{port}:{host}",
+                           "--max-time", str(settings.PATIENCE)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done
+    return done.stdout
+
+
 def test_management(start, pki, others):
     """tls.list over HTTPS, for Bob alone."""
     block = blocks("Management over TLS")[0]
@@ -148,6 +168,8 @@ def test_management(start, pki, others):
         port = client.sock.getsockname()[1]
     assert data.startswith(b"HTTP/1.1 200 OK"), data
     assert port in [entry["src_port"] for entry in json.loads(data.split(b"\r\n\r\n")[1])["result"]]
+    assert json.loads(curl("Management over TLS", ser, pki.bob, pki.ca))["result"]
+    assert curl("Management over TLS", ser, pki.one, pki.ca) == "Not you."
 
 
 def call(client, method):
@@ -180,6 +202,7 @@ def test_management_by_xmlrpc(refused, pki, others):
         assert "kamailio 5.6" in call(client, "core.version")
         assert "This certificate may not do that" == call(client, "core.kill")
         assert "kamailio 5.6" in call(client, "core.version")
+    assert "kamailio 5.6" in curl("Management by XML-RPC", ser, pki.bob, pki.ca)
     with contextlib.suppress(sip.Ended, OSError), sip.TlsClient(ser.address(), sip.context(killer)) as client:
         assert "may not" not in call(client, "core.kill")
     ser.settle(lambda: ser.process.poll() is not None, ser.log)

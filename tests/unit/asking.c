@@ -51,7 +51,7 @@ static ssize_t ask(const struct snapshot *s, struct question q, char **buf)
 
 	*buf = malloc(ANSWER_MAX);
 	assert_non_null(*buf);
-	n = answer(s, &q, *buf);
+	n = snapshot_answer(s, &q, *buf);
 	/* The caller may be in the middle of something with OpenSSL. */
 	assert_int_equal(ERR_peek_error(), 0);
 	return n;

@@ -70,6 +70,63 @@ static void test_recv_send(void **state)
 	close_pair(fds);
 }
 
+/* Two requests that must not be parted: more of them are started than the ring submits at once. */
+static void test_recvmsg(void **state)
+{
+	enum {
+		MANY = 150,
+	};
+	static struct waited w[MANY];
+	static struct msghdr msg[MANY];
+	static struct iovec iov[MANY];
+	static char buf[MANY];
+	int fds[MANY][2];
+
+	(void)state;
+	for (int i = 0; i < MANY; i++) {
+		make_pair(fds[i]);
+		iov[i] = (struct iovec){.iov_base = buf + i, .iov_len = 1};
+		msg[i] = (struct msghdr){.msg_iov = iov + i, .msg_iovlen = 1};
+		assert_int_equal(uring_recvmsg(loop, waited_op(w + i), fds[i][0], msg + i), 0);
+	}
+	let_time_pass();
+	for (int i = 0; i < MANY; i++) {
+		assert_int_equal(w[i].times, 0);
+		assert_int_equal(send(fds[i][1], "a", 1, 0), 1);
+		assert_int_equal(turns_wait(&turns, w + i), 1);
+		assert_int_equal(buf[i], 'a');
+	}
+	/* The end of the stream, of the other side's making or ours. */
+	assert_int_equal(uring_recvmsg(loop, waited_op(w), fds[0][0], msg), 0);
+	assert_int_equal(uring_recvmsg(loop, waited_op(w + 1), fds[1][0], msg + 1), 0);
+	let_time_pass();
+	shutdown(fds[0][0], SHUT_RDWR);
+	close(fds[1][1]);
+	fds[1][1] = -1;
+	assert_int_equal(turns_wait(&turns, w), 0);
+	assert_int_equal(turns_wait(&turns, w + 1), 0);
+	for (int i = 0; i < MANY; i++)
+		close_pair(fds[i]);
+}
+
+/* Bytes that somebody else took meanwhile are not waited for. */
+static void test_recvmsg_finds_nothing(void **state)
+{
+	struct iovec iov = {.iov_base = (char[1]){0}, .iov_len = 1};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	struct waited w[2];
+	int fds[2];
+
+	(void)state;
+	make_pair(fds);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(uring_recvmsg(loop, waited_op(w + i), fds[0], &msg), 0);
+	let_time_pass();
+	assert_int_equal(send(fds[1], "a", 1, 0), 1);
+	assert_int_equal(turns_wait(&turns, w) + turns_wait(&turns, w + 1), 1 - EAGAIN);
+	close_pair(fds);
+}
+
 static void test_recv_end(void **state)
 {
 	struct waited r;
@@ -356,6 +413,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_recv_send, open_loop, close_loop),
+		cmocka_unit_test_setup_teardown(test_recvmsg, open_loop, close_loop),
+		cmocka_unit_test_setup_teardown(test_recvmsg_finds_nothing, open_loop, close_loop),
 		cmocka_unit_test_setup_teardown(test_recv_end, open_loop, close_loop),
 		cmocka_unit_test_setup_teardown(test_send_to_nobody, open_loop, close_loop),
 		cmocka_unit_test_setup_teardown(test_send_waits, open_loop, close_loop),

@@ -6,6 +6,7 @@
 #include "ktls/name.h"
 
 #include <errno.h>
+#include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <string.h>
 
@@ -170,6 +171,20 @@ static void test_hostile_names(void **state)
 	free_identity(&id);
 }
 
+/* A common name that is no text ends it, and leaves nothing behind in OpenSSL's queue of errors. */
+static void test_unreadable_names(void **state)
+{
+	struct identity id = make_identity("EC", "a.example", &ca);
+
+	(void)state;
+	assert_int_equal(X509_NAME_add_entry_by_txt(X509_get_subject_name(id.cert), "CN", V_ASN1_UTF8STRING,
+				 (const unsigned char *)"\xff\xfe", 2, 0, 0),
+		1);
+	check(&id, "a.example", 0, "its names cannot be read");
+	assert_int_equal(ERR_peek_error(), 0);
+	free_identity(&id);
+}
+
 static void test_kinds(void **state)
 {
 	static const char *const bad[] = {"", ".", ".a.example", "a.example.", "a..b", "*.example", "a b",
@@ -298,6 +313,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_comparisons),
 		cmocka_unit_test(test_hostile_names),
+		cmocka_unit_test(test_unreadable_names),
 		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_handshakes),
 		cmocka_unit_test(test_chain_goes_first),

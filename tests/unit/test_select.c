@@ -301,7 +301,7 @@ static int check_full(const struct snapshot *s)
 	char buf[ANSWER_MAX];
 
 	for (unsigned i = 0; i < COUNT(want); i++) {
-		ssize_t n = answer(s, &want[i].q, buf);
+		ssize_t n = snapshot_answer(s, &want[i].q, buf);
 
 		if (n != (ssize_t)strlen(want[i].text) || memcmp(buf, want[i].text, (size_t)n))
 			return 1;

@@ -191,7 +191,7 @@ static void ask_both(const struct snapshot *s)
 		struct question q = {
 			.field = (uint8_t)field, .own = field & 1, .nid = NID_commonName, .san = GEN_DNS};
 
-		assert_true(answer(s, &q, buf) < ANSWER_MAX);
+		assert_true(snapshot_answer(s, &q, buf) < ANSWER_MAX);
 	}
 }
 
@@ -271,8 +271,8 @@ static void test_errors_of_others(void **state)
 	(void)state;
 	own->len--;
 	ERR_raise(ERR_LIB_USER, 1);
-	assert_true(answer(s, &OWN_SUBJECT_CN, buf) < 0);
-	assert_int_equal(answer(s, &PEER_SUBJECT_CN, buf), 2);
+	assert_true(snapshot_answer(s, &OWN_SUBJECT_CN, buf) < 0);
+	assert_int_equal(snapshot_answer(s, &PEER_SUBJECT_CN, buf), 2);
 	assert_int_equal(ERR_GET_LIB(ERR_get_error()), ERR_LIB_USER);
 	assert_int_equal(ERR_get_error(), 0);
 	free(s);

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What is installed is enough for a program that is built elsewhere: docs/library.md, as it stands there."""
+import os
+import re
+import subprocess
+import time
+
+import pytest
+
+import server
+import settings
+import sip
+import tools
+from kernel import TALLY, counters
+
+PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "library.md")
+BUILD = os.path.dirname(os.path.dirname(settings.MODULE or ""))
+SANITIZERS = "-fsanitize=address,undefined" if settings.PRELOAD else ""
+
+
+def run(*command, **options):
+    """Standard output of a command that must succeed."""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=5 * settings.PATIENCE, check=False, **options)
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def page():
+    """The text of docs/library.md."""
+    with open(PAGE, encoding="utf-8") as file:
+        return file.read()
+
+
+@pytest.fixture(scope="module")
+def prefix(tmp_path_factory):
+    """A folder with everything installed."""
+    if not os.access(BUILD, os.W_OK):
+        pytest.skip("cmake --install writes a list into the build folder, which is read-only here")
+    folder = tmp_path_factory.mktemp("prefix")
+    run("cmake", "--install", BUILD, "--prefix", str(folder))
+    return folder
+
+
+@pytest.fixture
+def environment(prefix):
+    """Where pkg-config and the loader look."""
+    return {**os.environ, "PKG_CONFIG_PATH": f"{prefix}/lib/pkgconfig", "LD_LIBRARY_PATH": f"{prefix}/lib"}
+
+
+@pytest.mark.parametrize("how", ["shared", "static"])
+def test_program(how, prefix, environment, tmp_path, pki):
+    """Built with the page's own command lines; shakes hands with openssl s_client, each version, and echoes."""
+    code, = re.findall(r"\n```c\n(.*?)```", page(), re.DOTALL)
+    commands = re.findall(r"^cc server\.c .*$", page(), re.M)
+    (tmp_path / "server.c").write_text(code, encoding="utf-8")
+    run("sh", "-c", f"{commands[how == 'static']} {SANITIZERS} -Wall -Wextra -Werror -o server", cwd=tmp_path,
+        env=environment)
+    linked = run("ldd", "server", cwd=tmp_path, env=environment)
+    assert (f"{prefix}/lib/libserktls.so.0" in linked) == (how == "shared"), linked
+    port, before = server.free_port(), counters()
+    with subprocess.Popen(["./server", str(port), pki.server.cert, pki.server.key], cwd=tmp_path, env=environment,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as program:
+        try:
+            assert wait_for_listener(port), program.stdout.read()
+            assert program.stdout.readline()  # of that connection
+            TALLY.started(before)
+            for version in "1.2", "1.3":
+                with tools.Command(["openssl", "s_client", "-quiet", "-connect", f"127.0.0.1:{port}",
+                                    "-tls" + version.replace(".", "_")]) as client:
+                    for text in b"spring\n", b"x" * 3000 + b"\n":
+                        client.type(text)
+                        client.wait_for(text)
+                    TALLY.add(answered=1)
+                where = {"kernel": "the kernel", "user": "user space"}[settings.EXPECT]
+                assert program.stdout.readline().endswith(f", records in {where}\n")
+        finally:
+            program.kill()
+
+
+def wait_for_listener(port):
+    """A handshake with it, and nothing more."""
+    for _ in range(10 * settings.PATIENCE):
+        try:
+            with sip.TlsClient(("127.0.0.1", port), sip.context(), offload=None) as client:
+                client.close()
+            return True
+        except ConnectionRefusedError:
+            time.sleep(0.1)
+    return False
+
+
+def declared(prefix):
+    """Names of functions and data in the installed headers."""
+    names = set()
+    for folder, _, files in os.walk(prefix / "include" / "serktls"):
+        for name in files:
+            with open(os.path.join(folder, name), encoding="utf-8") as file:
+                text = re.sub(r"/\*.*?\*/|^\s*#.*?$", "", file.read(), flags=re.DOTALL | re.M)
+            names |= set(re.findall(r"^(?!static)\w[\w *]*?\b(\w+)\(", text, re.M))
+            names |= set(re.findall(r"^extern [\w *]*?\b(\w+)\[\];", text, re.M))
+    return names
+
+
+def test_symbols(prefix):
+    """Both libraries show what the installed headers declare, and nothing else."""
+    library = prefix / "lib"
+    shared = run("nm", "-D", "--defined-only", "--format=posix", str(library / "libserktls.so"))
+    static = run("nm", "-g", "--defined-only", "--format=posix", str(library / "libserktls.a"))
+    found = [{line.split()[0] for line in text.splitlines() if len(line.split()) > 2} for text in (shared, static)]
+    if SANITIZERS:
+        found = [{name for name in names if "asan" not in name} for names in found]
+    assert found[0] == found[1] == declared(prefix)
+    soname = run("readelf", "-d", str(library / "libserktls.so"))
+    assert "[libserktls.so.0]" in soname
+    assert os.readlink(library / "libserktls.so.0") == os.path.basename(os.path.realpath(library / "libserktls.so"))
+
+
+def test_headers(prefix, environment, tmp_path):
+    """Each can be included alone, without a warning."""
+    flags = run("pkg-config", "--cflags", "serktls", env=environment).split()
+    root = prefix / "include" / "serktls"
+    for header in sorted(root.glob("*/*.h")):
+        name = header.relative_to(root)
+        (tmp_path / "one.c").write_text(f"#include <{name}>\n", encoding="ascii")
+        run("cc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic", "-fsyntax-only", *flags, "one.c", cwd=tmp_path)
+
+
+def test_module(prefix):
+    """SER's module lies where the page says."""
+    assert "`lib/ser-ktls/tls.so`" in page()
+    module = prefix / "lib" / "ser-ktls" / "tls.so"
+    assert os.path.getsize(module) == os.path.getsize(settings.MODULE)
+    assert "serktls" not in run("ldd", str(module)), "it needs no library of ours"
+
+
+def test_manuals(prefix):
+    """Those that are there."""
+    source = os.path.join(os.path.dirname(PAGE), "man")
+    names = sorted(name for name in os.listdir(source) if name.endswith(".7")) if os.path.isdir(source) else []
+    installed = prefix / "share" / "man" / "man7"
+    assert sorted(os.listdir(installed) if installed.exists() else []) == names

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""docs/several-machines.md: two nodes behind a balancer share tickets and registrations."""
+import os
+import re
+import socket
+import time
+
+import pytest
+
+import server as server_module
+import settings
+import sip
+from kernel import counters, TALLY
+from test_proxy import v2
+
+PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "several-machines.md")
+PHONE, CALLER = ("192.0.2.11", 40011), ("192.0.2.12", 40012)
+NODES = "10.0.0.1", "10.0.0.2"
+
+
+class Node(server_module.Server):
+    """The page's configuration with this machine's addresses and files; peer is the other node."""
+
+    def __init__(self, pki, udp, me, tickets):
+        self.udp, self.me, self.tickets = udp, me, tickets
+        super().__init__(pki)
+
+    def lines(self, core, load):
+        with open(PAGE, encoding="utf-8") as page:
+            text, = re.findall(r"^```\n# node\n(.*?)^```$", page.read(), re.M | re.S)
+        for name, value in {'"tls.so"': f'"{settings.MODULE}"', "/etc/kamailio/tickets": self.tickets,
+                            "/etc/kamailio/example.org.pem": self.pki.server.cert,
+                            "/etc/kamailio/example.org.key": self.pki.server.key,
+                            f"{NODES[0]}:5061": f"127.0.0.1:{self.ports[0][1]}",
+                            f"{NODES[0]}:5060": f"127.0.0.1:{self.udp[self.me]}",
+                            f"{NODES[1]}:5060": f"127.0.0.1:{self.udp[1 - self.me]}"}.items():
+            assert name in text, name
+            text = text.replace(name, value)
+        assert "10.0." not in text and "/etc/" not in text
+        self.control = os.path.join(self.folder, "run", "kamailio_ctl")
+        yield f'mpath="{server_module.MODULES}"'
+        yield text
+
+    def start(self):
+        """Until its port is open."""
+        before, end = counters(), time.monotonic() + settings.PATIENCE
+        self.spawn("-DD")
+        while True:
+            try:
+                socket.create_connection(self.address(), timeout=1).close()
+                break
+            except OSError:
+                assert self.running() and time.monotonic() < end, self.log()
+                time.sleep(0.05)
+        TALLY.started(before)
+
+
+@pytest.fixture
+def nodes(pki, tmp_path):
+    """Both, and that they know each other."""
+    tickets = tmp_path / "tickets"
+    tickets.write_bytes(os.urandom(80))
+    udp = [server_module.free_port() for _ in NODES]
+    both = [Node(pki, udp, me, str(tickets)) for me in range(2)]
+    try:
+        for node in both:
+            node.start()
+        for node in both:
+            node.settle(lambda node=node: node.text("dmq.list_nodes").count("active") == 2,
+                        lambda node=node: node.text("dmq.list_nodes"))
+        yield both
+        for node in both:
+            node.stop()
+            node.check_log()
+    finally:
+        for node in both:
+            node.clean_up()
+
+
+def connect(node, who, context=None, session=None):
+    """A phone, through the balancer."""
+    return sip.TlsClient(node.address(), context, session, preamble=v2(*who[:1], source_port=who[1]))
+
+
+def message(method, to, *headers):
+    """A request for the domain."""
+    return sip.request(method, headers=headers).replace(b"sip:test@127.0.0.1 ", to + b" ").replace(
+        b"test@example.org", b"phone@example.org")
+
+
+def wait_for(client, text):
+    """What comes until that has come."""
+    while text not in client.buffer:
+        client.buffer += client.receive()
+    taken, client.buffer = client.buffer, b""
+    return taken
+
+
+def test_call_to_a_phone_of_the_other_node(nodes):
+    """It registers at one; who calls it at the other is answered by it."""
+    first, second = nodes
+    with connect(first, PHONE) as phone, connect(second, CALLER) as caller:
+        phone.send(message("REGISTER", b"sip:example.org", "Contact: <sip:phone@192.0.2.11:40011;transport=tls>"))
+        assert b"SIP/2.0 200" in wait_for(phone, b"\r\n\r\n")
+        second.settle(lambda: "phone@192.0.2.11" in second.text("ul.dump"), lambda: second.text("ul.dump"))
+        caller.send(message("MESSAGE", b"sip:phone@example.org"))
+        request = wait_for(phone, b"\r\n\r\n")
+        assert request.startswith(b"MESSAGE sip:phone@192.0.2.11:40011;transport=tls SIP/2.0\r\n")
+        kept = re.findall(rb"^(?:Via|From|To|Call-ID|CSeq): .*\r\n", request, re.M | re.I)
+        phone.send(b"SIP/2.0 202 Taken\r\n" + b"".join(kept) + b"Content-Length: 0\r\n\r\n")
+        assert wait_for(caller, b"\r\n\r\n").startswith(b"SIP/2.0 202 Taken\r\n")
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_session_of_the_other_node(nodes, version):
+    """It is resumed."""
+    context = sip.context(version=version)
+    with connect(nodes[0], PHONE, context) as phone:
+        phone.send(message("MESSAGE", b"sip:nobody@example.org"))
+        assert b"404" in wait_for(phone, b"\r\n\r\n")
+        session = phone.tls.session
+    with connect(nodes[1], PHONE, context, session) as phone:
+        assert phone.tls.session_reused
