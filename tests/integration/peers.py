@@ -180,7 +180,7 @@ class Peer:
                 sock, source = self.listener.accept()
             except OSError:
                 return
-            sock.settimeout(settings.PATIENCE)
+            sock.settimeout(6 * settings.PATIENCE)  # between requests, too
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection = Connection(self, sock, source)
             with self.lock:
@@ -298,7 +298,7 @@ class HalfCloses(Peer):
             connection.tls.settimeout(0.01)
             connection.tls.unwrap()
         socket.socket.shutdown(connection.tls, socket.SHUT_WR)
-        connection.tls.settimeout(settings.PATIENCE)
+        connection.tls.settimeout(6 * settings.PATIENCE)
 
 
 class SlowReader(Peer):

@@ -5,12 +5,14 @@ import os
 import re
 import signal
 import socket
+import stat
 from typing import NamedTuple
 
 import pytest
 
 import outbound
 import peers
+import server
 import sip
 from domains import from_file, section
 from outbound import ASYNC, Client
@@ -163,6 +165,29 @@ def test_many_wait(share, pki, pairs, case, how):
         statuses = outbound.send_all(ser, [[outbound.message(peer) for _ in range(20)] for _ in range(4)])
         assert set(statuses.values()) <= set(FAILED) and not peer.seen()
     ser.wait_idle()
+
+
+@BOTH
+def test_no_descriptors(start, pki, how):
+    """Whom there is none for is told; SER lives on and opens others later."""
+    path = os.path.join(pki.folder, "kamailio-few")
+    with open(path, "w", encoding="utf-8") as script:
+        script.write(f'#!/bin/sh\nulimit -n 50\nexec {server.BINARY} "$@"\n')
+    os.chmod(path, stat.S_IRWXU)
+    ser = start(**outbound.options(core=ASYNC[how], timer=1), binary=path)
+    with contextlib.ExitStack() as stack:
+        some = [stack.enter_context(peers.Peer(peers.context(pki.server))) for _ in range(30)]
+        client = stack.enter_context(Client(ser))
+        found = [client.forward(peer).status for peer in some]
+        assert found[0] == 200 and found[-1] in FAILED and set(found) <= {200, *FAILED}, found
+        assert [len(peer.seen()) <= 1 for peer in some] == [True] * len(some)
+        good = [peer for peer, status in zip(some, found) if status == 200]
+        assert [len(peer.seen()) for peer in good] == [1] * len(good)
+        for peer in good:
+            peer.stop()
+        ser.settle(lambda: ser.tls_connections() == 0, ser.log)
+        later = stack.enter_context(peers.Peer(peers.context(pki.server)))
+        assert client.forward(later).status == 200
 
 
 @BOTH

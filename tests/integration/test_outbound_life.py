@@ -7,6 +7,7 @@ import pytest
 import outbound
 import peers
 import settings
+import sip
 from outbound import ASYNC, Client
 from server import Usage
 
@@ -68,6 +69,51 @@ def test_not_resumed_with_another_identity(share, pki):
             assert peer.connections[-1].ended.wait(settings.PATIENCE)
             ser.wait_idle()
         assert [one.reused for one in peer.connections] == [False, False, True, True]
+
+
+@BOTH
+def test_lifetime(start, pki, how):
+    """SER closes it in order when it was idle for long; the next message opens another."""
+    ser = start(**outbound.options(core=(*ASYNC[how], "tcp_connection_lifetime=2"), tls={"connection_timeout": 2}))
+    with peers.Peer(peers.context(pki.server)) as peer, Client(ser) as client:
+        assert client.forward(peer).status == 200
+        assert peer.connections[0].ended.wait(settings.PATIENCE)
+        assert peer.connections[0].end == "close_notify"
+    with peers.Peer(peers.context(pki.server)) as peer, Client(ser) as client:
+        assert client.forward(peer).status == 200
+
+
+@BOTH
+def test_kill(share, pki, how):
+    """While it shakes hands, its senders are told; later it ends in order."""
+    ser = share(f"outbound {how}", **outbound.options(core=ASYNC[how]))
+    with peers.Mute(peers.context(pki.server)) as mute, peers.Peer(peers.context(pki.server)) as good, \
+            Client(ser) as client:
+        data = outbound.message(mute)
+        client.send(data)
+        ser.settle(lambda: entries(ser, "tls.list", mute), ser.log)
+        assert "Ok." in ser.text("tls.kill", entries(ser, "tls.list", mute)[0]["id"])
+        answer, = client.answers(1)
+        assert answer.call_id == sip.call_id(data) and answer.status in (408, 477)
+        assert client.forward(good).status == 200
+        assert "Ok." in ser.text("tls.kill", entries(ser, "tls.list", good)[0]["id"])
+        assert good.connections[0].ended.wait(settings.PATIENCE)
+        assert good.connections[0].end == "close_notify"
+    ser.wait_idle()
+
+
+@BOTH
+def test_stop(start, pki, how):
+    """With handshakes under way, messages that wait, and a connection that is up."""
+    ser = start(**outbound.options(core=ASYNC[how]))
+    with peers.Mute(peers.context(pki.server)) as mute, peers.Peer(peers.context(pki.server)) as good, \
+            Client(ser) as client:
+        assert client.forward(good).status == 200
+        for _ in range(5):
+            client.send(outbound.message(mute))
+        ser.settle(lambda: mute.connections, "nobody connects")
+        ser.stop()
+        assert good.connections[0].ended.wait(settings.PATIENCE) and mute.connections[0].ended.wait(settings.PATIENCE)
 
 
 @BOTH
