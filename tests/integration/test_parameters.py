@@ -138,6 +138,12 @@ def test_without_meaning():
         assert rows[name] == [{"INT": "int", "STR": "text"}[kind], since, reason], name
 
 
+def test_while_it_runs():
+    """The settings that can be changed, in both languages."""
+    changeable = re.search(r"changeable\[\] = \{(.*?)\};", read("ser", "settings.c"), re.DOTALL)[1]
+    assert sorted(code(row[0])[0] for row in table("While it runs")) == sorted(re.findall(r'"(\w+)"', changeable))
+
+
 def test_all_of_the_stock_module():
     """Each of its parameters is one of ours."""
     where = {"ATTRIBUTE": OF_DOMAINS, "MODULE": OF_THE_MODULE, "NO_MEANING": WITHOUT_MEANING}
