@@ -148,6 +148,8 @@ class Server:
         )
         if self.subject.ktls is not None:
             text += f'modparam("tls", "ktls", {self.subject.ktls})\n'
+        if self.subject.nice:
+            text += f'modparam("tls", "engine_nice", {self.subject.nice})\n'
         if self.subject.home:
             text += 'modparam("tls", "tls_log", -1)\n'  # a line for each connection that names its home
         return text

@@ -14,11 +14,13 @@ class Subject(NamedTuple):
     client: Tuple[str, ...] = ()  # options of the generator
     ktls: Optional[int] = None  # parameter of our module
     home: Optional[str] = None  # where the records of our connections have to be: kernel, user or relayed
+    nice: int = 0  # parameter engine_nice of our module
 
 
 TCP = Subject("tcp")
 STOCK = Subject("stock", "stock", TLS13)
 OURS = Subject("ours", "ours", TLS13)
+OURS_NICE = Subject("ours, engine_nice 10", "ours", TLS13, nice=10)
 MAIN = (OURS, STOCK, TCP)
 
 USER = Subject("ours user 1.3", "ours", TLS13, 0, "user")

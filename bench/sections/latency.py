@@ -3,14 +3,14 @@
 
 from runs import in_rounds
 from server import Server
-from subjects import OURS, STOCK, TCP, chosen
+from subjects import OURS, OURS_NICE, STOCK, TCP, chosen
 from tables import deaths, print_rows, quotient, shown, spread, title, usable
 
 PERCENTILES = ("p50", "p99", "max")
 
 
 def measure(bench):
-    subjects = chosen((OURS, STOCK, TCP) if bench.storm_stock else (OURS, TCP), bench.subjects)
+    subjects = chosen((OURS, OURS_NICE, STOCK, TCP) if bench.storm_stock else (OURS, OURS_NICE, TCP), bench.subjects)
     rounds = in_rounds(subjects, bench.scale.storm_rounds, "latency", lambda subject: one(bench, subject))
     return {"rate": bench.scale.rate, "parallel": bench.scale.mixed_parallel, "rounds": rounds}
 
