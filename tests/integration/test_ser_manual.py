@@ -10,6 +10,8 @@ import subprocess
 
 import pytest
 
+import outbound
+import peers
 import settings
 import sip
 from domains import AWAY, write
@@ -79,6 +81,25 @@ def test_several_domains_as_a_file(start, pki):
     assert shown(ser, 2, nobody, "sni2.example.org") == ("sni2.example.org", "0")
     with pytest.raises(ssl.SSLError, match="HANDSHAKE_FAILURE"):
         shown(ser, 1, nobody, "sni2.example.org")
+
+
+def asking(pki, pair):
+    """A server that SER calls; it wants SER's certificate."""
+    return peers.Peer(peers.context(pair, ca=pki.ca))
+
+
+def test_another_certificate_for_each_destination(start, pki):
+    """The last one has a certificate that SER does not trust, and no domain that would look."""
+    block, = blocks("Another certificate for each destination")
+    with asking(pki, pki.server) as one, asking(pki, pki.server) as two, asking(pki, pki.stranger) as other:
+        places = {"203.0.113.7:5061": one, "203.0.113.8:5061": two}
+        for place, peer in places.items():
+            block = block.replace(place, f"127.0.0.1:{peer.address[1]}")
+        ser = start(**outbound.options(tls=modparams(block, pki)))
+        with outbound.Client(ser) as client:
+            for peer, shown_to in (one, "sni1.example.org"), (two, "sni2.example.org"), (other, "sip.example.org"):
+                assert client.forward(peer).status == 200
+                assert [connection.certificate for connection in peer.connections] == [shown_to]
 
 
 def status(client, message=None):
