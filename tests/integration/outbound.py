@@ -23,7 +23,7 @@ SCRIPT = [
     '  exit; }']
 ROUTES = ['failure_route[THEN] {',
           '  if (is_present_hf("X-Then")) { $du = $hdr(X-Then); t_relay(); } }']
-TIMER = 3  # seconds tm waits for an answer
+TIMER = 3 if settings.PATIENCE == 20 else 10  # seconds tm waits for an answer
 LOCAL = settings.PATIENCE / 8  # seconds in which a server that waits for nobody answers, however busy the machine
 ASYNC = {"async": ("tcp_async=yes",), "sync": ("tcp_async=no",)}
 
@@ -35,7 +35,8 @@ def options(tls=None, core=(), workers=2, timer=TIMER, listen=("tls:127.0.0.1", 
             "modules": ("tm", *more.pop("modules", ())),
             "core": (f"tcp_children={workers}", f"children={workers}", "tcp_connect_timeout=4",
                  "tcp_conn_wq_max=4000000", *core),
-            "modparams": (("tm", "fr_timer", timer * 1000), *modparams),
+            # Transactions that are over go soon: thousands in a second would fill the memory.
+            "modparams": (("tm", "fr_timer", timer * 1000), ("tm", "wt_timer", 500), *modparams),
             "tls": {"xavp_cfg": "tls", "handshake_timeout": 5, "con_ct_wq_max": 4000000, **(tls or {})}, **more}
 
 

@@ -245,7 +245,8 @@ def test_too_many(start, pki, how):
 @pytest.mark.parametrize("case", ["refused", "mute", "expired"])
 def test_blocklist(start, pki, pairs, case, how):
     """As with TCP: who failed is not tried again for a while."""
-    ser = start(**outbound.options(core=(*ASYNC[how], "use_dst_blocklist=yes", "dst_blocklist_expire=60"), tls=from_file(
+    core = *ASYNC[how], "use_dst_blocklist=yes", "dst_blocklist_expire=60"
+    ser = start(**outbound.options(core=core, tls=from_file(
         section("server:default", pki.server), section("client:default", verify_certificate=1, ca_list=pki.ca.cert),
         xavp_cfg="tls", handshake_timeout=2)))
     with contextlib.ExitStack() as stack:
@@ -255,7 +256,7 @@ def test_blocklist(start, pki, pairs, case, how):
         assert client.forward(peer).status in FAILED
         uri = peer if case == "refused" else peer.uri
         port = uri.split(":")[2].split(";")[0]
-        ser.settle(lambda: re.search(rf"\b{port}\b", ser.text("dst_blocklist.view")), lambda: ser.text("dst_blocklist.view"))
+        ser.settle(lambda: re.search(rf"\b{port}\b", ser.text("dst_blocklist.view")), ser.log)
         tried = None if case == "refused" else len(peer.connections)
         assert client.forward(peer).status in (477, 478, 500, 503)  # at once, not by tm's timer
         assert case == "refused" or len(peer.connections) == tried

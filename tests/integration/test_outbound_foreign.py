@@ -62,8 +62,8 @@ def connects(port):
 def s_server(pair, *more, offload=settings.EXPECT):
     """OpenSSL's."""
     port = free_port()
-    server = Foreign(["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-cert", pair.cert, "-key", pair.key, *more],
-                     port, offload)
+    server = Foreign(["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-cert", pair.cert, "-key", pair.key,
+                      *more], port, offload)
     server.wait_for(b"ACCEPT")
     return server
 

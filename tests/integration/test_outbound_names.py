@@ -52,7 +52,8 @@ def goes(ser, made, name):
             assert len(peer.seen()) == 1 and (not name or peer.connections[0].name.lower() == name.lower())
             return True
         assert answer.status in REFUSED and not peer.seen()
-        lines = [line for line in ser.log().split("\n") if re.search(r" (WARNING|ERROR): tls:? .*" + peer.pattern, line)]
+        lines = [line for line in ser.log().split("\n")
+                 if re.search(r" (WARNING|ERROR): tls:? .*" + peer.pattern, line)]
         assert len(lines) == 1 and name in lines[0], lines
         return False
 

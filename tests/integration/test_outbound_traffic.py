@@ -12,7 +12,7 @@ from outbound import ASYNC, Client
 
 COUNT = 2000 if settings.EXPECT == "kernel" or settings.PRELOAD else 10000
 WORKERS, SENDERS = 8, 16
-WITHIN = 12 * settings.PATIENCE
+WITHIN = 6 * settings.PATIENCE
 BOTH = pytest.mark.parametrize("how", ASYNC)
 CBC = "ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA"
 
@@ -54,7 +54,7 @@ def test_few_connections(ser, local, pki, ciphers, offload, how):
     with several(4, peers.Peer, made, offload=offload) as some:
         lists = lists_for(some)
         outbound.check_arrived(some, outbound.send_all(ser, lists, within=WITHIN, meanwhile=local))
-        # Workers may open one each at the same moment, and no more of them later.
+        # Workers may open one each at the same moment; without tcp_async even more until tcp_main has the first.
         assert all(1 <= len(peer.connections) <= WORKERS for peer in some) or how == "sync"
         for peer in some:
             outbound.in_order(peer, lists)
@@ -70,7 +70,7 @@ def test_change_to_the_direct_connection(ser, local, pki, how):
         outbound.check_arrived([peer], outbound.send_all(ser, lists, within=WITHIN, meanwhile=local))
         identities = -(-(COUNT // SENDERS) // 10)
         # Workers may open one for the same at the same moment.
-        assert identities <= len(peer.connections) <= identities * WORKERS
+        assert identities <= len(peer.connections) and (len(peer.connections) <= identities * WORKERS or how == "sync")
     ser.wait_idle()
 
 
