@@ -110,6 +110,15 @@ static struct conn *find(const union uring_address *remote, const struct script_
 	return conn;
 }
 
+int identity_has(const union uring_address *remote, const struct script_choice *choice)
+{
+	struct conn *conn = find(remote, choice);
+
+	if (conn)
+		conn_put(conn);
+	return conn != NULL;
+}
+
 /* The core must not find it by its address: the next one that it opens takes its aliases anyway. */
 static void hide(struct host_tcp_connection *c)
 {

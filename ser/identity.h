@@ -21,6 +21,9 @@ void identity_remove(struct conn *conn);
 
 int identity_is(const struct conn *conn, const struct script_choice *choice);
 
+/* 1 when a connection of that identity to that address is listed. */
+int identity_has(const union uring_address *remote, const struct script_choice *choice);
+
 /*
  * For a message that the core was about to write to c, whose write lock is held, but that belongs to another
  * identity: sends it over a connection of that one to the same address, and opens it where there is none.

@@ -123,19 +123,45 @@ static struct conn *new_record(struct host_tcp_connection *c, const struct scrip
 	return conn;
 }
 
+/*
+ * With tcp_async=no the core does not find a connection before tcp_main has taken it over, and opens one for
+ * each message until then. Returns 0 or a negative errno.
+ */
+static int end_spare(struct host_tcp_connection *c, int sock)
+{
+	struct conn *conn = c->extra_data;
+	int pair[2], rc = 0;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair))
+		return -errno;
+	if (dup2(pair[1], sock) < 0)
+		rc = -errno;
+	close(pair[0]);
+	close(pair[1]);
+	c->rcv.src_port = 0; /* so nobody finds it by its address */
+	conn->outbound->spare = 1;
+	conn->outbound->phase = OUTBOUND_FAILED; /* the core reads its end, and closes it */
+	return rc;
+}
+
 int outbound_begin(struct host_tcp_connection *c, int sock)
 {
 	struct script_choice choice;
 	struct conn *conn = identity_choose(&choice) ? NULL : new_record(c, &choice);
+	int rc = 0;
 
 	if (!conn)
 		return -1;
 	c->id = conn->id = board_next_id();
 	c->extra_data = conn;
+	if (sock >= 0 && identity_has(&conn->outbound->remote, &choice) && !end_spare(c, sock))
+		return 0;
 	identity_add(conn);
 	expected.conn = conn;
 	expected.fd = sock < 0 ? lowest_free_descriptor() : sock;
-	if (sock < 0 || !give_away(c, sock))
+	if (sock >= 0)
+		rc = give_away(c, sock);
+	if (!rc)
 		return 0;
 	c->extra_data = NULL;
 	conn_close(conn);
@@ -194,6 +220,12 @@ int outbound_say(struct host_tcp_connection *c, const char *p, size_t len, unsig
 	struct outbound *out = conn->outbound;
 	struct script_choice choice;
 
+	if (out->spare) {
+		strcpy(choice.server_id, out->server_id);
+		strcpy(choice.server_name, out->server_name);
+		identity_send_elsewhere(c, &choice, p, len, send_flags);
+		return 1;
+	}
 	if (out->fresh && out->opener == process_no) {
 		out->fresh = 0;
 		if (!out->handed && find_and_give_away(c))

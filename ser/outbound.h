@@ -32,6 +32,7 @@ struct outbound {
 	uint8_t handed; /* the socket is with a supervisor */
 	uint8_t fresh;  /* its opener has not said its first message yet */
 	uint8_t close;  /* to be closed behind the text */
+	uint8_t spare;  /* another one of its identity was there first: it ends unused */
 	int opener;     /* process_no */
 	uint32_t order; /* the desk's number */
 	union uring_address remote, local;

@@ -187,9 +187,21 @@ class Peer:
                 self.connections.append(connection)
             self.run(self.serve, connection)
 
+    def is_spare(self, connection):
+        """With tcp_async=no the core connects for each message until it knows of a connection; SER uses one of them."""
+        with contextlib.suppress(ConnectionError):
+            if connection.raw.recv(1, socket.MSG_PEEK):
+                return False
+            with self.lock:
+                self.connections.remove(connection)
+            return True
+        return False
+
     def serve(self, connection):
         """One connection."""
         try:
+            if self.is_spare(connection):
+                return
             try:
                 self.greet(connection)
             except (ssl.SSLError, ConnectionError, TimeoutError) as error:
