@@ -44,7 +44,7 @@ static int take_socket(struct host_tcp_connection *c)
 	rc = swap_descriptor(c, fd);
 	if (!rc)
 		return 0;
-	return end(c, rc == -ETIMEDOUT ? "tcp_main does not answer"
+	return end(c, rc == -ETIMEDOUT ? "tcp_main does not answer, or has no descriptor left (ulimit -n)"
 		      : rc == -ESTALE  ? "tcp_main has closed it"
 				       : strerror(-rc));
 }
