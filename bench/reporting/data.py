@@ -81,6 +81,22 @@ def throughput(source):
     return reading(source, "homes", make) or reading(source, "throughput", make)
 
 
+def forward(source):
+    """Of each subject rates and costs, and the ratios, as spreads over the rounds."""
+    def make(result):
+        subjects = []
+        for name, runs in by_subject(result["rounds"]).items():
+            good = [run for run in runs if usable(run)]
+            subjects.append({"name": name, "trouble": "; ".join(fates(runs)),
+                             "rate": spread([run["rate"] for run in good]),
+                             "cpu": spread([run["cpu_us_per_message"] for run in good]),
+                             "p50": spread([run["latency_us"]["p50"] / 1000 for run in good])})
+        ratios = [{"pair": pair, "rate": values["rate"], "cpu": values["cpu_us_per_message"]}
+                  for pair, values in result["ratios"].items()]
+        return {"subjects": subjects, "ratios": ratios}
+    return reading(source, "forward", make)
+
+
 def latency(source):
     """Of each subject the latencies in ms, quiet and in the storm, as spreads over the runs that survived."""
     points = ("p50", "p90", "p99", "p999", "max")

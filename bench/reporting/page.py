@@ -24,6 +24,7 @@ QUESTIONS = {
     "memory": "What does an idle connection weigh?",
     "survival": "Who survives clients that shake hands and reset?",
     "stalled": "Who waits for peers that never read?",
+    "forward": "What does forwarding to a TLS peer cost?",
 }
 
 
@@ -73,6 +74,7 @@ class Page:
     def text(self):
         self.runs()
         self.throughput()
+        self.each("forward", data.forward, self.forward)
         self.each("survival", data.survival, self.survival)
         self.each("stalled", data.stalled, self.stalled)
         self.each("latency", data.latency, self.latency)
@@ -149,6 +151,16 @@ class Page:
         self.add(table(rows))
         if not any(s["name"] == "stock" for kind in kinds for s in kind["subjects"]):
             self.add("The stock module was not stormed (`--storm-stock` does).\n")
+
+    def forward(self, _, measured, *__):
+        rows = [("", "messages/s", "CPU µs per message", "p50 ms", "server")]
+        rows += [(shown_name(s["name"]), shown(s["rate"]), shown(s["cpu"], 1), shown(s["p50"], 1), s["trouble"] or "survived")
+                 for s in measured["subjects"]]
+        self.add(table(rows))
+        rows = [("inside a round", "messages/s", "CPU per message")]
+        rows += [(r["pair"], shown(r["rate"], 2), shown(r["cpu"], 2)) for r in measured["ratios"]]
+        self.add(table(rows))
+        self.add("Clients speak TCP; SER forwards to one peer over TLS (plain TCP: over TCP), and the answers back.\n")
 
     def stalled(self, _, measured, name, small):
         self.plot(name, "answers per second beside stalled peers", plots.stalled, measured, note=small)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The plots: SVG that is the same each time it is made of the same data."""
 
+import textwrap
+
 import matplotlib
 
 matplotlib.use("svg")
@@ -29,6 +31,7 @@ matplotlib.rcParams.update({
 # Okabe and Ito's colours, which the colour-blind tell apart; markers and dashes differ as well.
 STYLES = {
     "ours": ("#0072B2", "o", "-"),
+    "ours, engine_nice": ("#0072B2", "P", ":"),
     "ours kernel": ("#0072B2", "o", "-"),
     "ours user": ("#56B4E9", "D", "-"),
     "ours relayed": ("#009E73", "^", "-"),
@@ -54,6 +57,7 @@ def shown_name(name):
 def save(figure, path, note, head=None):
     """note: machine, rounds and command, in small print below; head: a title and, beside it, the legend."""
     height = figure.get_figheight()
+    note = "\n".join(line for part in note.split("\n") for line in textwrap.wrap(part, 150))
     figure.text(0.01, 0.05 / height, note, fontsize=7.5, color="#555555", ha="left", va="bottom")
     if head:
         title, axis = head
