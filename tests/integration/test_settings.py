@@ -61,7 +61,7 @@ def test_values(served, pki):
 
 @pytest.mark.parametrize("name, number, why", [
     ("send_close_notify", 0, "close_notify is always sent"), ("debug", 1, "tls_log is the level"),
-    ("ct_wq_max", 1000, "no message waits for TLS"), ("low_mem_threshold2", 1000, "low_mem_threshold1 refuses new"),
+    ("ct_wq_max", 2000, "ct_wq_max; read at the start"), ("low_mem_threshold2", 1000, "low_mem_threshold1 refuses new"),
     ("verify_depth", 3, "verify_depth; read at the start")])
 def test_read_only(served, name, number, why):
     """A change without an effect is refused, what is read stays, and the description says why."""

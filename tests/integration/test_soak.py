@@ -128,7 +128,7 @@ def private(ser):
 @pytest.mark.parametrize("tcp_async", ["yes", "no"])
 def test_everything_at_once(start, tcp_async):
     ser = start(tls={"engines": 2, "handshake_timeout": 2, "send_timeout": 2, "tls_log": 3},
-                core=[f"tcp_async={tcp_async}", "tcp_send_timeout=2"])
+                core=[f"tcp_async={tcp_async}", "tcp_no_connect=yes", "tcp_send_timeout=2"])
     ser.accept(DEATH)
     for home in (*DIRECT, RELAYED[0]):  # what a process takes once is not of interest
         for _ in range(20):
