@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ktls/name.h"
 
+#include "ktls/ex_data.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <openssl/crypto.h>
@@ -202,32 +204,9 @@ int ktls_name_check(X509 *cert, const char *name, int wildcards, char why[KTLS_N
 	return rc;
 }
 
-static void free_demand(void *ssl, void *ptr, CRYPTO_EX_DATA *data, int index, long argl, void *argp)
-{
-	(void)ssl;
-	(void)data;
-	(void)index;
-	(void)argl;
-	(void)argp;
-	free(ptr);
-}
-
-/* A copy of an SSL object must not free the demand of the other. */
-static int copy_nothing(
-	CRYPTO_EX_DATA *to, const CRYPTO_EX_DATA *from, void **data, int index, long argl, void *argp)
-{
-	(void)to;
-	(void)from;
-	(void)index;
-	(void)argl;
-	(void)argp;
-	*data = NULL;
-	return 1;
-}
-
 static void make_index(void)
 {
-	demand_index = SSL_get_ex_new_index(0, NULL, NULL, copy_nothing, free_demand);
+	demand_index = ktls_ex_data_new_index();
 }
 
 /* OpenSSL calls it for each certificate of a chain that it has found good, the peer's own last. */

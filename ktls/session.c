@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ktls/session.h"
 
+#include "ktls/ex_data.h"
+
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <search.h>
@@ -24,33 +26,10 @@ struct ktls_sessions {
 static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
 static int cache_index = -1, key_index = -1;
 
-static void free_key(void *ssl, void *ptr, CRYPTO_EX_DATA *data, int index, long argl, void *argp)
-{
-	(void)ssl;
-	(void)data;
-	(void)index;
-	(void)argl;
-	(void)argp;
-	free(ptr);
-}
-
-/* A copy of an SSL object is no connection of ours. */
-static int copy_nothing(
-	CRYPTO_EX_DATA *to, const CRYPTO_EX_DATA *from, void **data, int index, long argl, void *argp)
-{
-	(void)to;
-	(void)from;
-	(void)index;
-	(void)argl;
-	(void)argp;
-	*data = NULL;
-	return 1;
-}
-
 static void make_indexes(void)
 {
 	cache_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
-	key_index = SSL_get_ex_new_index(0, NULL, NULL, copy_nothing, free_key);
+	key_index = ktls_ex_data_new_index();
 }
 
 static int compare(const void *a, const void *b)
