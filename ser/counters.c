@@ -141,24 +141,24 @@ int counters_register(void)
 	return rc ? -1 : 0;
 }
 
-static void add(uint16_t handle)
+void counters_add_core(uint16_t handle)
 {
 	__atomic_add_fetch(&_cnts_vals[process_no * _cnts_row_len + handle], 1, __ATOMIC_RELAXED);
 }
 
 void counters_add(enum counter counter)
 {
-	add(handles[counter]);
+	counters_add_core(handles[counter]);
 }
 
 void counters_add_alert(int received, uint8_t description)
 {
-	add(alerts[alert_index[description]][received != 0].handle);
+	counters_add_core(alerts[alert_index[description]][received != 0].handle);
 }
 
 void counters_add_reject(void)
 {
-	add(tcp_cnts_h.local_reject);
+	counters_add_core(tcp_cnts_h.local_reject);
 }
 
 const char *counters_get(unsigned i, long *value)

@@ -48,6 +48,9 @@ void counters_add(enum counter counter);
 /* A fatal alert: "alert_received_<name>" or "alert_sent_<name>", the name as ktls_alert_name() has it. */
 void counters_add_alert(int received, uint8_t description);
 
+/* One of the core's own, by its handle (tcp_cnts_h). */
+void counters_add_core(uint16_t handle);
+
 /* The core's own counter of connections that were refused. */
 void counters_add_reject(void);
 

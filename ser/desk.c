@@ -88,18 +88,13 @@ static void forget(struct ticket *t)
 	free(t);
 }
 
-static void count(uint16_t counter)
-{
-	_cnts_vals[process_no * _cnts_row_len + counter]++;
-}
-
 /* What the core does when a connect() of its own fails. */
 static void count_and_blocklist(struct ticket *t, enum uring_client_failure why)
 {
 	union host_sockaddr to = {0};
 
 	counters_add(COUNTER_CONNECTS_FAILED);
-	count(why == URING_CLIENT_RESET ? tcp_cnts_h.con_reset : tcp_cnts_h.connect_failed);
+	counters_add_core(why == URING_CLIENT_RESET ? tcp_cnts_h.con_reset : tcp_cnts_h.connect_failed);
 	if (why == URING_CLIENT_LOCAL || !core_cfg->use_dst_blocklist ||
 		blst_proto_imask[HOST_PROTO_TLS] & HOST_BLOCKLIST_CONNECT)
 		return;

@@ -98,11 +98,6 @@ static void tcpconn_close(struct host_tcp_connection *c, int fd)
 		send_let_finish(c->extra_data, fd);
 }
 
-static void count(uint16_t counter)
-{
-	_cnts_vals[process_no * _cnts_row_len + counter]++;
-}
-
 static void log_end(const struct ktls_read *r, const char *peer)
 {
 	/* One for each kind. */
@@ -165,7 +160,7 @@ static void end_reading(struct host_tcp_connection *c, const struct ktls_read *r
 	say_eof(c, flags);
 	if (r->end == KTLS_END_ERROR && r->error == -ECONNRESET) {
 		c->event = HOST_CLOSED_RESET;
-		count(tcp_cnts_h.con_reset);
+		counters_add_core(tcp_cnts_h.con_reset);
 	}
 	if (r->owed)
 		send_last_alert(c, c->fd, r->alert);

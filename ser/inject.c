@@ -181,8 +181,8 @@ void inject(int fd, const struct uring_peer *peer, const struct conn *filled, si
 	c->flags |= HOST_F_CONN_FD_CLOSED | HOST_F_CONN_PASSIVE;
 	c->refcnt = 1; /* the core's hash table */
 	/* The core counts these when a connection it accepted carries its first byte; ours are up already. */
-	_cnts_vals[process_no * _cnts_row_len + tcp_cnts_h.established]++;
-	_cnts_vals[process_no * _cnts_row_len + tcp_cnts_h.passive_open]++;
+	counters_add_core(tcp_cnts_h.established);
+	counters_add_core(tcp_cnts_h.passive_open);
 	*i = (struct injection){.message = {(long)c, HOST_CONN_NEW}, .c = c, .id = conn->id};
 	i->passing = (struct uring_passing){
 		.data = i->message, .len = sizeof(i->message), .fd = fd, .done = passed};

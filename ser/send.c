@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/send.h"
 
+#include "ser/counters.h"
 #include "ser/fd_cache.h"
 #include "ser/listeners.h"
 #include "ser/log.h"
@@ -12,11 +13,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static void count(uint16_t counter)
-{
-	_cnts_vals[process_no * _cnts_row_len + counter]++;
-}
-
 static void log_failure(const struct send *s, int error)
 {
 	static struct log_limit one, all, memory, behind, failed; /* one for each kind */
@@ -27,14 +23,14 @@ static void log_failure(const struct send *s, int error)
 	case -EPIPE: /* the connection is over: by now whoever ended it has said why */
 		break;
 	case -ENOBUFS:
-		count(tcp_cnts_h.sendq_full);
+		counters_add_core(tcp_cnts_h.sendq_full);
 		ser_log_limited(&one, LOG_LEVEL_WARNING,
 			"connection with %s closed: it does not read, and more than tcp_conn_wq_max (%u "
 			"bytes) would wait for it",
 			peer, tcp_cfg->conn_wq_max);
 		break;
 	case -EDQUOT:
-		count(tcp_cnts_h.sendq_full);
+		counters_add_core(tcp_cnts_h.sendq_full);
 		ser_log_limited(&all, LOG_LEVEL_WARNING,
 			"connection with %s closed: it does not read, and more than tcp_wq_max (%u bytes) "
 			"would wait for all connections",
@@ -47,7 +43,7 @@ static void log_failure(const struct send *s, int error)
 			peer);
 		break;
 	case -EAGAIN:
-		count(tcp_cnts_h.sendq_full);
+		counters_add_core(tcp_cnts_h.sendq_full);
 		ser_log_limited(&behind, LOG_LEVEL_WARNING,
 			"connection with %s closed: it does not read, and too many others have just "
 			"stopped reading, too",
@@ -55,7 +51,7 @@ static void log_failure(const struct send *s, int error)
 		break;
 	default:
 		if (error == -ECONNRESET)
-			count(tcp_cnts_h.con_reset);
+			counters_add_core(tcp_cnts_h.con_reset);
 		ser_log_limited(&failed, LOG_LEVEL_INFO,
 			"connection with %s closed: it cannot be written: %s", peer, strerror(-error));
 	}

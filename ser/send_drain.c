@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/send_drain.h"
 
+#include "ser/counters.h"
 #include "ser/listeners.h"
 #include "ser/log.h"
 #include "uring/close.h"
@@ -106,11 +107,6 @@ static void renew(struct drain *d)
 	give_time(d);
 }
 
-static void count(uint16_t counter)
-{
-	_cnts_vals[process_no * _cnts_row_len + counter]++;
-}
-
 /* Where the ring takes nothing for now, the next operation that ends tries again. */
 static int wait_for_arrivals(void)
 {
@@ -132,7 +128,7 @@ static void break_off(struct drain *d, int error)
 		return; /* whoever ended it, or the relay, said why */
 	listeners_format_address(&d->peer, peer);
 	if (error == -ETIMEDOUT) {
-		count(tcp_cnts_h.send_timeout);
+		counters_add_core(tcp_cnts_h.send_timeout);
 		ser_log_limited(&late, LOG_LEVEL_WARNING,
 			"connection with %s closed: it took nothing for send_timeout (%u s) while %zd bytes "
 			"waited for it",
@@ -140,7 +136,7 @@ static void break_off(struct drain *d, int error)
 		return;
 	}
 	if (error == -ECONNRESET)
-		count(tcp_cnts_h.con_reset);
+		counters_add_core(tcp_cnts_h.con_reset);
 	ser_log_limited(&failed, LOG_LEVEL_INFO,
 		"connection with %s closed: %zd bytes that waited for it cannot be written: %s", peer, lost,
 		strerror(-error));
