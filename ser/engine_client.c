@@ -14,11 +14,20 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* What goes back where there is no connection; the supervisor says and counts it. */
-struct refusal {
+/* Has room for what goes back where there is no connection; the supervisor says and counts it. */
+struct request {
 	struct uring_passing passing; /* the first member */
 	struct handover_failure failure;
+	struct engine_order order;
 };
+
+static struct handover_failure failure_of(uint32_t order, enum uring_client_failure why, const char *reason)
+{
+	struct handover_failure f = {.kind = HANDOVER_FAILED, .order = order, .why = (int32_t)why};
+
+	snprintf(f.reason, sizeof(f.reason), "%s", reason);
+	return f;
+}
 
 static void told(struct uring_passing *p, int rc)
 {
@@ -26,52 +35,58 @@ static void told(struct uring_passing *p, int rc)
 	free(p);
 }
 
-static void refuse(
-	struct engine *e, uint32_t order, enum uring_client_failure why, int error, const char *reason)
+static void refuse(struct engine *e, struct request *r, enum uring_client_failure why, const char *reason)
 {
-	struct refusal *r = calloc(1, sizeof(*r));
-
-	if (!r) {
-		ser_log(LOG_LEVEL_CRITICAL, "memory is used up: the TLS engine ends");
-		_exit(1); /* so that its supervisor fails what it ordered */
-	}
-	r->failure = (struct handover_failure){
-		.kind = HANDOVER_FAILED, .order = order, .why = (int32_t)why, .error = error};
-	snprintf(r->failure.reason, sizeof(r->failure.reason), "%s", reason);
+	r->failure = failure_of(r->order.id, why, reason);
 	r->passing = (struct uring_passing){
 		.data = &r->failure, .len = sizeof(r->failure), .fd = URING_NO_FD, .done = told};
 	uring_pass(&e->handovers, &r->passing);
 }
 
+/* At once, since there is no memory to let it wait. An engine that cannot even do that ends, so that its
+ * supervisor fails what it ordered. */
+static void refuse_without_memory(struct engine *e, uint32_t order)
+{
+	struct handover_failure f = failure_of(order, URING_CLIENT_LOCAL, engine_error(-ENOMEM));
+
+	if (!uring_pass_fds(e->parts->channel, &f, sizeof(f), NULL, 0))
+		return;
+	ser_log(LOG_LEVEL_CRITICAL, "memory is used up: the TLS engine ends");
+	_exit(1);
+}
+
+static int start(struct engine *e, struct request *r, int fd)
+{
+	const struct engine_order *order = &r->order;
+	const char *name = order->choice.server_name;
+	const struct uring_client_request request = {
+		.token = r,
+		.fd = fd,
+		.ctx = cfg_set_client_context(
+			e->parts->set, order->choice.server_id, &order->remote.any, *name ? name : NULL),
+		.connect_timeout = order->connect_timeout ? order->connect_timeout : 1,
+		.handshake_timeout = (unsigned)e->params->handshake_timeout,
+	};
+
+	ktls_sessions_use(request.ctx, e->sessions); /* without it no session is resumed */
+	return uring_client_start(e->client, &request);
+}
+
 void engine_open(struct engine *e, const struct engine_order *order, int fd)
 {
-	const struct script_choice *choice = &order->choice;
-	struct uring_client_request r = {.fd = fd,
-		.connect_timeout = order->connect_timeout ? order->connect_timeout : 1,
-		.handshake_timeout = (unsigned)e->params->handshake_timeout};
-	struct engine_order *copy = malloc(sizeof(*copy));
-	int rc = -ENOMEM;
+	struct request *r = malloc(sizeof(*r));
+	int rc;
 
-	if (fd < 0) {
-		free(copy);
-		refuse(e, order->id, URING_CLIENT_LOCAL, -EMFILE,
-			"no descriptor is left: raise the limit of open files (ulimit -n)");
+	if (!r) {
+		if (fd >= 0)
+			close(fd);
+		refuse_without_memory(e, order->id);
 		return;
 	}
-	r.ctx = cfg_set_client_context(e->parts->set, choice->server_id, &order->remote.any,
-		*choice->server_name ? choice->server_name : NULL);
-	if (copy) {
-		*copy = *order;
-		r.token = copy;
-		ktls_sessions_use(r.ctx, e->sessions); /* without it no session is resumed */
-		rc = uring_client_start(e->client, &r);
-	} else {
-		close(fd);
-	}
-	if (rc) {
-		free(copy);
-		refuse(e, order->id, URING_CLIENT_LOCAL, rc, engine_error(rc));
-	}
+	r->order = *order;
+	rc = fd < 0 ? -EMFILE : start(e, r, fd);
+	if (rc)
+		refuse(e, r, URING_CLIENT_LOCAL, engine_error(rc));
 }
 
 /* All that the verification of a session depended on (ktls/session.h). */
@@ -87,7 +102,7 @@ static void offer_session(SSL *ssl, const struct cfg_domain *d, const struct eng
 
 int engine_greet(void *arg, void *token, struct ktls_handshake *h, const char **why)
 {
-	const struct engine_order *order = token;
+	const struct engine_order *order = &((struct request *)token)->order;
 	SSL *ssl = ktls_handshake_ssl(h);
 	const struct cfg_domain *d = cfg_context_domain(SSL_get_SSL_CTX(ssl));
 	int rc = cfg_client_prepare(ssl, d, order->choice.server_name);
@@ -112,31 +127,29 @@ static struct uring_peer peer_of(const struct engine_order *order)
 
 void engine_connected(void *arg, void *token, int fd, struct ktls_handshake *h)
 {
-	struct engine_order *order = token;
-	struct uring_peer peer = peer_of(order);
-	const struct engine_finished f = {.order = order->id, .peer = &peer, .fd = fd, .handshake = h};
+	struct request *r = token;
+	struct uring_peer peer = peer_of(&r->order);
+	const struct engine_finished f = {.order = r->order.id, .peer = &peer, .fd = fd, .handshake = h};
 	struct engine *e = arg;
 	int rc, resumed = SSL_session_reused(ktls_handshake_ssl(h));
 
 	peer.local.any.sa_family = peer.remote.any.sa_family;
 	rc = engine_establish(e, &f);
 	if (rc) {
-		refuse(e, order->id, URING_CLIENT_LOCAL, rc, engine_error(rc));
-	} else {
-		counters_add(COUNTER_CONNECTS_OK);
-		if (resumed)
-			counters_add(COUNTER_CONNECTS_RESUMED);
+		refuse(e, r, URING_CLIENT_LOCAL, engine_error(rc));
+		return;
 	}
-	free(order);
+	counters_add(COUNTER_CONNECTS_OK);
+	if (resumed)
+		counters_add(COUNTER_CONNECTS_RESUMED);
+	free(r);
 }
 
 void engine_not_connected(
 	void *arg, void *token, enum uring_client_failure why, int error, const char *reason)
 {
-	struct engine_order *order = token;
-
-	refuse(arg, order->id, why, error, reason);
-	free(order);
+	(void)error; /* the reason has it */
+	refuse(arg, token, why, reason);
 }
 
 void engine_take_tickets(struct engine *e, const struct engine_tickets *t, size_t size)

@@ -31,6 +31,8 @@ const char *engine_error(int error)
 	switch (error) {
 	case -ENOMEM:
 		return "memory is used up";
+	case -EMFILE:
+		return "no descriptor is left: raise the limit of open files (ulimit -n)";
 	case -ENOTRECOVERABLE:
 		return "the kernel took the keys for sending but not those for receiving";
 	default:

@@ -31,7 +31,6 @@ struct handover_failure {
 	uint32_t kind; /* HANDOVER_FAILED */
 	uint32_t order;
 	int32_t why; /* enum uring_client_failure */
-	int32_t error;
 	char reason[240];
 };
 
