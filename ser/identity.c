@@ -155,7 +155,7 @@ static int send_by_core(struct host_tcp_connection *c, int id, const char *p, si
 		from.sin.sin_family = AF_INET;
 		memcpy(&from.sin.sin_addr, c->rcv.dst_ip.u, 4);
 	}
-	return tcp_send(&to, c->rcv.dst_ip.af ? &from : NULL, p, (unsigned)len) < 0 ? -EPIPE : 0;
+	return tcp_send(&to, c->rcv.dst_ip.af ? &from : NULL, p, (unsigned)len) < 0 ? -1 : 0;
 }
 
 static int send_over(
@@ -177,16 +177,14 @@ static int send_unlocked(struct host_tcp_connection *c, const struct script_choi
 {
 	const struct script_choice *before = forced;
 	struct conn *other = find(&((struct conn *)c->extra_data)->outbound->remote, choice);
-	int rc = -EPIPE;
+	int rc = -1;
 
-	if (depth == DEPTH_MAX) {
-		rc = -ELOOP;
-	} else {
+	if (depth < DEPTH_MAX) {
 		forced = choice;
 		depth++;
 		if (other)
 			rc = send_over(c, other, p, len, send_flags);
-		if (rc == -EPIPE)
+		if (rc < 0)
 			rc = send_anew(c, p, len, send_flags);
 		depth--;
 		forced = before;

@@ -148,7 +148,6 @@ int outbound_begin(struct host_tcp_connection *c, int sock)
 {
 	struct script_choice choice;
 	struct conn *conn = identity_choose(&choice) ? NULL : new_record(c, &choice);
-	int rc = 0;
 
 	if (!conn)
 		return -1;
@@ -157,11 +156,12 @@ int outbound_begin(struct host_tcp_connection *c, int sock)
 	if (sock >= 0 && identity_has(&conn->outbound->remote, &choice) && !end_spare(c, sock))
 		return 0;
 	identity_add(conn);
-	expected.conn = conn;
-	expected.fd = sock < 0 ? lowest_free_descriptor() : sock;
-	if (sock >= 0)
-		rc = give_away(c, sock);
-	if (!rc)
+	if (sock < 0) {
+		expected.conn = conn;
+		expected.fd = lowest_free_descriptor();
+		return 0;
+	}
+	if (!give_away(c, sock))
 		return 0;
 	c->extra_data = NULL;
 	conn_close(conn);
@@ -182,31 +182,29 @@ static int find_and_give_away(struct host_tcp_connection *c)
 	return -1;
 }
 
+static void give_up(struct conn *conn, int error)
+{
+	static struct log_limit limit;
+	char peer[64];
+
+	outbound_fail(conn);
+	listeners_format_address(&conn->outbound->remote, peer);
+	ser_log_limited(&limit, LOG_LEVEL_WARNING,
+		"connection to %s given up while it is opened: %s would wait for it", peer,
+		error == -ENOBUFS  ? "more than con_ct_wq_max"
+		: error == -EDQUOT ? "of all connections more than ct_wq_max"
+				   : "more than shared memory can hold");
+}
+
 int outbound_keep(struct conn *conn, const char *p, size_t len, unsigned send_flags)
 {
 	int rc = send_queue_follow(&conn->outbound->text, p, len);
 
 	if (rc > 0 && (send_flags & HOST_SND_F_CON_CLOSE))
 		conn->outbound->close = 1;
-	return rc;
-}
-
-static int keep(struct host_tcp_connection *c, const char *p, size_t len, unsigned send_flags)
-{
-	static struct log_limit limit;
-	int rc = outbound_keep(c->extra_data, p, len, send_flags);
-	char peer[64];
-
-	if (rc >= 0 || rc == -EPIPE) /* of a failure there was a line */
-		return rc < 0 ? -1 : rc;
-	listeners_format_address(&c->rcv.src_su, peer);
-	ser_log_limited(&limit, LOG_LEVEL_WARNING,
-		"connection to %s given up while it is opened: %s would wait for it", peer,
-		rc == -ENOBUFS  ? "more than con_ct_wq_max"
-		: rc == -EDQUOT ? "of all connections more than ct_wq_max"
-				: "more than shared memory can hold");
-	outbound_fail(c->extra_data);
-	return -1;
+	if (rc < 0 && rc != -EPIPE) /* of a failure before there was a line */
+		give_up(conn, rc);
+	return rc < 0 ? -1 : rc;
 }
 
 static int is_request(const char *p, size_t len)
@@ -238,7 +236,7 @@ int outbound_say(struct host_tcp_connection *c, const char *p, size_t len, unsig
 			return 1;
 		}
 	}
-	return keep(c, p, len, send_flags);
+	return outbound_keep(conn, p, len, send_flags);
 }
 
 ssize_t outbound_fail(struct conn *conn)

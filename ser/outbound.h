@@ -58,8 +58,8 @@ int outbound_begin(struct host_tcp_connection *c, int sock);
 int outbound_say(struct host_tcp_connection *c, const char *p, size_t len, unsigned send_flags);
 
 /*
- * Keeps a message until the connection is up. Returns 1; 0 when it is up; a negative errno as
- * send_queue_follow() has them, -EPIPE also when it failed.
+ * Keeps a message until the connection is up. Returns 1; 0 when it is up; -1 with a log line when it failed,
+ * maybe for this message: with it too much would wait.
  */
 int outbound_keep(struct conn *conn, const char *p, size_t len, unsigned send_flags);
 

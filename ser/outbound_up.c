@@ -1,21 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The reader's part: the handshake is done, the connection becomes one like any other. */
+#include "ser/counters.h"
 #include "ser/event_route.h"
 #include "ser/listeners.h"
 #include "ser/log.h"
 #include "ser/message.h"
 #include "ser/outbound.h"
+#include "ser/send.h"
 #include "ser/shared.h"
 #include "ser/swap.h"
 #include "uring/pass_fd.h"
 
 #include <errno.h>
 #include <string.h>
-
-static void count(uint16_t counter)
-{
-	_cnts_vals[process_no * _cnts_row_len + counter]++;
-}
 
 static int end(struct host_tcp_connection *c, const char *why)
 {
@@ -55,8 +52,8 @@ static void count_established(struct host_tcp_connection *c)
 	if (c->state != HOST_CONN_CONNECT)
 		return;
 	c->state = HOST_CONN_OK;
-	count(tcp_cnts_h.established);
-	count(tcp_cnts_h.connect_success);
+	counters_add_core(tcp_cnts_h.established);
+	counters_add_core(tcp_cnts_h.connect_success);
 }
 
 /* With the write lock held: whoever wants to say something now waits for this to end. */
@@ -87,7 +84,7 @@ int outbound_take_over(struct host_tcp_connection *c)
 	count_established(c);
 	conn_make_current(conn);
 	if (event_route_connection_out(c)) {
-		ktls_stream_send_alert(&conn->stream, c->fd, KTLS_CLOSE_NOTIFY); /* nobody else writes yet */
+		send_alert(conn, c->fd, KTLS_CLOSE_NOTIFY); /* nobody else writes yet */
 		return end(c, "the script dropped it (event_route[tls:connection-out])");
 	}
 	shared_lock(&c->write_lock);
