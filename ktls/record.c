@@ -4,6 +4,7 @@
 #include "ktls/cipher.h"
 
 #include <errno.h>
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <string.h>
 
@@ -55,12 +56,19 @@ static int announce(EVP_CIPHER_CTX *ctx, const struct ktls_key *k, size_t len)
 	return k->aead != KTLS_AES_128_CCM || EVP_CipherUpdate(ctx, NULL, &n, NULL, (int)len) == 1;
 }
 
+/* Straight to the provider, what EVP_CIPHER_CTX_ctrl() would say: both are on the way of each record. */
+#define TAG_AT(p)                                                                                            \
+	{                                                                                                    \
+		OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, p, KTLS_TAG_LEN), OSSL_PARAM_END         \
+	}
+
 /* Encrypts len bytes at text in place; the tag goes behind them. */
 static int encrypt(struct ktls_key *k, const uint8_t *nonce, const uint8_t *aad, size_t aad_len,
 	uint8_t *text, size_t len)
 {
 	const uint8_t *key;
 	EVP_CIPHER_CTX *ctx = ktls_cipher(k, KTLS_SEAL, &key);
+	OSSL_PARAM tag[] = TAG_AT(text + len);
 	int n = 0, tail = 0;
 
 	if (!ctx)
@@ -68,8 +76,7 @@ static int encrypt(struct ktls_key *k, const uint8_t *nonce, const uint8_t *aad,
 	if (EVP_EncryptInit_ex2(ctx, NULL, key, nonce, NULL) != 1 || !announce(ctx, k, len) ||
 		EVP_EncryptUpdate(ctx, NULL, &n, aad, (int)aad_len) != 1 ||
 		EVP_EncryptUpdate(ctx, text, &n, text, (int)len) != 1 ||
-		EVP_EncryptFinal_ex(ctx, text + n, &tail) != 1 ||
-		EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, KTLS_TAG_LEN, text + len) != 1)
+		EVP_EncryptFinal_ex(ctx, text + n, &tail) != 1 || EVP_CIPHER_CTX_get_params(ctx, tag) != 1)
 		return -EIO;
 	return 0;
 }
@@ -80,13 +87,13 @@ static int decrypt(struct ktls_key *k, const uint8_t *nonce, const uint8_t *aad,
 {
 	const uint8_t *key;
 	EVP_CIPHER_CTX *ctx = ktls_cipher(k, KTLS_OPEN, &key);
+	const OSSL_PARAM tag[] = TAG_AT(text + len);
 	int n = 0, tail = 0;
 
 	if (!ctx)
 		return -ENOMEM;
-	if (EVP_DecryptInit_ex2(ctx, NULL, key, nonce, NULL) != 1 ||
-		EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, KTLS_TAG_LEN, text + len) != 1 ||
-		!announce(ctx, k, len) || EVP_DecryptUpdate(ctx, NULL, &n, aad, (int)aad_len) != 1)
+	if (EVP_DecryptInit_ex2(ctx, NULL, key, nonce, tag) != 1 || !announce(ctx, k, len) ||
+		EVP_DecryptUpdate(ctx, NULL, &n, aad, (int)aad_len) != 1)
 		return -EIO;
 	if (EVP_DecryptUpdate(ctx, text, &n, text, (int)len) != 1 ||
 		EVP_DecryptFinal_ex(ctx, text + n, &tail) != 1)
