@@ -27,6 +27,7 @@ class Scale(NamedTuple):
     connections: int = 10
     body: int = 0
     rate: int = 2000  # messages/s of the traffic whose latency counts
+    rates: Tuple[int, ...] = (5000, 10000, 20000, 40000)  # at which CPU is compared
     storm_parallel: Tuple[int, ...] = (20, 200)
     mixed_parallel: int = 50
     peers: int = 60
@@ -39,6 +40,7 @@ QUICK = Scale(
 # One processor that does system calls slowly.
 GUEST = Scale(
     rounds=3, seconds=4, storm_rounds=1, storm_seconds=6, phase_seconds=5, stalled_seconds=8, rate=200,
+    rates=(500, 1000, 2000),
     storm_parallel=(20,), mixed_parallel=20, peers=20, crowds=(200, 500),
 )
 
@@ -77,18 +79,18 @@ class Bench:
         run["told"] = [line for line in told.read_text(errors="replace").splitlines() if line.startswith("load: ")]
         return run
 
-    def exchange(self, server, seconds):
+    def exchange(self, server, seconds, mode="closed", *more):
         scale = self.scale
-        return self.load(server, "closed", seconds, "--connections", scale.connections, "--body", scale.body)
+        return self.load(server, mode, seconds, "--connections", scale.connections, "--body", scale.body, *more)
 
-    def closed(self, subject):
-        """One measured run of the closed loop on a fresh server."""
+    def measured(self, subject, *mode):
+        """One measured run of a mode of the generator on a fresh server."""
         with Server(self, subject) as server:
-            warm = self.exchange(server, WARM_UP_SECONDS)
+            warm = self.exchange(server, WARM_UP_SECONDS, *mode)
             if warm["death"]:
                 return warm
             before, counters, homes = server.family(), tls_counters(), server.homes()
-            run = self.exchange(server, self.scale.seconds)
+            run = self.exchange(server, self.scale.seconds, *mode)
             spent = cpu_by_process(before, server.family())
             grown = growth(counters, tls_counters())
             logged = growth(homes, server.homes())
@@ -96,6 +98,9 @@ class Bench:
         with_cpu(run, spent)
         check_home(run, subject, grown, logged)
         return run
+
+    def closed(self, subject):
+        return self.measured(subject, "closed")
 
     def answers(self, server):
         """True when the server still answers everything."""

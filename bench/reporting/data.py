@@ -81,6 +81,24 @@ def throughput(source):
     return reading(source, "homes", make) or reading(source, "throughput", make)
 
 
+def constant_rates(source):
+    """Of each rate and subject the CPU per message, and as a share of plain TCP's, ratios inside a round."""
+    def make(result):
+        found = []
+        for step in result["rates"]:
+            subjects = []
+            for name, runs in by_subject(step["rounds"]).items():
+                good = [run for run in runs if usable(run)]
+                refused = next((run["refused"] for run in runs if run.get("refused")), None)
+                subjects.append({"name": name, "trouble": "; ".join([*fates(runs), *filter(None, [refused])]),
+                                 "cpu_us": spread([run["cpu_us_per_message"] for run in good]),
+                                 "p99": spread([run["latency_us"]["p99"] / 1000 for run in good]),
+                                 "cpu": ratios(step["rounds"], name, "tcp", lambda run: run["cpu_us_per_message"])})
+            found.append({"rate": step["rate"], "subjects": subjects})
+        return found
+    return reading(source, "rates", make)
+
+
 def forward(source):
     """Of each subject rates and costs, and the ratios, as spreads over the rounds."""
     def make(result):

@@ -20,6 +20,7 @@ cross is a death.
 # What each plot answers, and its section of compare.
 QUESTIONS = {
     "throughput": "What does TLS cost in messages/s and CPU?",
+    "rates": "What does TLS cost where all do the same work?",
     "latency": "How long do answers take, alone and in a storm?",
     "memory": "What does an idle connection weigh?",
     "survival": "Who survives clients that shake hands and reset?",
@@ -41,7 +42,7 @@ def note(source, runs):
 
 
 def rounds_of(source, section):
-    if section == "throughput":
+    if section in ("throughput", "rates", "forward"):
         return source.settings["rounds"]
     return 1 if section == "memory" else source.settings["storm_rounds"]
 
@@ -74,6 +75,7 @@ class Page:
     def text(self):
         self.runs()
         self.throughput()
+        self.each("rates", data.constant_rates, self.rates)
         self.each("forward", data.forward, self.forward)
         self.each("survival", data.survival, self.survival)
         self.each("stalled", data.stalled, self.stalled)
@@ -134,6 +136,17 @@ class Page:
                 self.add(NOT_MEASURED + "\n")
         if not self.compared:
             self.add(NOT_MEASURED + "\n")
+
+    def rates(self, _, steps, name, small):
+        self.plot(name, "CPU per message as a share of plain TCP, at constant rates", plots.rates, steps, note=small)
+        rows = [("messages/s", "", "CPU µs per message", "/ plain TCP", "p99 ms", "server")]
+        for step in steps:
+            rows += [(f"{step['rate']:,}", shown_name(s["name"]), shown(s["cpu_us"], 1),
+                      "1.00" if s["name"] == "tcp" else shown(s["cpu"], 2), shown(s["p99"], 2),
+                      s["trouble"] or "survived") for s in step["subjects"]]
+        self.add(table(rows))
+        self.add("Each server is given the same messages in the same time. In the closed loop above the faster one is "
+                 "given more, and wakes up less often for each.\n")
 
     def survival(self, source, kinds, name, small):
         if not any(kind["subjects"] for kind in kinds):

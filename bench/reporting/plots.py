@@ -120,6 +120,30 @@ def why_not(subject, key):
     return "no figure: " + (subject["fates"] or [subject["refused"] or "not measured beside plain TCP"])[0]
 
 
+def rates(steps, path, note):
+    """steps: one for each rate, with its subjects."""
+    figure, axis = plt.subplots(figsize=(WIDTH, 3.4))
+    for name in dict.fromkeys(subject["name"] for step in steps for subject in step["subjects"]):
+        points = [(step["rate"], subject["cpu"]) for step in steps for subject in step["subjects"]
+                  if subject["name"] == name and subject["cpu"]]
+        if name == "tcp" or not points:
+            continue
+        colour, marker, dashes = style(name)
+        places, values = zip(*points)
+        axis.fill_between(places, [v["min"] for v in values], [v["max"] for v in values], color=colour, alpha=0.15,
+                          linewidth=0)
+        axis.plot(places, [v["median"] for v in values], marker=marker, linestyle=dashes, color=colour,
+                  label=shown_name(name))
+    axis.axhline(1, color=STYLES["tcp"][0], linewidth=1)
+    axis.set_xscale("log")
+    axis.set_xticks([step["rate"] for step in steps], [f"{step['rate']:,}" for step in steps])
+    axis.xaxis.set_minor_locator(ticker.NullLocator())
+    axis.set_xlabel("messages/s given to each server")
+    axis.set_ylabel("CPU per message, plain TCP = 1")
+    axis.legend(loc="upper right")
+    save(figure, path, note)
+
+
 def latency(measured, path, note):
     points = ("p50", "p90", "p99", "p999", "max")
     figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 4.2), sharey=True)

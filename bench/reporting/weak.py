@@ -26,6 +26,20 @@ def share_sentences(subjects):
             yield f"{subject['name']}: no figure, {subject['refused']}."
 
 
+def rate_sentences(steps):
+    for step in steps:
+        named = by_name(step["subjects"])
+        for name, subject in named.items():
+            if not name.startswith("ours"):
+                continue
+            if subject["trouble"]:
+                yield f"{name}, {step['rate']:,} messages/s: {subject['trouble']}."
+            for other, words in OTHERS.items():
+                cpu = quotient(median(subject, "cpu_us"), median(named.get(other), "cpu_us"))
+                if cpu and cpu > 1 + SMALL:
+                    yield f"{name}, {step['rate']:,} messages/s: {cpu:.2f} times the CPU per message of {words}."
+
+
 def stock_sentences(subjects):
     """Homes of ours against the stock module with the same suite."""
     named = by_name(subjects)
@@ -121,7 +135,8 @@ def call_sentences(scenarios):
 def sentences(source):
     if source.sipp:
         return list(call_sentences(data.calls(source) or []))
-    parts = ((data.throughput, share_sentences), (data.throughput, stock_sentences), (data.survival, storm_sentences),
+    parts = ((data.throughput, share_sentences), (data.throughput, stock_sentences),
+             (data.constant_rates, rate_sentences), (data.survival, storm_sentences),
              (data.latency, latency_sentences), (data.stalled, stalled_sentences), (data.memory, memory_sentences))
     found = [part(measured) for measured, part in ((read(source), part) for read, part in parts) if measured]
     troubles = [f"{section}: {one}." for section, told in source.troubles.items() for one in told]

@@ -13,9 +13,10 @@ HERE = pathlib.Path(__file__).resolve().parent
 REPORT = HERE.parent.parent / "bench" / "report"
 NATIVE, SIPP = HERE / "sample" / "native.json", HERE / "sample" / "sipp.json"
 PLOTS = {"throughput", "survival-no-kernel-tls", "stalled-no-kernel-tls", "latency-no-kernel-tls",
-         "memory-no-kernel-tls"}
+         "memory-no-kernel-tls", "rates-no-kernel-tls"}
 # The section of compare, its plot, and how its part of the page begins.
-SECTIONS = {"homes": ("throughput", "What does TLS cost"), "storm": ("survival-no-kernel-tls", "Who survives"),
+SECTIONS = {"homes": ("throughput", "What does TLS cost in"), "storm": ("survival-no-kernel-tls", "Who survives"),
+            "rates": ("rates-no-kernel-tls", "What does TLS cost where"),
             "stalled": ("stalled-no-kernel-tls", "Who waits"), "latency": ("latency-no-kernel-tls", "How long"),
             "memory": ("memory-no-kernel-tls", "What does an idle")}
 
@@ -118,12 +119,17 @@ def without_silence(native):
         del runs["tcp"]["disturbed"]["longest_silence_ms"]
 
 
+def without_rate(native):
+    del native["sections"]["rates"]["rates"][0]["rate"]
+
+
 def without_memory(native):
     native["sections"]["memory"]["crowds"] = [{"wanted": 20}]
 
 
 @pytest.mark.parametrize("damage, section", [(without_series, "storm"), (without_rounds, "homes"),
-                                             (without_silence, "stalled"), (without_memory, "memory")])
+                                             (without_silence, "stalled"), (without_memory, "memory"),
+                                             (without_rate, "rates")])
 def test_data_missing(native, write, tmp_path, damage, section):
     """A section that lacks data makes no page at all."""
     damage(native)
@@ -191,5 +197,9 @@ def test_weak_results(native, write, tmp_path):
     """What speaks against us is told."""
     for runs in native["sections"]["homes"]["rounds"]:
         runs["ours user 1.3"]["rate"] = runs["tcp"]["rate"] / 2
+    for runs in native["sections"]["rates"]["rates"][0]["rounds"]:
+        runs["ours"]["cpu_us_per_message"] = 2 * runs["tcp"]["cpu_us_per_message"]
     page = report(tmp_path, write(native))[2]
+    rate = native["sections"]["rates"]["rates"][0]["rate"]
+    assert f"ours, {rate:,} messages/s: 2.00 times the CPU per message of plain TCP." in part(page, "Weak results")
     assert "ours user 1.3: 50% of plain TCP's messages/s" in part(page, "Weak results")
