@@ -149,6 +149,11 @@ def check_arrived(peers, statuses, all_good=True):
     return told
 
 
+def opened(ser, peer, most=1):
+    """SER made at least one connection and so many at most. The peer forgets a spare one when it has seen its end."""
+    ser.settle(lambda: 1 <= len(peer.connections) <= most, lambda: f"{len(peer.connections)} connections")
+
+
 def in_order(peer, lists):
     """On each connection the messages of each sender came in the order they were sent."""
     place = {sip.call_id(one): (number, index) for number, messages in enumerate(lists)
