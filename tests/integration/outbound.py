@@ -6,6 +6,8 @@ import select
 import socket
 import time
 
+import pytest
+
 import settings
 import sip
 
@@ -28,6 +30,7 @@ TIMER = 3 if settings.PATIENCE == 20 else 10  # seconds tm waits for an answer
 LOCAL = settings.PATIENCE / 8  # seconds in which a server that waits for nobody answers, however busy the machine
 FAILED = 408, 477, 500, 503  # what a sender may be told by tm
 ASYNC = {"async": ("tcp_async=yes",), "sync": ("tcp_async=no",)}
+BOTH = pytest.mark.parametrize("how", ASYNC)
 
 
 def options(tls=None, core=(), workers=2, timer=TIMER, listen=("tls:127.0.0.1", "tcp:127.0.0.1"), modparams=(),

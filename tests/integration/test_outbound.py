@@ -5,12 +5,11 @@ import pytest
 import outbound
 import peers
 import settings
-from outbound import ASYNC, Client
+from outbound import ASYNC, BOTH, Client
 
 # Where SER has the records, by what the peer offers.
 KINDS = {"1.2": ("1.2", None, settings.EXPECT), "1.3": ("1.3", None, settings.EXPECT),
          "cbc": ("1.2", "ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA", "user")}
-BOTH = pytest.mark.parametrize("how", ASYNC)
 
 
 def server(share, how="async", **more):

@@ -15,9 +15,7 @@ import peers
 import server
 import sip
 from domains import from_file, section
-from outbound import ASYNC, FAILED, Client, lines_about
-
-BOTH = pytest.mark.parametrize("how", ASYNC)
+from outbound import ASYNC, BOTH, FAILED, Client, lines_about
 
 
 class Case(NamedTuple):

@@ -12,10 +12,9 @@ import settings
 import sip
 import tools
 from kernel import TALLY
-from outbound import ASYNC, Client
+from outbound import ASYNC, BOTH, Client
 from server import free_port
 
-BOTH = pytest.mark.parametrize("how", ASYNC)
 CBC = "ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA"
 
 

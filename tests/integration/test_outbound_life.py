@@ -6,10 +6,9 @@ import outbound
 import peers
 import settings
 import sip
-from outbound import ASYNC, Client, entries
+from outbound import ASYNC, BOTH, Client, entries
 from server import Usage
 
-BOTH = pytest.mark.parametrize("how", ASYNC)
 TIMES = 200
 
 

@@ -2,14 +2,10 @@
 """Limits of connections that SER opens: who exceeds one is told, with a line in the log, and the others stay."""
 import contextlib
 
-import pytest
-
 import outbound
 import peers
 import sip
-from outbound import ASYNC, FAILED, Client, entries, lines_about
-
-BOTH = pytest.mark.parametrize("how", ASYNC)
+from outbound import ASYNC, BOTH, FAILED, Client, entries, lines_about
 
 
 @BOTH

@@ -8,12 +8,11 @@ import pytest
 import outbound
 import peers
 import settings
-from outbound import ASYNC, Client
+from outbound import ASYNC, BOTH, Client
 
 COUNT = 2000 if settings.EXPECT == "kernel" or settings.PRELOAD else 10000
 WORKERS, SENDERS = 8, 16
 WITHIN = 6 * settings.PATIENCE
-BOTH = pytest.mark.parametrize("how", ASYNC)
 CBC = "ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA"
 
 
