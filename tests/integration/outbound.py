@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A SER that forwards what its clients send over TCP, as each request says, and such clients."""
 import collections
+import re
 import select
 import socket
 import time
+
+import pytest
 
 import settings
 import sip
@@ -25,7 +28,9 @@ ROUTES = ['failure_route[THEN] {',
           '  if (is_present_hf("X-Then")) { $du = $hdr(X-Then); t_relay(); } }']
 TIMER = 3 if settings.PATIENCE == 20 else 10  # seconds tm waits for an answer
 LOCAL = settings.PATIENCE / 8  # seconds in which a server that waits for nobody answers, however busy the machine
+FAILED = 408, 477, 500, 503  # what a sender may be told by tm
 ASYNC = {"async": ("tcp_async=yes",), "sync": ("tcp_async=no",)}
+BOTH = pytest.mark.parametrize("how", ASYNC)
 
 
 def options(tls=None, core=(), workers=2, timer=TIMER, listen=("tls:127.0.0.1", "tcp:127.0.0.1"), modparams=(),
@@ -147,6 +152,23 @@ def check_arrived(peers, statuses, all_good=True):
     if all_good:
         assert set(told) == {200}, told
     return told
+
+
+def opened(ser, peer, most=1):
+    """SER made at least one connection and so many at most. The peer forgets a spare one when it has seen its end."""
+    ser.settle(lambda: 1 <= len(peer.connections) <= most, lambda: f"{len(peer.connections)} connections")
+
+
+def entries(ser, name, peer):
+    """What a list says of connections with a peer."""
+    structs = re.findall(r"\{(.*?)\n\}", ser.text(name), re.DOTALL)
+    found = [dict(re.findall(r"\t(\w+): (.*)", struct)) for struct in structs]
+    return [entry for entry in found if str(peer.address[1]) in (entry.get("dst_port"), entry.get("src_port"))]
+
+
+def lines_about(ser, peer):
+    """Warnings and errors of the module that name a peer."""
+    return [line for line in ser.log().split("\n") if re.search(r" (WARNING|ERROR): tls:? .*" + peer.pattern, line)]
 
 
 def in_order(peer, lists):

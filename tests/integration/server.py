@@ -162,10 +162,8 @@ class Server:
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, cwd=self.folder,
                 start_new_session=True)
 
-    def start(self):
-        """Until a request was answered over TLS."""
-        before = counters()
-        self.spawn("-DD")
+    def wait_for_ports(self):
+        """Until somebody listens at each."""
         end = time.monotonic() + settings.PATIENCE
         for index in range(len(self.ports)):
             while True:
@@ -177,6 +175,12 @@ class Server:
                 except OSError:
                     assert time.monotonic() < end, f"{self.ports[index]} does not listen:\n{self.log()}"
                     time.sleep(0.02)
+
+    def start(self):
+        """Until a request was answered over TLS."""
+        before = counters()
+        self.spawn("-DD")
+        self.wait_for_ports()
         first = [where.startswith("tls:") for where, _ in self.ports].index(True)
         made, answered = TALLY.made, TALLY.answered
         try:

@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The distribution's kamailio.cfg and tls.cfg with our module in the place of its own, as docs/install.md does it."""
 import os
-import socket
-import time
 
 import pytest
 
-import server as server_module
 import settings
 import sip
-from kernel import counters, TALLY
+import whole
+from server import MODULES
 
 DEBIAN = "/etc/kamailio"
 
@@ -23,14 +21,13 @@ def read(name):
         return file.read()
 
 
-class DebianServer(server_module.Server):
+class DebianServer(whole.Whole):
     """Runs Debian's kamailio.cfg, unchanged; what the manual adds is in kamailio-local.cfg, which that imports."""
 
     def lines(self, core, load):
         etc, modules = os.path.dirname(self.config), os.path.join(self.folder, "modules")
         os.mkdir(modules)
         os.symlink(settings.MODULE, os.path.join(modules, "tls.so"))
-        self.control = os.path.join(self.folder, "run", "kamailio_ctl")
         # The names of what an administrator has to make, and of the file itself.
         certificate = {f"{DEBIAN}/kamailio-selfsigned.pem": self.pki.server.cert,
                        f"{DEBIAN}/kamailio-selfsigned.key": self.pki.server.key}
@@ -40,7 +37,7 @@ class DebianServer(server_module.Server):
             text = text.replace(name, here)
         self.write("tls.cfg", text)
         self.write("kamailio-local.cfg", "\n".join([
-            "#!define WITH_TLS", f'mpath="{modules}/:{server_module.MODULES}"',
+            "#!define WITH_TLS", f'mpath="{modules}/:{MODULES}"',
             f'#!subst "!{DEBIAN}/tls.cfg!{etc}/tls.cfg!g"', "auto_aliases=no", "alias=example.org", *core,
             *(f"listen={where}:{port}" for where, port in self.ports), ""]))
         yield read("kamailio.cfg")
@@ -50,31 +47,12 @@ class DebianServer(server_module.Server):
         with open(os.path.join(os.path.dirname(self.config), name), "w", encoding="utf-8") as file:
             file.write(text)
 
-    def start(self):
-        """Until its port is open: this one answers as its script says, not as the tests'."""
-        before, end = counters(), time.monotonic() + settings.PATIENCE
-        self.spawn("-DD")
-        while True:
-            try:
-                socket.create_connection(self.address(), timeout=1).close()
-                break
-            except OSError:
-                assert self.running() and time.monotonic() < end, self.log()
-                time.sleep(0.05)
-        TALLY.started(before)
-
 
 @pytest.fixture
 def debian(pki):
-    """The server; it must have logged nothing critical."""
-    server = DebianServer(pki)
-    try:
-        server.start()
+    """The server."""
+    with whole.running(DebianServer(pki)) as (server,):
         yield server
-        server.stop()
-        server.check_log()
-    finally:
-        server.clean_up()
 
 
 def register(client, headers=()):

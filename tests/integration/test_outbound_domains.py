@@ -8,9 +8,8 @@ import outbound
 import peers
 import sip
 from domains import from_file, section, write
-from outbound import ASYNC, Client
+from outbound import ASYNC, BOTH, Client
 
-BOTH = pytest.mark.parametrize("how", ASYNC)
 ONE, TWO, DEFAULT = "sni1.example.org", "sni2.example.org", "Bob"
 
 

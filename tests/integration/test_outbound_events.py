@@ -7,10 +7,9 @@ import pytest
 import outbound
 import peers
 import settings
-from outbound import ASYNC, Client
+from outbound import ASYNC, BOTH, Client
 from server import MODULES
 
-BOTH = pytest.mark.parametrize("how", ASYNC)
 LOGS = 'xlog("L_WARN", "OUT cn=$sel(tls.peer.subject.cn) me=$sel(tls.me.subject.cn) $tls_version\\n");'
 ROUTE = ["event_route[tls:connection-out] {", LOGS, 'if (@tls.peer.subject.cn == "sni1.example.org") drop;', "}"]
 CALLBACK = """

@@ -15,10 +15,7 @@ import peers
 import server
 import sip
 from domains import from_file, section
-from outbound import ASYNC, Client
-
-FAILED = 408, 477, 500, 503  # what a sender may be told by tm
-BOTH = pytest.mark.parametrize("how", ASYNC)
+from outbound import ASYNC, BOTH, FAILED, Client, lines_about
 
 
 class Case(NamedTuple):
@@ -55,11 +52,6 @@ def begin(share, pki, how="async"):
 def bad_peer(case, pairs, pki):
     """The peer of a case. TLS 1.2, so that it refuses SER's certificate before SER thinks that all is well."""
     return case.kind(peers.context(pairs[case.pair], "1.2", ca=pki.ca if case.asks else None))
-
-
-def lines_about(ser, peer):
-    """Warnings and errors of the module that name a peer."""
-    return [line for line in ser.log().split("\n") if re.search(r" (WARNING|ERROR): tls:? .*" + peer.pattern, line)]
 
 
 @BOTH
@@ -191,18 +183,6 @@ def test_no_descriptors(start, pki, how):
 
 
 @BOTH
-def test_queue_is_full(start, pki, how):
-    """con_ct_wq_max: who sends more than may wait for a handshake is told; nothing arrives twice."""
-    ser = start(**outbound.options(core=ASYNC[how], tls={"con_ct_wq_max": 4000}))
-    with peers.Slow(peers.context(pki.server)) as peer:
-        statuses = outbound.send_all(ser, [[outbound.message(peer) for _ in range(20)] for _ in range(4)])
-        told = outbound.check_arrived([peer], statuses, all_good=False)
-        assert set(told) <= {200, *FAILED} and told[200] < 80, told
-        ser.settle(lambda: ser.log_count(rf" (WARNING|ERROR): tls:? .*{peer.pattern}.*ct_wq_max"), ser.log)
-    ser.wait_idle()
-
-
-@BOTH
 def test_engine_dies(start, pki, how):
     """With the handshakes that it was at: their senders are told, and later ones are served by the next engine."""
     ser = start(**outbound.options(core=ASYNC[how]))
@@ -223,22 +203,6 @@ def test_engine_dies(start, pki, how):
         with peers.Peer(peers.context(pki.server)) as later:
             assert client.forward(later).status == 200
     ser.wait_idle()
-
-
-@BOTH
-def test_too_many(start, pki, how):
-    """tls_max_connections is for those that SER makes, too; who fits stays."""
-    ser = start(**outbound.options(core=(*ASYNC[how], "tls_max_connections=2")))
-    ser.wait_idle()
-    with contextlib.ExitStack() as stack:
-        some = [stack.enter_context(peers.Peer(peers.context(pki.server))) for _ in range(4)]
-        client = stack.enter_context(Client(ser))
-        assert [client.forward(peer).status == 200 for peer in some] == [True, True, False, False]
-        assert [len(peer.seen()) for peer in some] == [1, 1, 0, 0]
-        assert [client.forward(peer).status == 200 for peer in some[:2]] == [True, True]
-        some[0].stop()
-        ser.settle(lambda: ser.tls_connections() == 1, ser.log)
-        assert client.forward(some[2]).status == 200
 
 
 @BOTH

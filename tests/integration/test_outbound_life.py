@@ -1,25 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A connection that SER made from its first state to its last: what lists say, resumption, nothing left behind."""
-import re
-
 import pytest
 
 import outbound
 import peers
 import settings
 import sip
-from outbound import ASYNC, Client
+from outbound import ASYNC, BOTH, Client, entries
 from server import Usage
 
-BOTH = pytest.mark.parametrize("how", ASYNC)
 TIMES = 200
-
-
-def entries(ser, name, peer):
-    """What a list says of connections with a peer."""
-    structs = re.findall(r"\{(.*?)\n\}", ser.text(name), re.DOTALL)
-    found = [dict(re.findall(r"\t(\w+): (.*)", struct)) for struct in structs]
-    return [entry for entry in found if str(peer.address[1]) in (entry.get("dst_port"), entry.get("src_port"))]
 
 
 @BOTH

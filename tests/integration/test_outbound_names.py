@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The name that a peer's certificate must have: the script's or the domain's, as RFC 5922 has it."""
-import re
-
 import pytest
 
 import outbound
 import peers
 from domains import from_file, section
-from outbound import Client
+from outbound import Client, lines_about
 
 REFUSED = 408, 477
 # What the certificate is for: common name, subjectAltName; which of the asked names it serves.
@@ -52,8 +50,7 @@ def goes(ser, made, name):
             assert len(peer.seen()) == 1 and (not name or peer.connections[0].name.lower() == name.lower())
             return True
         assert answer.status in REFUSED and not peer.seen()
-        lines = [line for line in ser.log().split("\n")
-                 if re.search(r" (WARNING|ERROR): tls:? .*" + peer.pattern, line)]
+        lines = lines_about(ser, peer)
         assert len(lines) == 1 and name in lines[0], lines
         return False
 

@@ -2,15 +2,13 @@
 """docs/several-machines.md: two nodes behind a balancer share tickets and registrations."""
 import os
 import re
-import socket
-import time
 
 import pytest
 
-import server as server_module
 import settings
 import sip
-from kernel import counters, TALLY
+import whole
+from server import MODULES, free_port
 from test_proxy import v2
 
 PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "several-machines.md")
@@ -18,7 +16,7 @@ PHONE, CALLER = ("192.0.2.11", 40011), ("192.0.2.12", 40012)
 NODES = "10.0.0.1", "10.0.0.2"
 
 
-class Node(server_module.Server):
+class Node(whole.Whole):
     """The page's configuration with this machine's addresses and files; peer is the other node."""
 
     def __init__(self, pki, udp, me, tickets):
@@ -37,22 +35,8 @@ class Node(server_module.Server):
             assert name in text, name
             text = text.replace(name, value)
         assert "10.0." not in text and "/etc/" not in text
-        self.control = os.path.join(self.folder, "run", "kamailio_ctl")
-        yield f'mpath="{server_module.MODULES}"'
+        yield f'mpath="{MODULES}"'
         yield text
-
-    def start(self):
-        """Until its port is open."""
-        before, end = counters(), time.monotonic() + settings.PATIENCE
-        self.spawn("-DD")
-        while True:
-            try:
-                socket.create_connection(self.address(), timeout=1).close()
-                break
-            except OSError:
-                assert self.running() and time.monotonic() < end, self.log()
-                time.sleep(0.05)
-        TALLY.started(before)
 
 
 @pytest.fixture
@@ -60,21 +44,12 @@ def nodes(pki, tmp_path):
     """Both, and that they know each other."""
     tickets = tmp_path / "tickets"
     tickets.write_bytes(os.urandom(80))
-    udp = [server_module.free_port() for _ in NODES]
-    both = [Node(pki, udp, me, str(tickets)) for me in range(2)]
-    try:
-        for node in both:
-            node.start()
+    udp = [free_port() for _ in NODES]
+    with whole.running(*(Node(pki, udp, me, str(tickets)) for me in range(2))) as both:
         for node in both:
             node.settle(lambda node=node: node.text("dmq.list_nodes").count("active") == 2,
                         lambda node=node: node.text("dmq.list_nodes"))
         yield both
-        for node in both:
-            node.stop()
-            node.check_log()
-    finally:
-        for node in both:
-            node.clean_up()
 
 
 def connect(node, who, context=None, session=None):

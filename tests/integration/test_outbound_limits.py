@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Limits of connections that SER opens: who exceeds one is told, with a line in the log, and the others stay."""
+import contextlib
+
+import outbound
+import peers
+import sip
+from outbound import ASYNC, BOTH, FAILED, Client, entries, lines_about
+
+
+@BOTH
+def test_queue_is_full(start, pki, how):
+    """con_ct_wq_max: who sends more than may wait for a handshake is told; nothing arrives twice."""
+    ser = start(**outbound.options(core=ASYNC[how], tls={"con_ct_wq_max": 4000}))
+    with peers.Slow(peers.context(pki.server)) as peer:
+        statuses = outbound.send_all(ser, [[outbound.message(peer) for _ in range(20)] for _ in range(4)])
+        told = outbound.check_arrived([peer], statuses, all_good=False)
+        assert set(told) <= {200, *FAILED} and told[200] < 80, told
+        ser.settle(lambda: ser.log_count(rf" (WARNING|ERROR): tls:? .*{peer.pattern}.*ct_wq_max"), ser.log)
+    ser.wait_idle()
+
+
+class MuteTwice(peers.Mute):
+    """Answers from its third connection on."""
+
+    def greet(self, connection):
+        if self.connections.index(connection) < 2:
+            super().greet(connection)
+        connection.handshake()
+
+
+@BOTH
+def test_queue_of_another_is_full(start, pki, how):
+    """
+    con_ct_wq_max, where the core finds the connection of another identity: the one whose limit is exceeded is given up
+    with one line, and the message that exceeds it goes over a new one.
+    """
+    ser = start(**outbound.options(core=ASYNC[how], tls={"con_ct_wq_max": 8000}))
+    with MuteTwice(peers.context(pki.server)) as peer, Client(ser) as client:
+        def send(who, length):
+            data = outbound.message(peer, id=who, headers=["X-Long: " + "l" * length])
+            client.send(data)
+            return sip.call_id(data)
+
+        lost = send("one", 4000)
+        ser.settle(lambda: len(entries(ser, "core.tcp_list", peer)) == 1, ser.log)
+        mute = send("two", 10)
+        ser.settle(lambda: len(entries(ser, "core.tcp_list", peer)) == len(peer.connections) == 2, ser.log)
+        moved = send("one", 4000)
+        answer, = client.answers(1)
+        assert (answer.call_id, answer.status) == (moved, 200)
+        assert {answer.call_id: answer.status in FAILED for answer in client.answers(2)} == {lost: True, mute: True}
+        assert [len(connection.requests) for connection in peer.connections] == [0, 0, 1] and peer.seen() == [moved]
+        # Until handshake_timeout ends both, of which only the second has something to say.
+        ser.settle(lambda: all(connection.ended.is_set() for connection in peer.connections[:2]), ser.log)
+        ser.settle(lambda: len(lines_about(ser, peer)) > 1, ser.log)
+        first, second = lines_about(ser, peer)
+        assert "given up while it is opened: more than con_ct_wq_max would wait for it" in first
+        assert "no connection to" in second
+    ser.wait_idle()
+
+
+@BOTH
+def test_too_many(start, pki, how):
+    """tls_max_connections is for those that SER makes, too; who fits stays."""
+    ser = start(**outbound.options(core=(*ASYNC[how], "tls_max_connections=2")))
+    ser.wait_idle()
+    with contextlib.ExitStack() as stack:
+        some = [stack.enter_context(peers.Peer(peers.context(pki.server))) for _ in range(4)]
+        client = stack.enter_context(Client(ser))
+        assert [client.forward(peer).status == 200 for peer in some] == [True, True, False, False]
+        assert [len(peer.seen()) for peer in some] == [1, 1, 0, 0]
+        assert [client.forward(peer).status == 200 for peer in some[:2]] == [True, True]
+        some[0].stop()
+        ser.settle(lambda: ser.tls_connections() == 1, ser.log)
+        assert client.forward(some[2]).status == 200
