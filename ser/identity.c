@@ -67,19 +67,6 @@ static struct conn **bucket_of(const union uring_address *a)
 	return &table->buckets[n >> 16 & (BUCKETS - 1)];
 }
 
-void identity_add(struct conn *conn)
-{
-	struct conn **head = bucket_of(&conn->outbound->remote);
-
-	shared_lock(&table->lock);
-	conn->outbound->next = *head;
-	conn->outbound->link = head;
-	if (*head)
-		(*head)->outbound->link = &conn->outbound->next;
-	*head = conn;
-	shared_unlock(&table->lock);
-}
-
 void identity_remove(struct conn *conn)
 {
 	struct outbound *out = conn->outbound;
@@ -94,29 +81,58 @@ void identity_remove(struct conn *conn)
 	shared_unlock(&table->lock);
 }
 
+static struct conn *find_locked(const union uring_address *remote, const struct script_choice *choice)
+{
+	struct conn *conn;
+
+	for (conn = *bucket_of(remote); conn; conn = conn->outbound->next)
+		if (is_same_address(&conn->outbound->remote, remote) && identity_is(conn, choice) &&
+			conn->outbound->phase != OUTBOUND_FAILED)
+			break;
+	return conn;
+}
+
 /* With a reference, or NULL. */
 static struct conn *find(const union uring_address *remote, const struct script_choice *choice)
 {
 	struct conn *conn;
 
 	shared_lock(&table->lock);
-	for (conn = *bucket_of(remote); conn; conn = conn->outbound->next)
-		if (is_same_address(&conn->outbound->remote, remote) && identity_is(conn, choice) &&
-			conn->outbound->phase != OUTBOUND_FAILED)
-			break;
+	conn = find_locked(remote, choice);
 	if (conn)
 		conn_get(conn);
 	shared_unlock(&table->lock);
 	return conn;
 }
 
-int identity_has(const union uring_address *remote, const struct script_choice *choice)
+static void add_locked(struct conn *conn)
 {
-	struct conn *conn = find(remote, choice);
+	struct conn **head = bucket_of(&conn->outbound->remote);
 
-	if (conn)
-		conn_put(conn);
-	return conn != NULL;
+	conn->outbound->next = *head;
+	conn->outbound->link = head;
+	if (*head)
+		(*head)->outbound->link = &conn->outbound->next;
+	*head = conn;
+}
+
+void identity_add(struct conn *conn)
+{
+	shared_lock(&table->lock);
+	add_locked(conn);
+	shared_unlock(&table->lock);
+}
+
+int identity_add_first(struct conn *conn, const struct script_choice *choice)
+{
+	int first;
+
+	shared_lock(&table->lock);
+	first = !find_locked(&conn->outbound->remote, choice);
+	if (first)
+		add_locked(conn);
+	shared_unlock(&table->lock);
+	return first;
 }
 
 /* The core must not find it by its address: the next one that it opens takes its aliases anyway. */

@@ -17,12 +17,13 @@ int identity_choose(struct script_choice *choice);
 
 /* Lists a connection until it is closed. */
 void identity_add(struct conn *conn);
+
+/* The same, but only where none of its identity to its address is listed. Returns 1, or 0 when one is. */
+int identity_add_first(struct conn *conn, const struct script_choice *choice);
+
 void identity_remove(struct conn *conn);
 
 int identity_is(const struct conn *conn, const struct script_choice *choice);
-
-/* 1 when a connection of that identity to that address is listed. */
-int identity_has(const union uring_address *remote, const struct script_choice *choice);
 
 /*
  * For a message that the core was about to write to c, whose write lock is held, but that belongs to another

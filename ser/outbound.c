@@ -153,13 +153,16 @@ int outbound_begin(struct host_tcp_connection *c, int sock)
 		return -1;
 	c->id = conn->id = board_next_id();
 	c->extra_data = conn;
-	if (sock >= 0 && identity_has(&conn->outbound->remote, &choice) && !end_spare(c, sock))
-		return 0;
-	identity_add(conn);
 	if (sock < 0) {
+		identity_add(conn);
 		expected.conn = conn;
 		expected.fd = lowest_free_descriptor();
 		return 0;
+	}
+	if (!identity_add_first(conn, &choice)) {
+		if (!end_spare(c, sock))
+			return 0;
+		identity_add(conn);
 	}
 	if (!give_away(c, sock))
 		return 0;
