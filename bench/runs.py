@@ -35,7 +35,8 @@ class Scale(NamedTuple):
 
 
 QUICK = Scale(
-    rounds=3, seconds=3, storm_rounds=1, storm_seconds=5, phase_seconds=4, stalled_seconds=6, crowds=(1000, 5000)
+    rounds=3, seconds=3, storm_rounds=1, storm_seconds=5, phase_seconds=4, stalled_seconds=6, rates=(10000, 40000),
+    crowds=(1000, 5000),
 )
 # One processor that does system calls slowly.
 GUEST = Scale(
