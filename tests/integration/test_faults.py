@@ -45,8 +45,8 @@ def cases():
                                (True, "tcp_main does not take it over: "):
             yield Case(home, Call.GIVE_AWAY, errno.EAGAIN, None, survives=True, supervisor=supervisor)
             yield Case(home, Call.GIVE_AWAY, errno.EPIPE, who + os.strerror(errno.EPIPE), supervisor=supervisor)
-    for error in errno.EMFILE, errno.ENOBUFS:
-        yield Case(RELAYED[0], Call.PAIR, error, "failed: " + os.strerror(error))
+    yield Case(RELAYED[0], Call.PAIR, errno.EMFILE, "failed: no descriptor is left: raise the limit of open files")
+    yield Case(RELAYED[0], Call.PAIR, errno.ENOBUFS, "failed: " + os.strerror(errno.ENOBUFS))
 
 
 @pytest.fixture
