@@ -41,7 +41,7 @@ QUICK = Scale(
 # One processor that does system calls slowly.
 GUEST = Scale(
     rounds=3, seconds=4, storm_rounds=1, storm_seconds=6, phase_seconds=5, stalled_seconds=8, rate=200,
-    rates=(500, 1000, 2000),
+    rates=(),  # its CPU is counted in ticks, and between two of them a rate below the limit is done
     storm_parallel=(20,), mixed_parallel=20, peers=20, crowds=(200, 500),
 )
 

@@ -56,7 +56,7 @@ static int announce(EVP_CIPHER_CTX *ctx, const struct ktls_key *k, size_t len)
 	return k->aead != KTLS_AES_128_CCM || EVP_CipherUpdate(ctx, NULL, &n, NULL, (int)len) == 1;
 }
 
-/* Straight to the provider, what EVP_CIPHER_CTX_ctrl() would say: both are on the way of each record. */
+/* Each record needs it: told to the provider without the detour of EVP_CIPHER_CTX_ctrl(). */
 #define TAG_AT(p)                                                                                            \
 	{                                                                                                    \
 		OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, p, KTLS_TAG_LEN), OSSL_PARAM_END         \

@@ -21,6 +21,7 @@ void identity_add(struct conn *conn);
 /* The same, but only where none of its identity to its address is listed. Returns 1, or 0 when one is. */
 int identity_add_first(struct conn *conn, const struct script_choice *choice);
 
+/* Does nothing where it is not listed. */
 void identity_remove(struct conn *conn);
 
 int identity_is(const struct conn *conn, const struct script_choice *choice);
