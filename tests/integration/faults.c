@@ -3,7 +3,7 @@
  * Preloaded into Kamailio by tests: makes a chosen call of one process fail once. What is chosen lies in a
  * file that the test and all processes map; faults.py writes it.
  */
-#include "ser/host.h"
+#include "ser/host/layout.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """docs/log.md has a row for each line that the module can log, at its level, and no other rows."""
 import os
+import pathlib
 import re
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
@@ -8,11 +9,11 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 
 def calls():
     """(file, arguments) of each call of ser_log() and ser_log_limited(), strings kept whole."""
-    for name in sorted(os.listdir(os.path.join(ROOT, "ser"))):
-        if not name.endswith(".c") or name == "log.c":  # the functions themselves
+    for path in sorted(pathlib.Path(ROOT, "ser").rglob("*.c")):
+        name = path.name
+        if name == "log.c":  # the functions themselves
             continue
-        with open(os.path.join(ROOT, "ser", name), encoding="utf-8") as file:
-            text = file.read()
+        text = path.read_text(encoding="utf-8")
         for call in re.finditer(r"\bser_log(_limited)?\(", text):
             arguments, depth = [""], 1
             for part in re.finditer(r'"(?:[^"\\]|\\.)*"|.', text[call.end():], re.DOTALL):

@@ -51,7 +51,7 @@ def test_all_in_the_index():
 
 def test_counters():
     """docs/operations.md has each, and no other."""
-    text = read("ser/counters.c")
+    text = read("ser/shared/counters.c")
     named = set(re.findall(r'\[(?:COUNTER|GAUGE)_\w+\] = \{"(\w+)"', text))
     assert len(named) == len(re.findall(r"\[(?:COUNTER|GAUGE)_\w+\] = ", text)) > 20
     table = read("docs/operations.md").split("\n## Counters\n")[1].split("\n## ")[0]
@@ -60,7 +60,7 @@ def test_counters():
 
 
 def test_commands():
-    named = set(re.findall(r'\{"(tls\.\w+)", \w+, \w+_doc', read("ser/rpc.c")))
+    named = set(re.findall(r'\{"(tls\.\w+)", \w+, \w+_doc', read("ser/manage/rpc.c")))
     assert len(named) == 7
     table = read("docs/operations.md").split("\n## Commands\n")[1].split("\n## ")[0]
     assert set(re.findall(r"^\| `([\w.]+)", table, re.M)) == named

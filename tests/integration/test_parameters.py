@@ -18,8 +18,8 @@ def read(*path):
 
 
 def names_of(group):
-    """The X(name) of a list in ser/params_names.h."""
-    text = re.search(rf"#define {group}\(X\)(.*?)\n\n", read("ser", "params_names.h"), re.DOTALL)[1]
+    """The X(name) of a list in ser/module/params_names.h."""
+    text = re.search(rf"#define {group}\(X\)(.*?)\n\n", read("ser", "module", "params_names.h"), re.DOTALL)[1]
     return re.findall(r"X\((\w+)\)", text)
 
 
@@ -30,7 +30,7 @@ OF_DOMAINS, OF_THE_MODULE, WITHOUT_MEANING = (names_of("PARAMS_" + group) for gr
 def constants():
     """Numbers that the tables of the code name."""
     found = {"INT_MAX": 2 ** 31 - 1}
-    for path in (("ser", "log.h"), ("ser", "board.h"), ("cfg", "attribute.c")):
+    for path in (("ser", "shared", "log.h"), ("ser", "shared", "scoreboard.h"), ("cfg", "attribute.c")):
         found.update((name, int(value)) for name, value in re.findall(r"\b([A-Z_]+) = (-?\d+),", read(*path)))
     modes = re.search(r"enum cfg_name_mode \{(.*?)\}", read("cfg", "domain.h"), re.DOTALL)[1]
     found.update((name, number) for number, name in enumerate(re.findall(r"CFG_NAME_\w+", modes)))
@@ -44,8 +44,8 @@ def number(expression):
 
 
 def numbers():
-    """Rows of numbers[] in ser/params.c: default, least, most by name."""
-    rows = re.findall(r"\tNUMBER\((\w+), ([^,]+), ([^,]+), ([^,]+?)\),", read("ser", "params.c"))
+    """Rows of numbers[] in ser/module/params.c: default, least, most by name."""
+    rows = re.findall(r"\tNUMBER\((\w+), ([^,]+), ([^,]+), ([^,]+?)\),", read("ser", "module", "params.c"))
     return {name: tuple(map(number, values)) for name, *values in rows}
 
 
@@ -125,7 +125,7 @@ def test_of_the_module():
     assert set(numbers()) == {name for name, row in rows.items() if row[1] == "int"}
     for name, (default, least, most) in numbers().items():
         assert (rows[name][2], rows[name][3]) == (f"`{default}`", f"{least} to {most}"), rows[name]
-    texts = re.findall(r'\{"(\w+)", offsetof\(struct params, \w+\), ([01])\}', read("ser", "params.c"))
+    texts = re.findall(r'\{"(\w+)", offsetof\(struct params, \w+\), ([01])\}', read("ser", "module", "params.c"))
     assert {name: "path" if path == "1" else "text" for name, path in texts} == \
         {name: row[1] for name, row in rows.items() if row[1] != "int"}
 

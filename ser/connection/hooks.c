@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ser/connection/hooks.h"
+
+#include "ser/connection/listeners.h"
+#include "ser/connection/shutdown.h"
+#include "ser/outbound/orders.h"
+#include "ser/outbound/outbound.h"
+#include "ser/sending/message.h"
+#include "ser/sending/send.h"
+#include "ser/shared/conn.h"
+#include "ser/shared/counters.h"
+#include "ser/shared/log.h"
+#include "ser/shared/scoreboard.h"
+#include "ser/shared/shared.h"
+
+#include <errno.h>
+#include <string.h>
+
+static int injecting; /* this process makes connections of those that engines accepted */
+
+void hooks_inject(int on)
+{
+	injecting = on;
+}
+
+/* Who accepts one here is tcp_main, at a socket that only stands in for a listener. */
+static int refuse_stranger(void)
+{
+	static struct log_limit limit;
+
+	ser_log_limited(&limit, LOG_LEVEL_WARNING,
+		"a process of this machine connected to a socket that is SER's own; it is sent away");
+	return -1;
+}
+
+static int on_tcpconn_init(struct host_tcp_connection *c, int sock)
+{
+	shutdown_check();
+	if (c->state == HOST_CONN_ACCEPT)
+		return refuse_stranger();
+	c->type = HOST_PROTO_TLS;
+	c->rcv.proto = HOST_PROTO_TLS;
+	c->lifetime = (unsigned)scoreboard_get_settings().connection_timeout * HOST_TICKS_PER_SECOND;
+	c->timeout = get_ticks_raw() + c->lifetime;
+	c->extra_data = NULL;
+	return injecting ? 0 : outbound_begin(c, sock);
+}
+
+static void tcpconn_clean(struct host_tcp_connection *c)
+{
+	struct conn *conn = c->extra_data;
+
+	if (!conn)
+		return;
+	c->extra_data = NULL;
+	conn_close(conn);
+}
+
+/* Behind what we queued, but only where nothing of the core's waits: an alert in the middle of a record would
+ * damage it. */
+static void send_alert_in_order(struct host_tcp_connection *c, struct conn *conn, int fd, uint8_t description)
+{
+	if (c->wbuf_first || conn->sent_last || !outbound_is_established(conn))
+		return;
+	conn->sent_last = 1;
+	if (ktls_alert_level(description) == KTLS_ALERT_FATAL)
+		counters_add_alert(0, description);
+	send_alert(conn, fd, description);
+}
+
+/* Only where nobody is writing: no process waits for a peer or for a colleague here. */
+static void send_last_alert(struct host_tcp_connection *c, int fd, uint8_t description)
+{
+	struct conn *conn = c->extra_data;
+
+	if (!conn || conn->sent_last || !shared_trylock(&c->write_lock))
+		return;
+	send_alert_in_order(c, conn, fd, description);
+	shared_unlock(&c->write_lock);
+}
+
+/* No lock, because its holder may be dead; what we queued is lost with the drainer. */
+void hooks_say_goodbye(struct host_tcp_connection *c)
+{
+	struct conn *conn = c->extra_data;
+
+	if (!conn || c->s <= 0 || c->wbuf_first || conn->sent_last || send_queue_is_busy(&conn->queue) ||
+		!outbound_is_established(conn))
+		return;
+	conn->sent_last = 1;
+	ktls_stream_send_alert(&conn->stream, c->s, KTLS_CLOSE_NOTIFY);
+}
+
+static void tcpconn_close(struct host_tcp_connection *c, int fd)
+{
+	send_last_alert(c, fd, KTLS_CLOSE_NOTIFY);
+	if (c->extra_data)
+		send_let_finish(c->extra_data, fd);
+}
+
+static void log_end(const struct ktls_read *r, const char *peer)
+{
+	/* One for each kind. */
+	static struct log_limit truncated, alert, changed, flood, memory, unreadable, failed;
+
+	switch (r->end) {
+	case KTLS_END_TRUNCATED:
+		ser_log_limited(
+			&truncated, LOG_LEVEL_INFO, "connection with %s ended without close_notify", peer);
+		break;
+	case KTLS_END_ALERT:
+		counters_add_alert(1, r->alert);
+		ser_log_limited(&alert, LOG_LEVEL_NOTICE, "%s closed its connection with the alert %s", peer,
+			ktls_alert_name(r->alert));
+		break;
+	case KTLS_END_KEY_UPDATE:
+		ser_log_limited(&changed, LOG_LEVEL_NOTICE,
+			"connection with %s closed: it changed its key, which this kernel cannot follow "
+			"(Linux 6.14 can); "
+			"with ktls_rekey_required=1 such records stay in user space",
+			peer);
+		break;
+	case KTLS_END_ERROR:
+		if (r->error == -EDQUOT)
+			ser_log_limited(&flood, LOG_LEVEL_WARNING,
+				"connection with %s closed: too many key changes or records without content",
+				peer);
+		else if (r->error == -ENOMEM)
+			ser_log_limited(&memory, LOG_LEVEL_ERROR,
+				"connection with %s closed: memory for a part of its message is used up: "
+				"raise shared memory with kamailio -m",
+				peer);
+		else if (r->owed)
+			ser_log_limited(&unreadable, LOG_LEVEL_WARNING,
+				"connection with %s closed: its record cannot be read (%s)", peer,
+				ktls_alert_name(r->alert));
+		else
+			ser_log_limited(&failed, LOG_LEVEL_INFO, "connection with %s closed: %s", peer,
+				strerror(-r->error));
+		break;
+	case KTLS_END_NONE:
+	case KTLS_END_CLOSE_NOTIFY:
+		break;
+	}
+}
+
+static void say_eof(struct host_tcp_connection *c, int *flags)
+{
+	c->state = HOST_CONN_EOF;
+	c->event = HOST_CLOSED_EOF;
+	*flags |= HOST_RD_EOF | HOST_RD_SHORT_READ;
+}
+
+/* Ends the connection's receiving side the way the core expects it; our own log line replaces the core's. */
+static void end_reading(struct host_tcp_connection *c, const struct ktls_read *r, int *flags)
+{
+	const struct conn *conn = c->extra_data;
+	char peer[64];
+
+	say_eof(c, flags);
+	if (r->end == KTLS_END_ERROR && r->error == -ECONNRESET) {
+		c->event = HOST_CLOSED_RESET;
+		counters_add_core(tcp_cnts_h.con_reset);
+	}
+	if (r->owed)
+		send_last_alert(c, c->fd, r->alert);
+	if (conn->queue.broken)
+		return; /* we ended it, and said so */
+	listeners_format_address(&c->rcv.src_su, peer);
+	log_end(r, peer);
+}
+
+/*
+ * Answers a KeyUpdate or a renegotiation. Where a writer is busy or bytes wait, the next writer of a user
+ * space connection, or the next read, does it.
+ */
+static void respond(struct host_tcp_connection *c, struct conn *conn, struct ktls_read *r)
+{
+	int rc;
+
+	if (!shared_trylock(&c->write_lock))
+		return;
+	rc = message_respond(c, conn);
+	shared_unlock(&c->write_lock);
+	if (!rc)
+		return;
+	r->end = KTLS_END_ERROR;
+	r->error = rc;
+}
+
+static int on_read(struct host_tcp_connection *c, int *flags)
+{
+	static struct log_limit limit;
+	struct conn *conn = c->extra_data;
+	struct host_tcp_req *req = &c->req;
+	ssize_t room = (ssize_t)req->b_size - (req->pos - req->buf);
+	struct ktls_read r;
+	char peer[64];
+	ssize_t n;
+
+	*flags &= ~HOST_RD_REPEAT;
+	if (!conn) {
+		req->error = HOST_TCP_READ_ERROR;
+		return -1;
+	}
+	if (conn->queue.broken || (!outbound_is_established(conn) && outbound_take_over(c))) {
+		say_eof(c, flags);
+		return 0;
+	}
+	if (room <= 0) {
+		listeners_format_address(&c->rcv.src_su, peer);
+		ser_log_limited(&limit, LOG_LEVEL_WARNING,
+			"connection with %s closed: its message does not fit tcp_rd_buf_size (%u bytes)",
+			peer, req->b_size + 1);
+		req->error = HOST_TCP_REQ_OVERRUN;
+		return -1;
+	}
+	conn_make_current(conn);
+	n = ktls_stream_read(&conn->stream, c->fd, req->pos, (size_t)room, &shared_memory, &r);
+	req->pos += n;
+	if (r.ticket_len && conn->outbound)
+		orders_bring_tickets(conn, r.ticket, r.ticket_len);
+	if (r.respond)
+		respond(c, conn, &r);
+	if (r.end != KTLS_END_NONE)
+		end_reading(c, &r, flags);
+	else if (r.more)
+		*flags |= HOST_RD_REPEAT;
+	else if (r.drained)
+		*flags |= HOST_RD_SHORT_READ;
+	return (int)n;
+}
+
+static int on_encode(struct host_tcp_connection *c, const char **buf, unsigned *len, const char **rest,
+	unsigned *rest_len, unsigned *send_flags)
+{
+	struct conn *conn = c->extra_data;
+	const void *out;
+	size_t taken;
+	ssize_t n;
+
+	*rest = NULL;
+	*rest_len = 0;
+	if (!conn || conn->sent_last)
+		return -1;
+	if (conn->outbound && (n = outbound_say(c, *buf, *len, *send_flags))) {
+		*len = 0;
+		return n < 0 ? -1 : 0;
+	}
+	if (!tcp_cfg->async || conn->outbound) {
+		n = message_send(c, conn, *buf, *len, *send_flags);
+		*len = 0;
+		return (int)n;
+	}
+	n = message_protect(c, conn, *buf, *len, &out, &taken);
+	if (n < 0)
+		return -1;
+	if (taken < *len) {
+		*rest = *buf + taken;
+		*rest_len = *len - (unsigned)taken;
+	}
+	*buf = out;
+	*len = (unsigned)n;
+	return (int)n;
+}
+
+static struct host_tls_hooks hooks = {
+	.read = on_read,
+	.encode = on_encode,
+	.on_tcpconn_init = on_tcpconn_init,
+	.tcpconn_clean = tcpconn_clean,
+	.tcpconn_close = tcpconn_close,
+	.init_si = listeners_take,
+};
+
+int hooks_register(void)
+{
+	return register_tls_hooks(&hooks);
+}
+
+int hooks_are_registered(void)
+{
+	return !memcmp(&tls_hook, &hooks, sizeof(hooks));
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ser/connection/inject.h"
+
+#include "ser/connection/hooks.h"
+#include "ser/connection/idle.h"
+#include "ser/connection/listeners.h"
+#include "ser/shared/counters.h"
+#include "ser/shared/log.h"
+#include "ser/shared/shared.h"
+#include "uring/pass_fd.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct injection {
+	struct uring_passing passing; /* the first member */
+	long message[2];
+	struct host_tcp_connection *c; /* tcp_main's as soon as the message is under way */
+	int id;
+};
+
+static struct uring_pass_queue queue;
+static int first_id;
+
+static int id_is_used(int id)
+{
+	struct host_tcp_connection *c;
+
+	shared_lock(tcpconn_lock);
+	for (c = tcpconn_id_hash[(unsigned)id & (HOST_ID_HASH_SIZE - 1)]; c && c->id != id; c = c->id_next)
+		;
+	shared_unlock(tcpconn_lock);
+	return c != NULL;
+}
+
+static int new_id(void)
+{
+	static int next, wrapped;
+	int id;
+
+	do {
+		id = first_id + next;
+		next = (next + 1) % SCOREBOARD_IDS_EACH;
+		wrapped |= !next;
+	} while (wrapped && id_is_used(id));
+	return id;
+}
+
+/* What the core's own free function, which it does not export, would do with a connection nobody knows yet.
+ */
+static void discard(struct host_tcp_connection *c)
+{
+	struct conn *conn = c->extra_data;
+
+	c->extra_data = NULL;
+	conn_close(conn);
+	shared_memory.release(c);
+}
+
+void inject_refuse(const struct uring_peer *peer, const char *why)
+{
+	static struct log_limit limit;
+	char remote[64];
+
+	counters_add(COUNTER_CONNECTIONS_LOST);
+	listeners_format_address(&peer->remote, remote);
+	ser_log_limited(&limit, LOG_LEVEL_ERROR, "connection from %s refused: %s", remote, why);
+}
+
+static void passed(struct uring_passing *p, int rc)
+{
+	static struct log_limit limit;
+	struct injection *i = (struct injection *)p;
+
+	close(p->fd);
+	if (rc) {
+		counters_add(COUNTER_CONNECTIONS_LOST);
+		ser_log_limited(&limit, LOG_LEVEL_ERROR,
+			"a connection is lost: tcp_main does not take it over: %s", strerror(-rc));
+		discard(i->c);
+	} else {
+		idle_watch(i->id);
+	}
+	free(i);
+}
+
+void inject_init(struct uring_loop *loop, unsigned index)
+{
+	first_id = SCOREBOARD_FIRST_ID + (int)index * SCOREBOARD_IDS_EACH;
+	uring_pass_queue_init(&queue, loop, unix_tcp_sock);
+	idle_init(loop);
+	hooks_inject(1);
+}
+
+/* tcp_accept_unique: the core looks for the addresses the wrong way round, and so never finds any. */
+static int is_duplicate(struct host_tcp_connection *c)
+{
+	return tcp_accept_unique &&
+	       tcpconn_exists(0, &c->rcv.src_ip, c->rcv.src_port, &c->rcv.dst_ip, c->rcv.dst_port);
+}
+
+/* The core would say it, too, in a line that is not limited and names no remedy. */
+static int has_room(void)
+{
+	void *p = shared_memory.alloc(sizeof(struct host_tcp_connection) + (size_t)tcp_cfg->rd_buf_size);
+
+	if (p)
+		shared_memory.release(p);
+	return p != NULL;
+}
+
+static struct host_tcp_connection *new_connection(int fd, const struct uring_peer *peer)
+{
+	union host_sockaddr remote = {0}, local = {0};
+
+	memcpy(&remote, &peer->remote, sizeof(peer->remote));
+	memcpy(&local, &peer->local, sizeof(peer->local));
+	return tcpconn_new(fd, &remote, &local, peer->listener, HOST_PROTO_TLS, HOST_CONN_OK);
+}
+
+static struct host_ip ip_of(const union uring_address *a)
+{
+	struct host_ip ip = {.af = a->any.sa_family, .len = a->any.sa_family == AF_INET6 ? 16 : 4};
+
+	memcpy(ip.u, ip.len == 16 ? (const void *)&a->in6.sin6_addr : &a->in.sin_addr, ip.len);
+	return ip;
+}
+
+/* The core keeps the proxy's own connection here, for scripts. */
+static void note_proxy(struct host_tcp_connection *c, const struct uring_peer *peer)
+{
+	if (!ksr_tcp_accept_haproxy)
+		return;
+	c->cinfo = (struct host_coninfo){
+		.src_ip = ip_of(&peer->transport_remote),
+		.dst_ip = ip_of(&peer->transport_local),
+		.src_port = ntohs(peer->transport_remote.in.sin_port),
+		.dst_port = ntohs(peer->transport_local.in.sin_port),
+		.proto = HOST_PROTO_TLS,
+		.csocket = peer->listener,
+	};
+}
+
+/* The core's part first: it is the bigger one, and must not be kept from a place that just became free. */
+static struct host_tcp_connection *make_whole(
+	int fd, const struct uring_peer *peer, const struct conn *filled, size_t size)
+{
+	struct host_tcp_connection *c = has_room() ? new_connection(fd, peer) : NULL;
+
+	if (!c)
+		return NULL;
+	c->extra_data = conn_adopt(filled, size);
+	if (c->extra_data)
+		return c;
+	shared_memory.release(c);
+	return NULL;
+}
+
+void inject(int fd, const struct uring_peer *peer, const struct conn *filled, size_t size)
+{
+	struct injection *i = malloc(sizeof(*i));
+	struct host_tcp_connection *c = i ? make_whole(fd, peer, filled, size) : NULL;
+	struct conn *conn;
+
+	if (!c) {
+		inject_refuse(peer,
+			i ? "shared memory is used up: raise it with kamailio -m" : "memory is used up");
+		scoreboard_count_connections(-1);
+		goto failed;
+	}
+	conn = c->extra_data;
+	note_proxy(c, peer);
+	if (is_duplicate(c)) {
+		inject_refuse(peer, "one with the same addresses exists (tcp_accept_unique)");
+		discard(c);
+		goto failed;
+	}
+	c->id = conn->id = new_id();
+	c->flags |= HOST_F_CONN_FD_CLOSED | HOST_F_CONN_PASSIVE;
+	c->refcnt = 1; /* the core's hash table */
+	/* The core counts these when a connection it accepted carries its first byte; ours are up already. */
+	counters_add_core(tcp_cnts_h.established);
+	counters_add_core(tcp_cnts_h.passive_open);
+	*i = (struct injection){.message = {(long)c, HOST_CONN_NEW}, .c = c, .id = conn->id};
+	i->passing = (struct uring_passing){
+		.data = i->message, .len = sizeof(i->message), .fd = fd, .done = passed};
+	uring_pass(&queue, &i->passing);
+	return;
+failed:
+	close(fd);
+	free(i);
+}

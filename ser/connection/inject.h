@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Hands connections of an engine over to the core's tcp_main, as a worker does with one it opened. */
+#ifndef SER_CONNECTION_INJECT_H
+#define SER_CONNECTION_INJECT_H
+
+#include "ser/shared/conn.h"
+#include "uring/loop.h"
+
+/* Call it once in each process that injects; index tells them apart: below SCOREBOARD_ENGINES_MAX. */
+void inject_init(struct uring_loop *loop, unsigned index);
+
+/*
+ * Gives the core a TLS connection: fd, its addresses and listener, and a copy of the filled record (size
+ * bytes). fd is closed in this process in any case. Never waits: what tcp_main cannot take at once is queued.
+ * What fails is logged, and the connection is gone.
+ */
+void inject(int fd, const struct uring_peer *peer, const struct conn *filled, size_t size);
+
+/* Counts and logs a connection that the core does not get; the caller closes what there is of it. */
+void inject_refuse(const struct uring_peer *peer, const char *why);
+
+#endif

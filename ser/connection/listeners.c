@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ser/connection/listeners.h"
+
+#include "ser/shared/log.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static struct listener listeners[LISTENERS_MAX];
+static unsigned taken;
+static struct sockaddr_un replacement_address; /* of the first one */
+static socklen_t replacement_address_len;
+
+void listeners_format_address(const void *sockaddr, char *text)
+{
+	const struct sockaddr_in *in = sockaddr;
+	const struct sockaddr_in6 *in6 = sockaddr;
+	char ip[INET6_ADDRSTRLEN] = "?";
+
+	if (in->sin_family == AF_INET6) {
+		inet_ntop(AF_INET6, &in6->sin6_addr, ip, sizeof(ip));
+		snprintf(text, 64, "[%s]:%u", ip, ntohs(in6->sin6_port));
+		return;
+	}
+	inet_ntop(AF_INET, &in->sin_addr, ip, sizeof(ip));
+	snprintf(text, 64, "%s:%u", ip, ntohs(in->sin_port));
+}
+
+/* A listening socket whose name the kernel chose; it never becomes readable by itself. */
+static int open_replacement(void)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	socklen_t len = sizeof(addr);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -1;
+	if (bind(fd, (struct sockaddr *)&addr, sizeof(sa_family_t)) || listen(fd, 4) ||
+		getsockname(fd, (struct sockaddr *)&addr, &len)) {
+		close(fd);
+		return -1;
+	}
+	if (!replacement_address_len) {
+		replacement_address = addr;
+		replacement_address_len = len;
+	}
+	return fd;
+}
+
+int listeners_take(struct host_socket_info *si)
+{
+	char text[64];
+	int replacement;
+
+	if (tcp_init(si))
+		return -1; /* the core has said why */
+	si->proto = HOST_PROTO_TLS;
+	listeners_format_address(&si->su, text);
+	if (taken == LISTENERS_MAX) {
+		ser_log(LOG_LEVEL_ERROR,
+			"listen: tls:%s is more than the %d TLS listeners this module can serve", text,
+			LISTENERS_MAX);
+		return -1;
+	}
+	replacement = open_replacement();
+	if (replacement < 0) {
+		ser_log(LOG_LEVEL_ERROR, "listen: no AF_UNIX socket can be made to stand in for tls:%s: %s",
+			text, strerror(errno));
+		return -1;
+	}
+	listeners[taken++] = (struct listener){.fd = si->socket, .si = si};
+	si->socket = replacement;
+	return 0;
+}
+
+const struct listener *listeners_all(unsigned *count)
+{
+	*count = taken;
+	return listeners;
+}
+
+void listeners_close(void)
+{
+	while (taken)
+		close(listeners[--taken].fd);
+}
+
+void listeners_stop(void)
+{
+	for (unsigned i = 0; i < taken; i++)
+		shutdown(listeners[i].fd, SHUT_RDWR);
+	listeners_close();
+}
+
+int listeners_wake_tcp_main(void)
+{
+	int fd;
+
+	if (!replacement_address_len)
+		return -1;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	/* Left open: accept() in tcp_main must still find it. */
+	return fd < 0 ? -1 : connect(fd, (struct sockaddr *)&replacement_address, replacement_address_len);
+}

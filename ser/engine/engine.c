@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ser/engine/engine.h"
+
+#include "ser/connection/listeners.h"
+#include "ser/engine/private.h"
+#include "ser/shared/log.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+enum {
+	PATIENCE_MS = 500, /* how long the loop may take to end */
+	MESSAGES_A_TURN = 64,
+	/* Clients whose tickets come behind the handshake: some 30 KB each. */
+	LATE_MAX = 256,
+	LATE_SECONDS = 10,
+};
+
+static int ending;
+static int wake_fd = -1;
+
+static void give_up(int sig)
+{
+	(void)sig;
+	_exit(0);
+}
+
+/* The loop gets to know and finishes what it is doing; where it hangs, on a lock that died with its holder,
+ * it does not. */
+static void on_signal(int sig)
+{
+	struct itimerval patience = {.it_value = {.tv_usec = PATIENCE_MS * 1000}};
+	uint64_t one = 1;
+
+	(void)sig;
+	if (write(wake_fd, &one, sizeof(one)) != sizeof(one) || setitimer(ITIMER_REAL, &patience, NULL))
+		_exit(0);
+}
+
+static void woken(struct uring_op *op, int res)
+{
+	(void)op;
+	(void)res;
+	ending = 1;
+}
+
+/* The core's handlers would end the process on the spot. */
+static int watch_signals(struct engine *e)
+{
+	static struct uring_op op = {.done = woken};
+	struct sigaction quit = {.sa_handler = give_up}, end = {.sa_handler = on_signal};
+
+	wake_fd = eventfd(0, EFD_CLOEXEC);
+	if (wake_fd < 0 || sigaction(SIGALRM, &quit, NULL) || sigaction(SIGTERM, &end, NULL) ||
+		sigaction(SIGINT, &end, NULL))
+		return -errno;
+	return uring_poll(e->loop, &op, wake_fd, POLLIN);
+}
+
+/* A newer engine accepts; this one ends with what it began. */
+static void retire(struct engine *e)
+{
+	e->retired = 1;
+	uring_server_pause(e->server, 1);
+}
+
+static void look(struct engine *e)
+{
+	uring_server_pause(e->server, 1);
+	uring_server_pause(e->server, e->waits);
+}
+
+static void obey(struct engine *e, char message)
+{
+	if (message == ENGINE_RETIRE)
+		retire(e);
+	else if (!e->retired)
+		look(e);
+}
+
+/* Returns -EAGAIN when there is nothing more for now, -EPIPE at the end. */
+static int take_message(struct engine *e)
+{
+	union {
+		struct engine_order order;
+		struct engine_tickets tickets;
+		uint32_t kind;
+		char byte;
+	} m;
+	int fd;
+	ssize_t n = uring_take_fd(e->parts->channel, &m, sizeof(m), &fd);
+
+	if (n <= 0)
+		return n == -EAGAIN ? -EAGAIN : -EPIPE;
+	if (n == 1)
+		obey(e, m.byte);
+	else if (n == sizeof(m.order) && m.kind == ENGINE_ORDER)
+		engine_open(e, &m.order, fd);
+	else if (m.kind == ENGINE_TICKETS)
+		engine_take_tickets(e, &m.tickets, (size_t)n);
+	return 0;
+}
+
+static void told(struct uring_op *op, int res)
+{
+	struct engine *e = (struct engine *)((char *)op - offsetof(struct engine, told));
+	int rc = 0;
+
+	(void)res;
+	for (int i = 0; !rc && i < MESSAGES_A_TURN; i++)
+		rc = take_message(e);
+	/* The supervisor's end is the engine's, too. */
+	if (rc == -EPIPE || uring_poll(e->loop, op, e->parts->channel, POLLIN))
+		ending = 1;
+}
+
+static void say_stopped(struct engine *e)
+{
+	const char message = ENGINE_STOPPED;
+
+	if (e->retired && !e->stopped && !uring_server_is_accepting(e->server))
+		e->stopped = send(e->parts->channel, &message, 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
+}
+
+static int is_over(const struct engine *e)
+{
+	return ending || (e->retired && uring_server_is_quiet(e->server) && !e->handovers.count &&
+				 !uring_relay_connections(e->relay) && !uring_client_count(e->client));
+}
+
+static int start_server(struct engine *e, struct cfg_error *error)
+{
+	struct uring_server_config config = {
+		.arg = e,
+		.max_handshakes = (unsigned)e->params->max_handshakes,
+		.max_handshakes_per_source = (unsigned)e->params->max_handshakes_per_source,
+		.refuse_when_full = params_refuse_at_limit(e->params),
+		.handshake_timeout = (unsigned)e->params->handshake_timeout,
+		.proxy_header = ksr_tcp_accept_haproxy,
+		.refused = engine_refused,
+		.admit = engine_admit,
+		.context = engine_context,
+		.begin = engine_begin,
+		.established = engine_established,
+		.failed = engine_failed,
+		.trouble = engine_trouble,
+	};
+	struct uring_relay_config relay_config = {
+		.arg = e,
+		.send_timeout = (unsigned)e->params->send_timeout,
+		.ended = engine_relay_ended,
+	};
+	struct uring_client_config client_config = {
+		.arg = e,
+		.begin = engine_greet,
+		.established = engine_connected,
+		.failed = engine_not_connected,
+	};
+	const struct listener *l;
+	const char *why;
+	unsigned n;
+	int rc = uring_loop_new(&e->loop, &why);
+
+	if (rc)
+		return cfg_fail(error, "the TLS engine cannot start: %s (%s)", why, strerror(-rc));
+	if (uring_relay_new(&e->relay, e->loop, &relay_config) ||
+		uring_client_new(&e->client, e->loop, &client_config) ||
+		ktls_sessions_new(&e->sessions, KTLS_SESSIONS) ||
+		ktls_late_new(&e->late, LATE_MAX, LATE_SECONDS) ||
+		uring_server_new(&e->server, e->loop, &config))
+		return cfg_fail(error, "the TLS engine cannot start: out of memory");
+	if (watch_signals(e))
+		return cfg_fail(error, "the TLS engine cannot start: no eventfd");
+	e->told.done = told;
+	if (uring_poll(e->loop, &e->told, e->parts->channel, POLLIN))
+		return cfg_fail(error, "the TLS engine cannot start: its ring takes nothing");
+	uring_pass_queue_init(&e->handovers, e->loop, e->parts->channel);
+	l = listeners_all(&n);
+	for (unsigned i = 0; i < n; i++)
+		if (uring_server_listen(e->server, l[i].fd, l[i].si))
+			return cfg_fail(error, "the TLS engine cannot start: out of memory");
+	return 0;
+}
+
+static int set_up(struct engine *e, struct cfg_error *error)
+{
+	/* The setting of its parent is not inherited. */
+	if (prctl(PR_SET_PDEATHSIG, SIGTERM))
+		return cfg_fail(error, "the TLS engine cannot start: %s", strerror(errno));
+	/* Established connections come first: their readers are SER's processes. Relative to SER's own value,
+	 * below which nobody may go without CAP_SYS_NICE. */
+	errno = 0;
+	if (nice(e->params->engine_nice) == -1 && errno)
+		return cfg_fail(
+			error, "engine_nice: %d cannot be set: %s", e->params->engine_nice, strerror(errno));
+	return cfg_set_after_fork(e->parts->set, error) ? -1 : start_server(e, error);
+}
+
+static void tell(int report, const struct cfg_error *error)
+{
+	if (report >= 0 && write(report, error->text, sizeof(error->text)) == sizeof(error->text))
+		close(report);
+	else if (error->text[0])
+		ser_log(LOG_LEVEL_CRITICAL, "%s", error->text);
+}
+
+void engine_run(const struct engine_parts *parts, int report)
+{
+	struct engine e = {.parts = parts, .params = parts->params, .caps = parts->caps};
+	struct cfg_error error = {.text = ""};
+	int rc = set_up(&e, &error);
+
+	tell(report, &error);
+	if (rc)
+		_exit(ENGINE_CANNOT_START);
+	while (!is_over(&e) && !(rc = uring_turn(e.loop))) {
+		say_stopped(&e);
+		if (!e.retired)
+			engine_report(&e);
+		engine_watch_memory(&e);
+	}
+	uring_relay_goodbye(e.relay);
+	if (!rc)
+		_exit(0); /* as the core's processes do */
+	ser_log(LOG_LEVEL_CRITICAL, "the TLS engine ends: its ring is of no use any more: %s", strerror(-rc));
+	_exit(1);
+}

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the engine does with single connections: lets them in, finds their records a home, gives them to the
+ * core. */
+#include "ser/connection/listeners.h"
+#include "ser/engine/private.h"
+#include "ser/host/layout.h"
+#include "ser/script/selects.h"
+#include "ser/shared/counters.h"
+#include "ser/shared/domain.h"
+#include "ser/shared/handover.h"
+#include "ser/shared/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+	CONNECTION_LINES = 200, /* of tls_log in a LOG_PERIOD: enough to watch, too few to fill a disk */
+	/*
+	 * A TCP socket's buffer grows with what is written (to 4 MB by default), an AF_UNIX socket's does
+	 * not. The kernel gives as much of this as net.core.wmem_max allows, twice.
+	 */
+	RELAYED_SEND_BUFFER = 1024 * 1024,
+};
+
+const char *engine_error(int error)
+{
+	switch (error) {
+	case -ENOMEM:
+		return "memory is used up";
+	case -EMFILE:
+		return "no descriptor is left: raise the limit of open files (ulimit -n)";
+	case -ENOTRECOVERABLE:
+		return "the kernel took the keys for sending but not those for receiving";
+	default:
+		return strerror(-error);
+	}
+}
+
+SSL_CTX *engine_context(void *arg, const struct uring_peer *peer)
+{
+	const struct engine *e = arg;
+
+	return cfg_set_server_context(e->parts->set, &peer->transport_local.any);
+}
+
+void engine_count_alert(const SSL *ssl, int where, int ret)
+{
+	(void)ssl;
+	if (where & SSL_CB_ALERT && ret >> 8 == SSL3_AL_FATAL)
+		counters_add_alert((where & SSL_CB_READ) != 0, (uint8_t)ret);
+}
+
+void engine_begin(void *arg, const struct uring_peer *peer, struct ktls_handshake *h)
+{
+	(void)arg;
+	SSL_set_info_callback(ktls_handshake_ssl(h), engine_count_alert);
+	cfg_ssl_local(ktls_handshake_ssl(h), &peer->transport_local.any);
+}
+
+void engine_failed(void *arg, const struct uring_peer *peer, const char *reason, int timed_out)
+{
+	static struct log_limit limit;
+	char remote[64], local[64];
+
+	(void)arg;
+	counters_add(COUNTER_HANDSHAKES_FAILED);
+	if (timed_out)
+		counters_add(COUNTER_HANDSHAKES_TIMED_OUT);
+	listeners_format_address(&peer->remote, remote);
+	listeners_format_address(&peer->local, local);
+	ser_log_limited(
+		&limit, LOG_LEVEL_WARNING, "handshake with %s at %s failed: %s", remote, local, reason);
+}
+
+static void log_established(const struct handover *h)
+{
+	static const char *const where[] = {
+		[KTLS_HOME_USER] = "user space",
+		[KTLS_HOME_KERNEL] = "the kernel",
+		[KTLS_HOME_RELAYED] = "user space, relayed by the engine",
+	};
+	static struct log_limit limit = {.burst = CONNECTION_LINES};
+	const struct snapshot *s = &h->conn.snapshot;
+	char remote[64], local[64];
+
+	listeners_format_address(&h->peer.remote, remote);
+	listeners_format_address(&h->peer.local, local);
+	ser_log_limited(&limit, scoreboard_get_settings().tls_log,
+		"%s connected %s %s with %s %s, records in %s", h->order ? local : remote,
+		h->order ? "to" : "at", h->order ? remote : local, (const char *)s->data + s->version,
+		(const char *)s->data + s->cipher, where[s->home]);
+}
+
+struct outgoing {
+	struct uring_passing passing; /* the first member */
+	struct scoreboard_engine *board;
+	struct handover handover; /* the last member: it has a tail */
+};
+
+static void free_outgoing(struct outgoing *o)
+{
+	OPENSSL_clear_free(o, offsetof(struct outgoing, handover) + o->passing.len);
+}
+
+/* Those that SER opens are counted where they begin. */
+static void count_handed(struct outgoing *o, int change)
+{
+	if (o->handover.order)
+		return;
+	__atomic_add_fetch(&o->board->handed, (uint32_t)change, __ATOMIC_RELAXED);
+	scoreboard_count_connections(change);
+}
+
+static void handed_over(struct uring_passing *p, int rc)
+{
+	static struct log_limit limit;
+	struct outgoing *o = (struct outgoing *)p;
+
+	if (rc) {
+		ser_log_limited(&limit, LOG_LEVEL_ERROR,
+			"a connection is lost: the engine's supervisor does not take it: %s", strerror(-rc));
+		count_handed(o, -1);
+	}
+	close(p->fd);
+	free_outgoing(o);
+}
+
+/* What the core gets to know of a connection. Returns NULL when memory is used up. */
+static struct outgoing *make_outgoing(struct engine *e, const struct engine_finished *f,
+	const struct engine_home *home, const struct ktls_session_keys *keys)
+{
+	struct ktls_handshake *h = f->handshake;
+	struct domain *domain = domain_of(SSL_get_SSL_CTX(ktls_handshake_ssl(h)));
+	const struct snapshot_about about = {
+		.home = home->home,
+		.own = domain_own(domain),
+		.handshake_ms = ktls_handshake_milliseconds(h),
+		.keep_chain = selects_want_chain(),
+	};
+	SSL *ssl = ktls_handshake_ssl(h);
+	size_t size = conn_size(ssl, &about), len = offsetof(struct handover, conn) + size;
+	struct outgoing *o = len <= HANDOVER_MAX ? OPENSSL_zalloc(sizeof(*o) + len) : NULL;
+
+	if (!o)
+		return NULL;
+	o->passing.len = len;
+	o->passing.data = &o->handover;
+	o->passing.done = handed_over;
+	o->board = e->parts->board;
+	o->handover.kind = HANDOVER_ESTABLISHED;
+	o->handover.order = f->order;
+	o->handover.peer = *f->peer;
+	if (conn_fill(&o->handover.conn, size, ssl, keys, !e->caps->rekey, &about)) {
+		free_outgoing(o);
+		return NULL;
+	}
+	o->handover.conn.source = scoreboard_source_of(&f->peer->remote);
+	o->handover.conn.domain = domain;
+	o->handover.conn.engine = (uint8_t)(e->parts->board - scoreboard_engines);
+	o->handover.conn.why = home->why;
+	o->handover.conn.why_error = (int16_t)home->error;
+	return o;
+}
+
+/* The descriptor that the core gets is in non-blocking mode, as it expects. Takes both over. */
+static int hand_over(struct engine *e, struct outgoing *o, int fd)
+{
+	int rc = fcntl(fd, F_SETFL, O_NONBLOCK) ? -errno : 0;
+
+	if (rc) {
+		close(fd);
+		free_outgoing(o);
+		return rc;
+	}
+	log_established(&o->handover);
+	count_handed(o, 1);
+	o->passing.fd = fd;
+	uring_pass(&e->handovers, &o->passing);
+	return 0;
+}
+
+static void close_if_open(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+/* A burst of answers must not meet the core's tcp_conn_wq_max before the engine had its turn. */
+static int make_pair(int pair[2])
+{
+	int size = RELAYED_SEND_BUFFER;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+		return -errno;
+	setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	return 0;
+}
+
+/* The suite has no AEAD: the SSL object stays here, the core gets one end of a socketpair. */
+static int establish_relayed(struct engine *e, const struct engine_finished *f)
+{
+	static const struct engine_home relayed = {KTLS_HOME_RELAYED, CONN_WHY_NO_AEAD, 0};
+	struct ktls_session_keys none = {.role = f->order ? KTLS_CLIENT : KTLS_SERVER};
+	struct outgoing *o = NULL;
+	int pair[2] = {-1, -1}, fd = f->fd;
+	int rc = make_pair(pair);
+
+	if (rc)
+		goto failed;
+	rc = -ENOMEM;
+	o = make_outgoing(e, f, &relayed, &none);
+	if (!o)
+		goto failed;
+	rc = uring_relay_start(e->relay, f->peer, fd, pair[0], ktls_handshake_take_ssl(f->handshake));
+	fd = pair[0] = -1; /* the relay's, or closed by it */
+	if (rc)
+		goto failed;
+	counters_add(COUNTER_RECORDS_RELAYED);
+	return hand_over(e, o, pair[1]);
+failed:
+	close_if_open(fd);
+	close_if_open(pair[0]);
+	close_if_open(pair[1]);
+	if (o)
+		free_outgoing(o);
+	return rc;
+}
+
+static void count_home(const struct engine_home *home)
+{
+	static const enum counter reasons[] = {
+		[CONN_WHY_OFF] = COUNTER_USER_OFF,
+		[CONN_WHY_NOT_TAKEN] = COUNTER_USER_NOT_TAKEN,
+		[CONN_WHY_NO_REKEY] = COUNTER_USER_NO_REKEY,
+		[CONN_WHY_REFUSED] = COUNTER_USER_REFUSED,
+	};
+
+	if (home->home == KTLS_HOME_KERNEL) {
+		counters_add(COUNTER_RECORDS_KERNEL);
+		return;
+	}
+	counters_add(COUNTER_RECORDS_USER);
+	counters_add(reasons[home->why]);
+}
+
+static int establish_direct(struct engine *e, const struct engine_finished *f, struct ktls_session_keys *keys)
+{
+	struct outgoing *o;
+	struct engine_home home;
+	int rc = engine_choose_home(e, ktls_handshake_ssl(f->handshake), f->fd, keys, &home);
+
+	if (rc) {
+		close(f->fd);
+		return rc;
+	}
+	o = make_outgoing(e, f, &home, keys);
+	if (!o) {
+		close(f->fd);
+		return -ENOMEM;
+	}
+	count_home(&home);
+	if (f->order) /* its tickets come later; where it cannot be kept, they are of no use */
+		ktls_late_keep(e->late, f->order, f->handshake, keys);
+	return hand_over(e, o, f->fd);
+}
+
+int engine_establish(struct engine *e, const struct engine_finished *f)
+{
+	struct ktls_session_keys keys;
+	int rc = ktls_handshake_keys(f->handshake, &keys);
+
+	if (rc == -EOPNOTSUPP)
+		rc = establish_relayed(e, f);
+	else if (rc)
+		close(f->fd);
+	else
+		rc = establish_direct(e, f, &keys);
+	OPENSSL_cleanse(&keys, sizeof(keys));
+	return rc;
+}
+
+/* For those who ask SER how its engines are. */
+void engine_report(struct engine *e)
+{
+	struct scoreboard_engine *board = e->parts->board;
+
+	__atomic_store_n(&board->handshakes,
+		uring_server_handshakes(e->server) + uring_client_count(e->client), __ATOMIC_RELAXED);
+	__atomic_store_n(&board->relayed, uring_relay_connections(e->relay), __ATOMIC_RELAXED);
+}
+
+void engine_established(void *arg, const struct uring_peer *peer, int fd, struct ktls_handshake *h)
+{
+	const struct engine_finished f = {.peer = peer, .fd = fd, .handshake = h};
+	struct engine *e = arg;
+	int rc;
+
+	counters_add(COUNTER_HANDSHAKES_OK);
+	if (SSL_session_reused(ktls_handshake_ssl(h)))
+		counters_add(COUNTER_HANDSHAKES_RESUMED);
+	e->parts->board->established++;
+	rc = engine_establish(e, &f);
+	if (rc)
+		engine_failed(e, peer, engine_error(rc), 0);
+}
+
+void engine_relay_ended(void *arg, const struct uring_peer *peer, const char *reason)
+{
+	static struct log_limit limit;
+	char remote[64];
+
+	(void)arg;
+	if (!reason)
+		return;
+	counters_add(COUNTER_RELAYS_LOST);
+	listeners_format_address(&peer->remote, remote);
+	ser_log_limited(&limit, LOG_LEVEL_NOTICE, "connection with %s closed: %s", remote, reason);
+}

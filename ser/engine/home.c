@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Where the records of a connection live, and why there. */
+#include "cfg/set.h"
+#include "ser/engine/private.h"
+#include "ser/shared/log.h"
+
+#include <errno.h>
+#include <string.h>
+
+static struct engine_home user(enum conn_why why, int error)
+{
+	return (struct engine_home){KTLS_HOME_USER, why, error};
+}
+
+int engine_choose_home(struct engine *e, const SSL *ssl, int fd, const struct ktls_session_keys *keys,
+	struct engine_home *home)
+{
+	static struct log_limit refused;
+	const struct cfg_domain *d = cfg_context_domain(SSL_get_SSL_CTX(ssl));
+	int rc = ktls_kernel_supports(e->caps, keys->tx.version, keys->tx.aead);
+
+	if (!d->ktls) {
+		*home = user(CONN_WHY_OFF, 0);
+		return 0;
+	}
+	if (rc) {
+		*home = user(CONN_WHY_NOT_TAKEN, rc);
+		return 0;
+	}
+	if (d->ktls_rekey_required && e->caps->rekey && keys->tx.version == TLS1_3_VERSION) {
+		*home = user(CONN_WHY_NO_REKEY, e->caps->rekey);
+		return 0;
+	}
+	rc = ktls_kernel_install(fd, &keys->tx, &keys->rx);
+	if (!rc) {
+		*home = (struct engine_home){KTLS_HOME_KERNEL, CONN_WHY_KERNEL, 0};
+		return 0;
+	}
+	if (rc > 0)
+		return -ENOTRECOVERABLE;
+	ser_log_limited(&refused, LOG_LEVEL_WARNING,
+		"records of a connection stay in user space: the kernel refused them: %s", strerror(-rc));
+	*home = user(CONN_WHY_REFUSED, rc);
+	return 0;
+}

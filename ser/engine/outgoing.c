@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the engine does for connections that SER opens: shakes hands as their client. */
+#include "cfg/client.h"
+#include "ser/connection/listeners.h"
+#include "ser/engine/private.h"
+#include "ser/shared/counters.h"
+#include "ser/shared/handover.h"
+#include "ser/shared/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Has room for what goes back where there is no connection; the supervisor says and counts it. */
+struct request {
+	struct uring_passing passing; /* the first member */
+	struct handover_failure failure;
+	struct engine_order order;
+};
+
+static struct handover_failure failure_of(uint32_t order, enum uring_client_failure why, const char *reason)
+{
+	struct handover_failure f = {.kind = HANDOVER_FAILED, .order = order, .why = (int32_t)why};
+
+	snprintf(f.reason, sizeof(f.reason), "%s", reason);
+	return f;
+}
+
+static void told(struct uring_passing *p, int rc)
+{
+	(void)rc; /* the supervisor knows that its engine is gone */
+	free(p);
+}
+
+static void refuse(struct engine *e, struct request *r, enum uring_client_failure why, const char *reason)
+{
+	r->failure = failure_of(r->order.id, why, reason);
+	r->passing = (struct uring_passing){
+		.data = &r->failure, .len = sizeof(r->failure), .fd = URING_NO_FD, .done = told};
+	uring_pass(&e->handovers, &r->passing);
+}
+
+/* At once, since there is no memory to let it wait. An engine that cannot even do that ends, so that its
+ * supervisor fails what it ordered. */
+static void refuse_without_memory(struct engine *e, uint32_t order)
+{
+	struct handover_failure f = failure_of(order, URING_CLIENT_LOCAL, engine_error(-ENOMEM));
+
+	if (!uring_pass_fds(e->parts->channel, &f, sizeof(f), NULL, 0))
+		return;
+	ser_log(LOG_LEVEL_CRITICAL, "memory is used up: the TLS engine ends");
+	_exit(1);
+}
+
+static int start(struct engine *e, struct request *r, int fd)
+{
+	const struct engine_order *order = &r->order;
+	const char *name = order->choice.server_name;
+	const struct uring_client_request request = {
+		.token = r,
+		.fd = fd,
+		.ctx = cfg_set_client_context(
+			e->parts->set, order->choice.server_id, &order->remote.any, *name ? name : NULL),
+		.connect_timeout = order->connect_timeout ? order->connect_timeout : 1,
+		.handshake_timeout = (unsigned)e->params->handshake_timeout,
+	};
+
+	ktls_sessions_use(request.ctx, e->sessions); /* without it no session is resumed */
+	return uring_client_start(e->client, &request);
+}
+
+void engine_open(struct engine *e, const struct engine_order *order, int fd)
+{
+	struct request *r = malloc(sizeof(*r));
+	int rc;
+
+	if (!r) {
+		if (fd >= 0)
+			close(fd);
+		refuse_without_memory(e, order->id);
+		return;
+	}
+	r->order = *order;
+	rc = fd < 0 ? -EMFILE : start(e, r, fd);
+	if (rc)
+		refuse(e, r, URING_CLIENT_LOCAL, engine_error(rc));
+}
+
+/* All that the verification of a session depended on (ktls/session.h). */
+static void offer_session(SSL *ssl, const struct cfg_domain *d, const struct engine_order *order)
+{
+	const char *name = cfg_client_name(d, order->choice.server_name);
+	char key[KTLS_SESSION_KEY_MAX], peer[64];
+
+	listeners_format_address(&order->remote, peer);
+	if (snprintf(key, sizeof(key), "%u %s %s", d->index, peer, name ? name : "") < (int)sizeof(key))
+		ktls_sessions_offer(ssl, key);
+}
+
+int engine_greet(void *arg, void *token, struct ktls_handshake *h, const char **why)
+{
+	const struct engine_order *order = &((struct request *)token)->order;
+	SSL *ssl = ktls_handshake_ssl(h);
+	const struct cfg_domain *d = cfg_context_domain(SSL_get_SSL_CTX(ssl));
+	int rc = cfg_client_prepare(ssl, d, order->choice.server_name);
+
+	(void)arg;
+	SSL_set_info_callback(ssl, engine_count_alert);
+	if (!rc)
+		offer_session(ssl, d, order);
+	else
+		*why = rc == -EINVAL ? "its server name is neither a host name nor an IP address"
+				     : "memory is used up";
+	return rc;
+}
+
+static struct uring_peer peer_of(const struct engine_order *order)
+{
+	return (struct uring_peer){.remote = order->remote,
+		.local = order->local,
+		.transport_remote = order->remote,
+		.transport_local = order->local};
+}
+
+void engine_connected(void *arg, void *token, int fd, struct ktls_handshake *h)
+{
+	struct request *r = token;
+	struct uring_peer peer = peer_of(&r->order);
+	const struct engine_finished f = {.order = r->order.id, .peer = &peer, .fd = fd, .handshake = h};
+	struct engine *e = arg;
+	int rc, resumed = SSL_session_reused(ktls_handshake_ssl(h));
+
+	peer.local.any.sa_family = peer.remote.any.sa_family;
+	rc = engine_establish(e, &f);
+	if (rc) {
+		refuse(e, r, URING_CLIENT_LOCAL, engine_error(rc));
+		return;
+	}
+	counters_add(COUNTER_CONNECTS_OK);
+	if (resumed)
+		counters_add(COUNTER_CONNECTS_RESUMED);
+	free(r);
+}
+
+void engine_not_connected(
+	void *arg, void *token, enum uring_client_failure why, int error, const char *reason)
+{
+	(void)error; /* the reason has it */
+	refuse(arg, token, why, reason);
+}
+
+void engine_take_tickets(struct engine *e, const struct engine_tickets *t, size_t size)
+{
+	if (size == offsetof(struct engine_tickets, messages) + t->len)
+		ktls_late_take(e->late, t->order, t->messages, t->len);
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Shared by the engine's own files only. */
+#ifndef SER_ENGINE_PRIVATE_H
+#define SER_ENGINE_PRIVATE_H
+
+#include "ktls/late_ticket.h"
+#include "ktls/session.h"
+#include "ser/engine/engine.h"
+#include "ser/shared/conn.h"
+#include "uring/client.h"
+#include "uring/pass_fd.h"
+#include "uring/relay.h"
+#include "uring/server.h"
+
+struct engine {
+	const struct engine_parts *parts;
+	const struct params *params;
+	const struct ktls_kernel_caps *caps;
+	struct uring_loop *loop;
+	struct uring_server *server;
+	struct uring_relay *relay;
+	struct uring_client *client;
+	struct ktls_sessions *sessions; /* of the client */
+	struct ktls_late *late;
+	struct uring_pass_queue handovers;
+	struct uring_op told; /* by the supervisor */
+	int retired, stopped;
+	struct uring_op look_again; /* while accepting is paused */
+	int waits;                  /* it is under way */
+	struct __kernel_timespec pause;
+	struct uring_op quiet; /* after a burst */
+	int quiet_runs;
+	unsigned peak; /* connections at once, since memory was given back last */
+};
+
+struct engine_home {
+	enum ktls_home home;
+	enum conn_why why;
+	int error; /* negative errno, or 0 */
+};
+
+/* Decides and, for the kernel, gives it the keys. Returns 0, or -ENOTRECOVERABLE when the socket is lost. */
+int engine_choose_home(struct engine *e, const SSL *ssl, int fd, const struct ktls_session_keys *keys,
+	struct engine_home *home);
+
+/* Callbacks of the server and the relay; arg is the engine. */
+int engine_admit(void *arg, const struct uring_peer *peer);
+SSL_CTX *engine_context(void *arg, const struct uring_peer *peer);
+void engine_begin(void *arg, const struct uring_peer *peer, struct ktls_handshake *h);
+void engine_established(void *arg, const struct uring_peer *peer, int fd, struct ktls_handshake *h);
+void engine_failed(void *arg, const struct uring_peer *peer, const char *reason, int timed_out);
+void engine_refused(void *arg, const struct uring_peer *peer, enum uring_refusal why);
+void engine_trouble(void *arg, int error, int for_good);
+void engine_relay_ended(void *arg, const struct uring_peer *peer, const char *reason);
+
+/* Callbacks of the client; token is the order. */
+int engine_greet(void *arg, void *token, struct ktls_handshake *h, const char **why);
+void engine_connected(void *arg, void *token, int fd, struct ktls_handshake *h);
+void engine_not_connected(
+	void *arg, void *token, enum uring_client_failure why, int error, const char *reason);
+
+/* Begins with what the supervisor ordered; takes fd over. */
+void engine_open(struct engine *e, const struct engine_order *order, int fd);
+
+/* size: bytes of the message. */
+void engine_take_tickets(struct engine *e, const struct engine_tickets *t, size_t size);
+
+/* An info callback of OpenSSL: counts alerts. */
+void engine_count_alert(const SSL *ssl, int where, int ret);
+
+/* A handshake that is done. */
+struct engine_finished {
+	uint32_t order; /* of struct engine_order; 0: the peer opened the connection */
+	const struct uring_peer *peer;
+	int fd;
+	struct ktls_handshake *handshake;
+};
+
+/* Gives the connection to the supervisor; takes fd over. Returns 0 or a negative errno when it is lost. */
+int engine_establish(struct engine *e, const struct engine_finished *f);
+
+/* A phrase for it. */
+const char *engine_error(int error);
+
+/* Looks again at the limits in a moment. Returns 0, or -EBUSY where the ring takes nothing. */
+int engine_wait(struct engine *e);
+
+/* After each turn: gives memory back when a burst is over. */
+void engine_watch_memory(struct engine *e);
+
+/* Brings the board up to date. */
+void engine_report(struct engine *e);
+
+#endif

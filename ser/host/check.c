@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ser/host/check.h"
+
+#include "ser/connection/hooks.h"
+#include "ser/connection/listeners.h"
+#include "ser/host/layout.h"
+#include "ser/shared/log.h"
+#include "ser/shared/shared.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+enum {
+	SOCKET = 12345, /* no descriptor: nothing uses it */
+};
+
+/* What differs in a connection that tcpconn_new() made from these values, or NULL. */
+static const char *differs(const struct host_tcp_connection *c, const union host_sockaddr *remote,
+	const union host_sockaddr *local, const struct host_socket_info *si)
+{
+	if (c->s != SOCKET || c->fd != -1)
+		return "its descriptors";
+	if (memcmp(&c->rcv.src_su, remote, sizeof(remote->sin)))
+		return "the peer's socket address";
+	if (c->rcv.src_ip.af != AF_INET || c->rcv.src_ip.len != 4 ||
+		memcmp(c->rcv.src_ip.u, &remote->sin.sin_addr, 4) ||
+		c->rcv.src_port != ntohs(remote->sin.sin_port))
+		return "the peer's address";
+	if (memcmp(c->rcv.dst_ip.u, &local->sin.sin_addr, 4) || c->rcv.dst_port != ntohs(local->sin.sin_port))
+		return "the local address";
+	if (c->rcv.bind_address != si)
+		return "the listener";
+	if (c->type != HOST_PROTO_TLS || c->rcv.proto != HOST_PROTO_TLS)
+		return "the protocol";
+	if (c->req.buf != (const char *)(c + 1) || c->req.pos != c->req.buf || c->req.start != c->req.buf)
+		return "the read buffer";
+	if (c->req.b_size != (unsigned)tcp_cfg->rd_buf_size - 1)
+		return "the size of the read buffer";
+	if (c->timer.data != c)
+		return "the timer";
+	if (c->state != HOST_CONN_OK || c->refcnt || c->extra_data || c->flags || c->write_lock ||
+		c->wbuf_first)
+		return "state, flags or locks";
+	return NULL;
+}
+
+static struct host_tcp_connection *make(union host_sockaddr *remote, union host_sockaddr *local)
+{
+	return tcpconn_new(SOCKET, remote, local, tls_listen, HOST_PROTO_TLS, HOST_CONN_OK);
+}
+
+static const char *check_connections(void)
+{
+	union host_sockaddr remote = {.sin = {.sin_family = AF_INET, .sin_port = htons(10000)}};
+	union host_sockaddr local = {.sin = {.sin_family = AF_INET, .sin_port = htons(5061)}};
+	struct host_tcp_connection *a, *b;
+	const char *what = "tcpconn_new() fails";
+
+	inet_pton(AF_INET, "192.0.2.1", &remote.sin.sin_addr);
+	inet_pton(AF_INET, "192.0.2.2", &local.sin.sin_addr);
+	a = make(&remote, &local);
+	b = a ? make(&remote, &local) : NULL;
+	if (b) {
+		what = differs(a, &remote, &local, tls_listen);
+		if (!what && b->id != a->id + 1)
+			what = "the connection's id";
+	}
+	if (b)
+		shared_memory.release(b);
+	if (a)
+		shared_memory.release(a);
+	return what;
+}
+
+static const char *check_listeners(void)
+{
+	unsigned n;
+	const struct listener *l = listeners_all(&n);
+
+	for (unsigned i = 0; i < n; i++) {
+		struct sockaddr_in6 addr;
+		socklen_t len = sizeof(addr);
+
+		/* Family, port and, of IPv4, the address lie in the first eight bytes. */
+		if (getsockname(l[i].fd, (struct sockaddr *)&addr, &len) || memcmp(&addr, &l[i].si->su, 8) ||
+			ntohs(addr.sin6_port) != l[i].si->port_no)
+			return "a listener's address";
+	}
+	return NULL;
+}
+
+int host_check(void)
+{
+	const char *what;
+
+	if (strcmp(ver_flags, HOST_FLAGS))
+		what = "its compile flags";
+	else if (!hooks_are_registered())
+		what = "the TLS hooks";
+	else
+		what = check_listeners();
+	if (!what && tls_listen) {
+		hooks_inject(1);
+		what = check_connections();
+		hooks_inject(0);
+	}
+	if (!what)
+		return 0;
+	ser_log(LOG_LEVEL_CRITICAL,
+		"this core (%s) is not laid out as the module knows it: %s differs; the module is made "
+		"for " HOST_VERSION " as Debian 12 builds it, install a module built for this core",
+		full_version, what);
+	return -1;
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ser/manage/rpc.h"
+
+#include "cfg/value.h"
+#include "ser/manage/rpc_connections.h"
+#include "ser/manage/rpc_options.h"
+#include "ser/manage/settings.h"
+#include "ser/shared/counters.h"
+#include "ser/shared/log.h"
+#include "ser/shared/scoreboard.h"
+#include "ser/shared/send_queue.h"
+#include "ser/supervisor/kernel_probe.h"
+#include "ser/supervisor/reload.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct params *params;
+static const struct cfg_config *config;
+static const struct ktls_kernel_caps *caps;
+
+void rpc_init(const struct params *p, const struct cfg_config *domains, const struct ktls_kernel_caps *c)
+{
+	params = p;
+	config = domains;
+	rpc_options_init(p, domains);
+	caps = c;
+}
+
+int rpc_is_on(struct host_rpc *rpc, void *ctx)
+{
+	if (!params)
+		rpc->fault(ctx, 500, "TLS is off: enable_tls=yes in front of loadmodule turns it on");
+	return params != NULL;
+}
+
+/* An error in the words of the system, "yes" for none. */
+static const char *yes_or_why(int error)
+{
+	return error ? strerror(-error) : "yes";
+}
+
+/* One field for each version, suite and direction: "tls13_AES-128-GCM_tx". */
+static void add_suites(
+	struct host_rpc *rpc, void *handle, const char *version, const struct ktls_kernel_suite *suites)
+{
+	char name[64];
+
+	for (int i = 0; i < KTLS_AEADS; i++) {
+		snprintf(name, sizeof(name), "ktls_%s_%s_tx", version, ktls_aead_info(i)->name);
+		rpc->struct_add(handle, "s", name, yes_or_why(suites[i].tx));
+		snprintf(name, sizeof(name), "ktls_%s_%s_rx", version, ktls_aead_info(i)->name);
+		rpc->struct_add(handle, "s", name, yes_or_why(suites[i].rx));
+	}
+}
+
+static void info(struct host_rpc *rpc, void *ctx)
+{
+	struct host_tcp_gen_info tcp;
+	void *handle;
+
+	if (!rpc_is_on(rpc, ctx))
+		return;
+	tcp_get_info(&tcp);
+	if (rpc->add(ctx, "{", &handle) < 0)
+		return;
+	rpc->struct_add(handle, "dd", "max_connections", tcp.tls_max_connections, "opened_connections",
+		tcp.tls_connections_no);
+	/* The stock module's name. With tcp_async=yes the core queues, and core.tcp_info has its figure. */
+	rpc->struct_add(handle, "d", "clear_text_write_queued_bytes", (int)send_queue_total());
+	rpc->struct_add(handle, "s", "ktls",
+		kernel_is_wanted(config) ? yes_or_why(caps->ulp) : "no: the parameter ktls is 0");
+	rpc->struct_add(handle, "s", "ktls_rekey", yes_or_why(caps->rekey));
+	add_suites(rpc, handle, "tls12", caps->tls12);
+	add_suites(rpc, handle, "tls13", caps->tls13);
+}
+
+/* One struct for each engine. */
+static void engines(struct host_rpc *rpc, void *ctx)
+{
+	for (int i = 0; rpc_is_on(rpc, ctx) && i < params->engines; i++) {
+		const struct scoreboard_engine *e = &scoreboard_engines[i];
+		void *handle;
+
+		if (rpc->add(ctx, "{", &handle) < 0)
+			return;
+		rpc->struct_add(handle, "dddddd", "engine", i, "pid", (int)e->pid, "starts", (int)e->starts,
+			"handshakes", (int)e->handshakes, "relayed", (int)e->relayed, "established",
+			(int)e->established);
+	}
+}
+
+static void stats(struct host_rpc *rpc, void *ctx)
+{
+	const char *name;
+	void *handle;
+	long value;
+
+	if (!rpc_is_on(rpc, ctx) || rpc->add(ctx, "{", &handle) < 0)
+		return;
+	for (unsigned i = 0; (name = counters_get(i, &value)); i++)
+		rpc->struct_add(handle, "d", name, (int)value);
+}
+
+/* In the stock module's words where it has some. */
+static void reload(struct host_rpc *rpc, void *ctx)
+{
+	static char text[RELOAD_TEXT];
+	char *line, *rest = text, *file;
+	int rc;
+
+	if (!rpc_is_on(rpc, ctx))
+		return;
+	file = settings_config() ? cfg_resolve_path(cfg_file, settings_config()) : NULL;
+	rc = reload_request(file, text);
+	free(file);
+	if (rc) {
+		for (unsigned n = 0; (line = strsep(&rest, "\n")); n++) {
+			if (!n) /* some transports have room for no more than 255 bytes */
+				rpc->fault(ctx, 500, "%.200s%s", line,
+					rest && *rest ? " (the log has more)" : "");
+			if (*line)
+				ser_log(LOG_LEVEL_ERROR, "tls.reload changes nothing: %s", line);
+		}
+		return;
+	}
+	ser_log(LOG_LEVEL_NOTICE, "the TLS configuration was reloaded");
+	rpc->add(ctx, "s", "Ok. TLS configuration reloaded.");
+	while ((line = strsep(&rest, "\n")))
+		if (*line)
+			rpc->add(ctx, "s", line);
+}
+
+static const char *info_doc[] = {"Limits, connections, and what the kernel takes of TLS.", NULL};
+
+static const char *engines_doc[] = {
+	"The engine processes: process id (0: dead), starts, what is under way, and what was done.", NULL};
+
+static const char *list_doc[] = {"The TLS connections that are open.", NULL};
+
+static const char *kill_doc[] = {"Closes the TLS connection with this id.", NULL};
+
+static const char *options_doc[] = {"The module's parameters and the default server domain.", NULL};
+
+static const char *reload_doc[] = {
+	"Reads tls.cfg, certificates, keys and CRLs anew. On any mistake everything stays as it was.", NULL};
+
+static const char *stats_doc[] = {"The counters of the group tls.", NULL};
+
+struct host_rpc_export rpc_table[] = {
+	{"tls.info", info, info_doc, 0},
+	{"tls.list", rpc_list, list_doc, HOST_RPC_RET_ARRAY},
+	{"tls.kill", rpc_kill, kill_doc, 0},
+	{"tls.options", rpc_options, options_doc, 0},
+	{"tls.reload", reload, reload_doc, HOST_RPC_RET_ARRAY},
+	{"tls.stats", stats, stats_doc, 0},
+	{"tls.engines", engines, engines_doc, HOST_RPC_RET_ARRAY},
+	{NULL, NULL, NULL, 0},
+};

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef SER_MANAGE_RPC_CONNECTIONS_H
+#define SER_MANAGE_RPC_CONNECTIONS_H
+
+#include "ser/host/layout.h"
+
+/* One struct for each TLS connection. */
+void rpc_list(struct host_rpc *rpc, void *ctx);
+
+/* Closes a connection, by its id. */
+void rpc_kill(struct host_rpc *rpc, void *ctx);
+
+#endif

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The module as the host sees it: what loadmodule, modparam and the start-up call. Order of the calls:
+ * mod_register() at loadmodule, mod_init() when the configuration is read, the hook init_si for each
+ * listener, child_init() with PROC_INIT before and PROC_MAIN after the first workers are forked, then once in
+ * every further process.
+ */
+#include "ktls/cipher.h"
+#include "ser/connection/hooks.h"
+#include "ser/connection/listeners.h"
+#include "ser/connection/shutdown.h"
+#include "ser/host/check.h"
+#include "ser/host/layout.h"
+#include "ser/manage/rpc.h"
+#include "ser/manage/settings.h"
+#include "ser/outbound/descriptor_swap.h"
+#include "ser/outbound/outbound.h"
+#include "ser/script/functions.h"
+#include "ser/script/selects.h"
+#include "ser/script/variables.h"
+#include "ser/sending/drainer.h"
+#include "ser/shared/counters.h"
+#include "ser/shared/log.h"
+#include "ser/shared/scoreboard.h"
+#include "ser/shared/ticket_keys.h"
+#include "ser/supervisor/certificate_watch.h"
+#include "ser/supervisor/config_check.h"
+#include "ser/supervisor/kernel_probe.h"
+#include "ser/supervisor/privileges.h"
+#include "ser/supervisor/reload.h"
+#include "ser/supervisor/supervisor.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define EXPORT __attribute__((visibility("default")))
+
+EXPORT const char *module_version = HOST_VERSION;
+EXPORT const char *module_flags = HOST_FLAGS;
+EXPORT unsigned module_interface_ver = 4;
+
+EXPORT int mod_register(char *path, int *dlflags, void *reserved1, void *reserved2);
+
+static struct params params;
+static struct ktls_kernel_caps caps;
+
+static struct cfg_config *config;
+
+/* Goes on after a mistake, to tell all of them. */
+static int take_config(void)
+{
+	static struct cfg_errors errors, warnings;
+	struct cfg_error e;
+
+	if (!params_take(&params, &errors) && ticket_keys_init(&params, &e))
+		cfg_add_error(&errors, "%s", e.text);
+	config = params_domains(params.config, &errors, &warnings);
+	if (config)
+		config_check_contexts(config, &errors, &warnings);
+	params_log(LOG_LEVEL_WARNING, &warnings);
+	params_log(LOG_LEVEL_ERROR, &errors);
+	return errors.count ? -1 : 0;
+}
+
+/*
+ * kamailio -c ends before mod_init(), with exit code 0, so the module's own mistakes would pass. An exit
+ * handler is the one place left to find them.
+ */
+static void check_at_exit(void)
+{
+	/* The core destroys its memory, with it the parameters, where the configuration has failed already.
+	 */
+	if (!shm_initialized())
+		return;
+	if (take_config())
+		_exit(1);
+}
+
+int mod_register(char *path, int *dlflags, void *reserved1, void *reserved2);
+
+static int is_off(void)
+{
+	return tls_disable;
+}
+
+static void say_off(void)
+{
+	ser_log(LOG_LEVEL_WARNING, "TLS is off: put enable_tls=yes in front of loadmodule \"tls.so\"");
+}
+
+int mod_register(char *path, int *dlflags, void *reserved1, void *reserved2)
+{
+	(void)path;
+	(void)dlflags;
+	(void)reserved1;
+	(void)reserved2;
+	variables_prepare();
+	if (selects_register() || functions_register_kemi()) {
+		ser_log(LOG_LEVEL_ERROR, "the core does not take the module's selects and functions");
+		return -1;
+	}
+	if (is_off()) {
+		say_off();
+		return 0;
+	}
+	if (!shm_initialized() && init_shm() < 0)
+		return -1;
+	if (hooks_register()) {
+		ser_log(LOG_LEVEL_ERROR, "the core does not take the module's hooks");
+		return -1;
+	}
+	if (config_check)
+		atexit(check_at_exit);
+	return 0;
+}
+
+static int mod_init(void)
+{
+	if (is_off()) {
+		say_off();
+		return 0;
+	}
+	if (take_config())
+		return -1;
+	if (drainer_prepare((unsigned)params.send_timeout) || reload_prepare(&params) ||
+		outbound_prepare(&params)) {
+		ser_log(LOG_LEVEL_ERROR, "shared memory or descriptors are used up before the start");
+		return -1;
+	}
+	kernel_probe_and_log(config, &caps);
+	privileges_prepare();
+	rpc_init(&params, config, &caps);
+	if (scoreboard_init()) {
+		ser_log(LOG_LEVEL_ERROR, "no memory is left for the TLS engine");
+		return -1;
+	}
+	ktls_cipher_share(scoreboard_keys_gone);
+	if (settings_declare(&params, config) || counters_register())
+		return -1;
+	register_procs(params.engines + !!params.certificate_watch);
+	register_fds(tls_max_connections + LISTENERS_MAX);
+	return 0;
+}
+
+static int start_engines(void)
+{
+	int rc = ticket_keys_inherit(1);
+
+	settings_publish();
+	for (int i = 0; !rc && i < params.engines; i++)
+		rc = supervisor_start((unsigned)i, &params, &caps, config);
+	ticket_keys_forget();
+	return rc || !params.certificate_watch ? rc
+					       : certificate_watch_start((unsigned)params.certificate_watch);
+}
+
+/* The core sizes its tables with get_max_open_fds() and leaves the limit alone. */
+static void make_room_for_connections(void)
+{
+	struct host_tcp_gen_info tcp;
+	unsigned long wanted = (unsigned long)get_max_open_fds(), room = privileges_raise_files(wanted);
+
+	tcp_get_info(&tcp);
+	if (room < (unsigned long)tcp.tcp_max_connections)
+		ser_log(LOG_LEVEL_WARNING,
+			"a process may open %lu descriptors, too few for tcp_max_connections (%d): those "
+			"beyond are lost; raise the hard limit of open files (LimitNOFILE, ulimit -Hn)",
+			room, tcp.tcp_max_connections);
+}
+
+static int child_init(int rank)
+{
+	if (is_off())
+		return 0;
+	switch (rank) {
+	case HOST_PROC_INIT:
+		if (host_check())
+			return -1;
+		make_room_for_connections();
+		return 0;
+	case HOST_PROC_MAIN:
+		return start_engines();
+	case HOST_PROC_POSTCHILDINIT:
+		return 0; /* the main process keeps the listeners, to end them */
+	case HOST_PROC_TCP_MAIN:
+		shutdown_prepare();
+		descriptor_swap_serve();
+		break;
+	}
+	listeners_close();
+	return 0;
+}
+
+/* Runs in the main process when all others have ended, or when the start failed. */
+static void destroy(void)
+{
+	listeners_stop();
+}
+
+EXPORT struct host_module_exports exports = {
+	.name = "tls",
+	.commands = functions_table,
+	.variables = variables_table,
+	.params = params_table,
+	.rpc = rpc_table,
+	.mod_init = mod_init,
+	.child_init = child_init,
+	.destroy = destroy,
+};

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the script of this process chose for the connection that its next message goes over. */
+#ifndef SER_OUTBOUND_CHOICE_H
+#define SER_OUTBOUND_CHOICE_H
+
+#include "ser/host/layout.h"
+
+enum {
+	CHOICE_SERVER_ID_MAX = 127,
+	CHOICE_SERVER_NAME_MAX = 255, /* RFC 1035 2.3.4 */
+};
+
+/* Empty where the script chose nothing. */
+struct connect_choice {
+	char server_id[CHOICE_SERVER_ID_MAX + 1];
+	char server_name[CHOICE_SERVER_NAME_MAX + 1];
+};
+
+/* xavp_cfg: the parameter, which stays the caller's; NULL where it is not set. */
+void choice_prepare(const char *xavp_cfg);
+
+/*
+ * Reads the choice: server_id and server_name of the xavp, or the id of tls_set_connect_server_id(), which is
+ * good for one message and forgotten here. Returns 0, or -1 with a log line when one is too long.
+ */
+int choice_take(struct connect_choice *choice);
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ser/outbound/descriptor_swap.h"
+
+#include "ser/shared/scoreboard.h"
+#include "uring/pass_fd.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+	PATIENCE_MS = 2000,
+	DONE = 1, /* answers, as an eventfd counts them */
+	NOT_DONE = 2,
+	SWAP_SIGNAL = SIGURG, /* who does not expect it ignores it */
+};
+
+struct order {
+	int fd; /* tcp_main's */
+	ino_t placeholder;
+};
+
+static int channel[2] = {-1, -1}; /* [0] is read by tcp_main, [1] written by readers */
+static int answered = -1;         /* this reader's */
+
+int descriptor_swap_prepare(void)
+{
+	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, channel) ? -errno : 0;
+}
+
+/* Nothing but the descriptor's own inode is believed: by now tcp_main may have closed it and opened others.
+ */
+static uint64_t carry_out(const struct order *o, int fd)
+{
+	struct stat st;
+
+	if (fd < 0 || fstat(o->fd, &st) || st.st_ino != o->placeholder || !S_ISSOCK(st.st_mode))
+		return NOT_DONE;
+	return dup2(fd, o->fd) == o->fd ? DONE : NOT_DONE;
+}
+
+/*
+ * In a handler, because tcp_main has no place where a module gets its turn. It touches no memory of SER's,
+ * and whatever it interrupts works with the number, not with what is behind it.
+ */
+static void asked(int sig)
+{
+	int fds[2], e = errno;
+	struct order o;
+	uint64_t answer;
+
+	(void)sig;
+	while (uring_take_fds(channel[0], &o, sizeof(o), fds, 2) == sizeof(o)) {
+		answer = carry_out(&o, fds[0]);
+		if (write(fds[1], &answer, sizeof(answer)) < 0)
+			answer = 0; /* who asked does not wait any more */
+		close(fds[0]);
+		close(fds[1]);
+	}
+	errno = e;
+}
+
+void descriptor_swap_serve(void)
+{
+	struct sigaction act = {.sa_handler = asked, .sa_flags = SA_RESTART};
+
+	sigaction(SWAP_SIGNAL, &act, NULL);
+	scoreboard_set_tcp_main(getpid());
+}
+
+static int await_answer(void)
+{
+	struct pollfd p = {.fd = answered, .events = POLLIN};
+	uint64_t answer;
+	int rc;
+
+	do
+		rc = poll(&p, 1, PATIENCE_MS);
+	while (rc < 0 && errno == EINTR);
+	if (rc == 1 && read(answered, &answer, sizeof(answer)) == sizeof(answer))
+		return answer == DONE ? 0 : -ESTALE;
+	close(answered); /* or a late answer would be taken for the next one */
+	answered = -1;
+	return -ETIMEDOUT;
+}
+
+static int ask_tcp_main(const struct order *o, int fd)
+{
+	int fds[2] = {fd, answered}, rc;
+	pid_t pid = scoreboard_tcp_main();
+
+	if (!pid)
+		return -ESRCH;
+	rc = uring_pass_fds(channel[1], o, sizeof(*o), fds, 2);
+	if (rc)
+		return rc;
+	return kill(pid, SWAP_SIGNAL) ? -errno : await_answer();
+}
+
+int descriptor_swap(struct host_tcp_connection *c, int fd)
+{
+	struct order o = {.fd = c->s};
+	struct stat st;
+	int rc = 0;
+
+	if (answered < 0)
+		answered = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (answered < 0 || fstat(c->fd, &st))
+		rc = -errno;
+	if (!rc) {
+		o.placeholder = st.st_ino;
+		rc = ask_tcp_main(&o, fd);
+	}
+	if (!rc && dup2(fd, c->fd) < 0)
+		rc = -errno;
+	close(fd);
+	return rc;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The reader's part: the handshake is done, the connection becomes one like any other. */
+#include "ser/connection/listeners.h"
+#include "ser/outbound/descriptor_swap.h"
+#include "ser/outbound/event_route.h"
+#include "ser/outbound/outbound.h"
+#include "ser/sending/message.h"
+#include "ser/sending/send.h"
+#include "ser/shared/counters.h"
+#include "ser/shared/log.h"
+#include "ser/shared/shared.h"
+#include "uring/pass_fd.h"
+
+#include <errno.h>
+#include <string.h>
+
+static int end(struct host_tcp_connection *c, const char *why)
+{
+	static struct log_limit limit;
+	ssize_t lost = outbound_fail(c->extra_data);
+	char peer[64];
+
+	if (lost == -EALREADY) /* it was said why */
+		return -1;
+	listeners_format_address(&c->rcv.src_su, peer);
+	ser_log_limited(&limit, LOG_LEVEL_ERROR, "connection to %s closed: %s; %zd bytes for it are lost",
+		peer, why, lost > 0 ? lost : 0);
+	return -1;
+}
+
+static int take_socket(struct host_tcp_connection *c)
+{
+	char byte;
+	int fd, rc;
+	ssize_t n = uring_take_fd(c->fd, &byte, 1, &fd);
+
+	if (n != 1)
+		return end(c, n ? strerror(-(int)n) : "the TLS engine's supervisor ended");
+	if (fd < 0)
+		return end(c, "no descriptor is left: raise the limit of open files (ulimit -n)");
+	rc = descriptor_swap(c, fd);
+	if (!rc)
+		return 0;
+	return end(c, rc == -ETIMEDOUT ? "tcp_main does not answer, or has no descriptor left (ulimit -n)"
+		      : rc == -ESTALE  ? "tcp_main has closed it"
+				       : strerror(-rc));
+}
+
+/* The core counts these when it writes to a connection for the first time. */
+static void count_established(struct host_tcp_connection *c)
+{
+	if (c->state != HOST_CONN_CONNECT)
+		return;
+	c->state = HOST_CONN_OK;
+	counters_add_core(tcp_cnts_h.established);
+	counters_add_core(tcp_cnts_h.connect_success);
+}
+
+/* With the write lock held: whoever wants to say something now waits for this to end. */
+static int say_what_was_kept(struct host_tcp_connection *c, struct conn *conn)
+{
+	static char text[4 * KTLS_MAX_RECORD];
+	struct outbound *out = conn->outbound;
+	ssize_t n;
+	int rc = 0;
+
+	while (!rc && (n = send_queue_take(&out->text, text, sizeof(text))) > 0)
+		rc = message_send(c, conn, text, (size_t)n, 0);
+	if (rc || n < 0)
+		return -1;
+	__atomic_store_n(&out->phase, OUTBOUND_ESTABLISHED, __ATOMIC_RELEASE);
+	return out->close ? message_send(c, conn, "", 0, HOST_SND_F_CON_CLOSE) : 0;
+}
+
+int outbound_take_over(struct host_tcp_connection *c)
+{
+	struct conn *conn = c->extra_data;
+	int rc;
+
+	if (__atomic_load_n(&conn->outbound->phase, __ATOMIC_ACQUIRE) == OUTBOUND_FAILED)
+		return -1;
+	if (take_socket(c))
+		return -1;
+	count_established(c);
+	conn_make_current(conn);
+	if (event_route_connection_out(c)) {
+		send_alert(conn, c->fd, KTLS_CLOSE_NOTIFY); /* nobody else writes yet */
+		return end(c, "the script dropped it (event_route[tls:connection-out])");
+	}
+	shared_lock(&c->write_lock);
+	rc = say_what_was_kept(c, conn);
+	shared_unlock(&c->write_lock);
+	return rc ? end(c, "what was said before it was up could not be sent") : 0;
+}

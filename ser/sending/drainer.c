@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ser/sending/drainer.h"
+
+#include "ser/connection/listeners.h"
+#include "ser/shared/counters.h"
+#include "ser/shared/log.h"
+#include "uring/close.h"
+#include "uring/pass_fd.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	CHANNEL_BUFFER = 1024 * 1024, /* the kernel gives what net.core.wmem_max allows, twice */
+	TAKEN_AT_ONCE = 64,
+	HALF_CLOSED_RETRY_MS = 50,
+};
+
+struct arrival {
+	struct conn *conn; /* with a reference */
+	struct sockaddr_in6 peer;
+};
+
+struct drain {
+	struct uring_op op; /* waits for room; the first member */
+	TAILQ_ENTRY(drain) link;
+	int64_t deadline; /* CLOCK_MONOTONIC milliseconds */
+	struct conn *conn;
+	int fd;
+	int expired; /* its time is over unless the next write makes progress */
+	int poll_is_useless;
+	struct sockaddr_in6 peer;
+};
+
+static int channel[2] = {-1, -1}; /* [0] is read by the drainer, [1] written by all */
+static unsigned timeout;
+
+static struct uring_loop *loop;
+static struct uring_op arriving, timer;
+static int arrival_waits, timer_runs;
+static struct __kernel_timespec timer_span;
+static TAILQ_HEAD(drains, drain) drains = TAILQ_HEAD_INITIALIZER(drains); /* in the order of deadlines */
+
+int drainer_prepare(unsigned send_timeout)
+{
+	int size = CHANNEL_BUFFER;
+
+	timeout = send_timeout;
+	if (send_queue_prepare())
+		return -ENOMEM;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, channel))
+		return -errno;
+	setsockopt(channel[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	return 0;
+}
+
+int drainer_hand_over(struct conn *conn, const union host_sockaddr *peer, int fd)
+{
+	struct arrival h = {.conn = conn_get(conn)};
+	int rc;
+
+	memcpy(&h.peer, peer, sizeof(h.peer));
+	rc = uring_pass_fd(channel[1], &h, sizeof(h), fd);
+	if (rc)
+		conn_put(conn);
+	return rc;
+}
+
+static int64_t now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* Every deadline is the same time away when it is set, so one timer for the first is enough. */
+static void start_timer(void)
+{
+	struct drain *first = TAILQ_FIRST(&drains);
+	int64_t left;
+
+	if (!first || timer_runs)
+		return;
+	left = first->deadline - now();
+	if (left < 1)
+		left = 1;
+	timer_span = (struct __kernel_timespec){.tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000};
+	timer_runs = !uring_timeout(loop, &timer, &timer_span);
+}
+
+static void give_time(struct drain *d)
+{
+	d->deadline = now() + (int64_t)timeout * 1000;
+	TAILQ_INSERT_TAIL(&drains, d, link);
+	start_timer();
+}
+
+static void renew(struct drain *d)
+{
+	TAILQ_REMOVE(&drains, d, link);
+	give_time(d);
+}
+
+/* Where the ring takes nothing for now, the next operation that ends tries again. */
+static int wait_for_arrivals(void)
+{
+	int rc = arrival_waits ? 0 : uring_poll(loop, &arriving, channel[0], POLLIN);
+
+	arrival_waits = !rc;
+	return rc;
+}
+
+/* What waited is lost, so the connection is: whoever else holds its socket reads its end. */
+static void break_off(struct drain *d, int error)
+{
+	static struct log_limit late, failed;
+	ssize_t lost = send_queue_break(&d->conn->queue);
+	char peer[64];
+
+	shutdown(d->fd, SHUT_RDWR);
+	if (lost < 0 || (d->conn->stream.home == KTLS_HOME_RELAYED && error != -ETIMEDOUT))
+		return; /* whoever ended it, or the relay, said why */
+	listeners_format_address(&d->peer, peer);
+	if (error == -ETIMEDOUT) {
+		counters_add_core(tcp_cnts_h.send_timeout);
+		ser_log_limited(&late, LOG_LEVEL_WARNING,
+			"connection with %s closed: it took nothing for send_timeout (%u s) while %zd bytes "
+			"waited for it",
+			peer, timeout, lost);
+		return;
+	}
+	if (error == -ECONNRESET)
+		counters_add_core(tcp_cnts_h.con_reset);
+	ser_log_limited(&failed, LOG_LEVEL_INFO,
+		"connection with %s closed: %zd bytes that waited for it cannot be written: %s", peer, lost,
+		strerror(-error));
+}
+
+/* Where the core has closed the connection, this descriptor is the last one, but for copies in the caches of
+ * other processes, which is why it is shut down. */
+static void let_go(struct drain *d, int last)
+{
+	TAILQ_REMOVE(&drains, d, link);
+	if (last) {
+		shutdown(d->fd, SHUT_RDWR);
+		uring_close_politely(d->fd);
+	} else {
+		close(d->fd);
+	}
+	conn_put(d->conn);
+	free(d);
+}
+
+static int wait_for_room(struct drain *d)
+{
+	static struct __kernel_timespec pause = {.tv_nsec = HALF_CLOSED_RETRY_MS * 1000000L};
+
+	return d->poll_is_useless ? uring_timeout(loop, &d->op, &pause)
+				  : uring_poll(loop, &d->op, d->fd, POLLOUT);
+}
+
+/* Takes the next step of a connection that waits for nothing. It may be its last. */
+static void drain(struct drain *d)
+{
+	int progress, state = send_queue_flush(&d->conn->queue, d->fd, &progress);
+	int closing = d->conn->queue.closing;
+
+	progress &= !closing; /* nobody prolongs what the core has closed */
+	if (state == SEND_QUEUE_WAITS) {
+		if (progress)
+			renew(d);
+		state = d->expired && !progress ? -ETIMEDOUT : wait_for_room(d);
+		d->expired = 0;
+		if (!state)
+			return;
+	}
+	if (state < 0)
+		break_off(d, state);
+	let_go(d, state == SEND_QUEUE_LAST || closing);
+}
+
+static void room(struct uring_op *op, int res)
+{
+	struct drain *d = (struct drain *)op;
+
+	/* The next write says what is wrong with the socket. But io_uring adds POLLRDHUP to what is asked
+	 * for, so a peer that ended its side ends each poll at once. */
+	d->poll_is_useless = res > 0 && !(res & (POLLOUT | POLLERR | POLLHUP));
+	drain(d);
+	wait_for_arrivals();
+}
+
+/* A poll says that there is room when there is a good deal of it; whoever reads slowly gets a last chance. */
+static void expire(struct drain *d)
+{
+	d->expired = 1;
+	renew(d);
+	uring_cancel(loop, &d->op);
+}
+
+static void timer_done(struct uring_op *op, int res)
+{
+	struct drain *d;
+	int64_t t = now();
+
+	(void)op;
+	(void)res;
+	timer_runs = 0;
+	while ((d = TAILQ_FIRST(&drains)) && d->deadline <= t)
+		expire(d);
+	start_timer();
+	wait_for_arrivals();
+}
+
+/* Takes the reference and the descriptor over. */
+static void begin(const struct arrival *h, int fd)
+{
+	struct drain *d = malloc(sizeof(*d));
+	struct drain doomed;
+
+	if (!d || fd < 0) {
+		doomed = (struct drain){.conn = h->conn, .fd = fd, .peer = h->peer};
+		break_off(&doomed, fd < 0 ? -EMFILE : -ENOMEM);
+		if (fd >= 0)
+			close(fd);
+		conn_put(h->conn);
+		free(d);
+		return;
+	}
+	*d = (struct drain){.op = {.done = room}, .conn = h->conn, .fd = fd, .peer = h->peer};
+	give_time(d);
+	drain(d);
+}
+
+static void arrived(struct uring_op *op, int res)
+{
+	struct arrival h;
+	int fd;
+
+	(void)op;
+	(void)res;
+	arrival_waits = 0;
+	for (int i = 0; i < TAKEN_AT_ONCE && uring_take_fd(channel[0], &h, sizeof(h), &fd) == sizeof(h); i++)
+		begin(&h, fd);
+	wait_for_arrivals();
+}
+
+int drainer_start(struct uring_loop *l)
+{
+	loop = l;
+	arriving.done = arrived;
+	timer.done = timer_done;
+	return wait_for_arrivals();
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ser/sending/message.h"
+
+#include "ser/connection/listeners.h"
+#include "ser/sending/send.h"
+#include "ser/shared/log.h"
+#include "ser/shared/shared.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum {
+	SEALED_MAX = 4 * KTLS_MAX_RECORD, /* a message of the core's largest size fits */
+};
+
+/*
+ * Sends what is owed in front of the next write. In the kernel's home the drainer must not write between a
+ * KeyUpdate and the change of the kernel's key; in user space what waits goes first.
+ */
+int message_respond(struct host_tcp_connection *c, struct conn *conn)
+{
+	int rc = 0;
+
+	shared_lock(&conn->queue.lock);
+	if (conn->stream.home == KTLS_HOME_KERNEL || (!c->wbuf_first && !conn->queue.busy))
+		rc = ktls_stream_respond(&conn->stream, c->fd);
+	shared_unlock(&conn->queue.lock);
+	return rc == -EAGAIN ? 0 : rc;
+}
+
+/*
+ * In the kernel's home: counts what is about to be written, and sends what is owed in front of it. Only the
+ * reader has the descriptor at hand; where another process writes, the reader sends it with its next read.
+ */
+static int prepare_kernel_write(struct host_tcp_connection *c, struct conn *conn, size_t len)
+{
+	int rc = ktls_stream_count_write(&conn->stream, len);
+
+	if (!rc && conn->stream.owes && c->reader_pid == my_pid())
+		rc = message_respond(c, conn);
+	return rc;
+}
+
+ssize_t message_protect(struct host_tcp_connection *c, struct conn *conn, const void *in, size_t len,
+	const void **out, size_t *taken)
+{
+	static uint8_t sealed[SEALED_MAX];
+	static struct log_limit limit;
+	ssize_t n = (ssize_t)len;
+	char peer[64];
+	int rc = 0;
+
+	*out = in;
+	*taken = len;
+	if (conn->stream.home == KTLS_HOME_KERNEL) {
+		rc = prepare_kernel_write(c, conn, len);
+	} else if (conn->stream.home == KTLS_HOME_USER) {
+		n = ktls_stream_seal(&conn->stream, in, len, sealed, sizeof(sealed), taken);
+		rc = n < 0 ? (int)n : 0;
+		*out = sealed;
+	}
+	if (!rc)
+		return n;
+	listeners_format_address(&c->rcv.src_su, peer);
+	ser_log_limited(&limit, LOG_LEVEL_ERROR, "connection with %s closed: %s", peer,
+		rc == -EOVERFLOW ? "its key has protected as many records as is safe" : strerror(-rc));
+	return -1;
+}
+
+int message_send(
+	struct host_tcp_connection *c, struct conn *conn, const char *buf, size_t len, unsigned send_flags)
+{
+	struct send s;
+	const void *out;
+	size_t taken;
+	ssize_t n = 0;
+	int rc = 0;
+
+	send_begin(&s, c, conn);
+	c->send_flags |= send_flags;
+	while (!rc && len) {
+		n = message_protect(c, conn, buf, len, &out, &taken);
+		rc = n < 0 ? -1 : send_bytes(&s, out, (size_t)n);
+		buf += taken;
+		len -= taken;
+	}
+	if (!rc && (send_flags & HOST_SND_F_CON_CLOSE))
+		send_close(&s);
+	send_end(&s);
+	return rc;
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ser/sending/send.h"
+
+#include "ser/connection/listeners.h"
+#include "ser/sending/drainer.h"
+#include "ser/sending/fd_cache.h"
+#include "ser/shared/counters.h"
+#include "ser/shared/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void log_failure(const struct send *s, int error)
+{
+	static struct log_limit one, all, memory, behind, failed; /* one for each kind */
+	char peer[64];
+
+	listeners_format_address(&s->c->rcv.src_su, peer);
+	switch (error) {
+	case -EPIPE: /* the connection is over: by now whoever ended it has said why */
+		break;
+	case -ENOBUFS:
+		counters_add_core(tcp_cnts_h.sendq_full);
+		ser_log_limited(&one, LOG_LEVEL_WARNING,
+			"connection with %s closed: it does not read, and more than tcp_conn_wq_max (%u "
+			"bytes) would wait for it",
+			peer, tcp_cfg->conn_wq_max);
+		break;
+	case -EDQUOT:
+		counters_add_core(tcp_cnts_h.sendq_full);
+		ser_log_limited(&all, LOG_LEVEL_WARNING,
+			"connection with %s closed: it does not read, and more than tcp_wq_max (%u bytes) "
+			"would wait for all connections",
+			peer, tcp_cfg->wq_max);
+		break;
+	case -ENOMEM:
+		ser_log_limited(&memory, LOG_LEVEL_ERROR,
+			"connection with %s closed: it does not read, and shared memory for what waits is "
+			"used up: raise it with kamailio -m",
+			peer);
+		break;
+	case -EAGAIN:
+		counters_add_core(tcp_cnts_h.sendq_full);
+		ser_log_limited(&behind, LOG_LEVEL_WARNING,
+			"connection with %s closed: it does not read, and too many others have just "
+			"stopped reading, too",
+			peer);
+		break;
+	default:
+		if (error == -ECONNRESET)
+			counters_add_core(tcp_cnts_h.con_reset);
+		ser_log_limited(&failed, LOG_LEVEL_INFO,
+			"connection with %s closed: it cannot be written: %s", peer, strerror(-error));
+	}
+}
+
+void send_begin(struct send *s, struct host_tcp_connection *c, struct conn *conn)
+{
+	*s = (struct send){.c = c, .conn = conn, .fd = -1};
+}
+
+void send_end(struct send *s)
+{
+	if (s->own)
+		close(s->fd);
+}
+
+/*
+ * Those that SER opened are few and busy; caching descriptors of those that come and go would keep closed
+ * sockets.
+ */
+static int may_cache(const struct send *s)
+{
+	return tcp_cfg->fd_cache && s->conn->outbound;
+}
+
+/*
+ * As the core gets it, from which a hook does not learn its descriptor. tcp_main answers at once: it takes
+ * the write lock, which is held here, only with tcp_async=yes.
+ */
+static int get_descriptor(struct send *s)
+{
+	long message[2] = {(long)s->c, HOST_CONN_CMD_GET_FD};
+	struct host_tcp_connection *answer = NULL;
+	int fd = -1;
+
+	if (s->fd >= 0)
+		return 0;
+	if (s->c->reader_pid == my_pid()) {
+		s->fd = s->c->fd;
+		return s->fd < 0 ? -EPIPE : 0;
+	}
+	s->fd = may_cache(s) ? fd_cache_get(s->conn->serial) : -1;
+	if (s->fd >= 0)
+		return 0;
+	if (send_all(unix_tcp_sock, message, sizeof(message)) <= 0 ||
+		receive_fd(unix_tcp_sock, &answer, sizeof(answer), &fd, MSG_WAITALL) <= 0 || fd < 0)
+		return -EPIPE;
+	s->fd = fd;
+	s->own = 1;
+	if (answer != s->c)
+		return -EPIPE;
+	if (may_cache(s)) {
+		fd_cache_put(s->conn->serial, fd);
+		s->own = 0;
+	}
+	return 0;
+}
+
+static ssize_t write_now(int fd, const void *p, size_t len)
+{
+	ssize_t n;
+
+	do
+		n = send(fd, p, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	if (n >= 0)
+		return n;
+	return errno == EAGAIN ? 0 : -errno;
+}
+
+static int queue_rest(struct send *s, const void *p, size_t len)
+{
+	int rc = send_queue_begin(&s->conn->queue, p, len);
+
+	if (!rc)
+		rc = drainer_hand_over(s->conn, &s->c->rcv.src_su, s->fd);
+	return rc;
+}
+
+static int write_or_queue(struct send *s, const uint8_t *p, size_t len)
+{
+	int rc = send_queue_follow(&s->conn->queue, p, len);
+	ssize_t n;
+
+	if (rc)
+		return rc < 0 ? rc : 0;
+	/* From here on nobody else writes: a queue becomes busy under the write lock only. */
+	rc = get_descriptor(s);
+	if (rc)
+		return rc;
+	n = write_now(s->fd, p, len);
+	if (n < 0)
+		return (int)n;
+	return (size_t)n < len ? queue_rest(s, p + n, len - (size_t)n) : 0;
+}
+
+/*
+ * What the peer asked before and this reader has not come to yet is left out: it cannot be answered any more,
+ * and the core would wait for a connection of its own to the peer, to answer there.
+ */
+static void drop_requests(struct host_tcp_connection *c)
+{
+	if (c->reader_pid == my_pid())
+		c->req.pos = c->req.parsed;
+}
+
+int send_bytes(struct send *s, const void *p, size_t len)
+{
+	int rc = write_or_queue(s, p, len);
+
+	if (!rc)
+		return 0;
+	send_queue_break(&s->conn->queue);
+	drop_requests(s->c);
+	log_failure(s, rc);
+	return -1;
+}
+
+/* The same as the core does behind a write of its own. */
+void send_close(struct send *s)
+{
+	struct host_tcp_connection *c = s->c;
+	long message[2] = {(long)c, HOST_CONN_CMD_EOF};
+
+	if (!s->conn->sent_last && !get_descriptor(s)) {
+		s->conn->sent_last = 1;
+		send_alert(s->conn, s->fd, KTLS_CLOSE_NOTIFY);
+	}
+	c->state = HOST_CONN_BAD;
+	c->timeout = get_ticks_raw();
+	__atomic_add_fetch(&c->refcnt, 1, __ATOMIC_ACQ_REL); /* tcp_main drops one */
+	if (send_all(unix_tcp_sock, message, sizeof(message)) <= 0)
+		__atomic_sub_fetch(&c->refcnt, 1, __ATOMIC_ACQ_REL);
+}
+
+void send_alert(struct conn *conn, int fd, uint8_t description)
+{
+	uint8_t record[KTLS_ALERT_RECORD_MAX];
+	ssize_t len;
+
+	switch (conn->stream.home) {
+	case KTLS_HOME_RELAYED: /* the relay says goodbye itself */
+		return;
+	case KTLS_HOME_KERNEL:
+		if (!send_queue_follow_alert(&conn->queue, description))
+			ktls_stream_send_alert(&conn->stream, fd, description);
+		return;
+	default:
+		len = ktls_stream_seal_alert(&conn->stream, description, record);
+		if (len > 0 && !send_queue_follow(&conn->queue, record, (size_t)len))
+			write_now(fd, record, (size_t)len);
+	}
+}
+
+void send_let_finish(struct conn *conn, int fd)
+{
+	int waits = send_queue_close(&conn->queue);
+	int nothing;
+
+	if (waits < 0)
+		shutdown(fd, SHUT_RDWR); /* the drainer lets go of it */
+	if (waits <= 0)
+		return;
+	nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (nothing < 0)
+		return;
+	dup2(nothing, fd);
+	close(nothing);
+}

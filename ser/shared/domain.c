@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ser/shared/domain.h"
+
+#include "ser/shared/shared.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	NAME_MAX_LEN = CFG_DOMAIN_TEXT + 260, /* a server name has at most 255 bytes: RFC 1035 2.3.4 */
+};
+
+static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
+static int ctx_index = -1;
+static pid_t maker; /* children that were forked inherit contexts, but hold no references */
+
+static void free_reference(void *parent, void *p, CRYPTO_EX_DATA *ad, int index, long argl, void *argp)
+{
+	(void)parent;
+	(void)ad;
+	(void)index;
+	(void)argl;
+	(void)argp;
+	if (maker == getpid())
+		domain_put(p);
+}
+
+static void make_index(void)
+{
+	ctx_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, free_reference);
+}
+
+static size_t round_up(size_t n)
+{
+	return (n + _Alignof(struct snapshot_cert) - 1) & ~(_Alignof(struct snapshot_cert) - 1);
+}
+
+static struct domain *make(const char *name, X509 *cert)
+{
+	size_t name_len = round_up(strlen(name) + 1);
+	int len = cert ? i2d_X509(cert, NULL) : 0;
+	struct domain *d;
+	struct snapshot_cert *own;
+	unsigned char *der;
+
+	if (len < 0)
+		return NULL;
+	d = shared_memory.alloc(sizeof(*d) + name_len + sizeof(*own) + (size_t)len);
+	if (!d)
+		return NULL;
+	*d = (struct domain){.refcnt = 1, .own = len ? (uint32_t)name_len : 0};
+	strcpy(d->data, name);
+	if (!len)
+		return d;
+	own = (struct snapshot_cert *)(d->data + name_len);
+	own->len = (uint32_t)len;
+	der = own->der;
+	i2d_X509(cert, &der);
+	return d;
+}
+
+int domain_attach(SSL_CTX *ctx, const struct cfg_domain *d, struct cfg_error *e)
+{
+	char text[CFG_DOMAIN_TEXT], name[NAME_MAX_LEN];
+	struct domain *domain;
+
+	if (!CRYPTO_THREAD_run_once(&once, make_index) || ctx_index < 0)
+		return cfg_fail(e, "out of memory");
+	maker = getpid();
+	snprintf(name, sizeof(name), "%s%s%s", cfg_domain_text(d, text), d->server_name ? " " : "",
+		d->server_name ? d->server_name : "");
+	domain = make(name, SSL_CTX_get0_certificate(ctx));
+	if (!domain)
+		return cfg_fail(e, "shared memory is used up: raise it with kamailio -m");
+	if (SSL_CTX_set_ex_data(ctx, ctx_index, domain) == 1)
+		return 0;
+	domain_put(domain);
+	return cfg_fail(e, "out of memory");
+}
+
+struct domain *domain_of(const SSL_CTX *ctx)
+{
+	return ctx_index < 0 ? NULL : SSL_CTX_get_ex_data(ctx, ctx_index);
+}
+
+const struct snapshot_cert *domain_own(const struct domain *domain)
+{
+	return domain->own ? (const struct snapshot_cert *)(domain->data + domain->own) : NULL;
+}
+
+struct domain *domain_get(struct domain *domain)
+{
+	__atomic_add_fetch(&domain->refcnt, 1, __ATOMIC_RELAXED);
+	return domain;
+}
+
+void domain_put(struct domain *domain)
+{
+	if (domain && !__atomic_sub_fetch(&domain->refcnt, 1, __ATOMIC_ACQ_REL))
+		shared_memory.release(domain);
+}
+
+const char *domain_name(const struct domain *domain)
+{
+	return domain->data;
+}

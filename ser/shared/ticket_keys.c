@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ser/shared/ticket_keys.h"
+
+#include "ktls/ticket.h"
+#include "ser/shared/log.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+static struct ktls_ticket_keys *keys;
+static struct uring_loop *loop;
+static struct uring_op timer;
+static struct __kernel_timespec period;
+
+int ticket_keys_reload(const struct params *params, struct cfg_error *e)
+{
+	const char *path = params->session_ticket_keys;
+	int rc = path ? ktls_ticket_read(keys, path) : 0;
+
+	if (rc == -EINVAL)
+		return cfg_fail(e,
+			"session_ticket_keys: '%s' must have 1 to %d keys of %d bytes each, newest first; "
+			"'openssl rand -out FILE %d' makes one",
+			path, KTLS_TICKET_KEYS, KTLS_TICKET_KEY_BYTES, KTLS_TICKET_KEY_BYTES);
+	if (rc)
+		return cfg_fail(e, "session_ticket_keys: cannot read '%s': %s", path, strerror(-rc));
+	return 0;
+}
+
+int ticket_keys_init(const struct params *params, struct cfg_error *e)
+{
+	keys = mmap(NULL, sizeof(*keys), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (keys == MAP_FAILED)
+		return cfg_fail(e, "out of memory for the keys of session tickets");
+	if (madvise(keys, sizeof(*keys), MADV_DONTDUMP) || ticket_keys_inherit(0))
+		return cfg_fail(e, "the keys of session tickets cannot be protected: %s", strerror(errno));
+	if (params->session_ticket_keys)
+		return ticket_keys_reload(params, e);
+	return ktls_ticket_rotate(keys) ? cfg_fail(e, "OpenSSL has no random bytes") : 0;
+}
+
+int ticket_keys_inherit(int yes)
+{
+	return madvise(keys, sizeof(*keys), yes ? MADV_DOFORK : MADV_DONTFORK) ? -errno : 0;
+}
+
+void ticket_keys_forget(void)
+{
+	munmap(keys, sizeof(*keys));
+	keys = NULL;
+}
+
+int ticket_keys_use(SSL_CTX *ctx)
+{
+	return ktls_ticket_use(ctx, keys);
+}
+
+static int start_timer(void)
+{
+	return uring_timeout(loop, &timer, &period);
+}
+
+static void rotate(struct uring_op *op, int res)
+{
+	(void)op;
+	(void)res;
+	if (ktls_ticket_rotate(keys))
+		ser_log(LOG_LEVEL_ERROR,
+			"the keys of session tickets are not changed: OpenSSL has no random bytes");
+	start_timer();
+}
+
+int ticket_keys_keep_fresh(struct uring_loop *l, const struct params *params)
+{
+	if (params->session_ticket_keys)
+		return 0; /* theirs who wrote the file */
+	loop = l;
+	timer.done = rotate;
+	period.tv_sec = params->session_ticket_rotation;
+	return start_timer();
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The keys of session tickets: one set for all engines, in memory that SER's own processes let go of, so that
+ * a session made by one engine is resumed by the others, by their successors, and after a reload.
+ */
+#ifndef SER_SHARED_TICKET_KEYS_H
+#define SER_SHARED_TICKET_KEYS_H
+
+#include "cfg/error.h"
+#include "ser/module/params.h"
+#include "uring/loop.h"
+
+#include <openssl/ssl.h>
+
+/*
+ * Makes the memory; call it before the first fork. The keys come from the file of the parameter
+ * session_ticket_keys, or are random. Returns 0, or -1 with a sentence in *e.
+ */
+int ticket_keys_init(const struct params *params, struct cfg_error *e);
+
+/* Reads the file again, where there is one. Returns as ticket_keys_init(); on error the keys stay. */
+int ticket_keys_reload(const struct params *params, struct cfg_error *e);
+
+/* Whether processes that are forked from now on get the memory; at first they do not. Returns 0 or -errno. */
+int ticket_keys_inherit(int yes);
+
+/* For the main process, when its supervisors run: it has the keys no longer. */
+void ticket_keys_forget(void);
+
+/* Makes a context use the keys. Returns 0 or -ENOMEM. */
+int ticket_keys_use(SSL_CTX *ctx);
+
+/* In one supervisor: changes random keys from time to time. Returns 0 or -EBUSY. */
+int ticket_keys_keep_fresh(struct uring_loop *loop, const struct params *params);
+
+#endif

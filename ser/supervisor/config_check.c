@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ser/supervisor/config_check.h"
+
+#include "cfg/set.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct found {
+	struct cfg_errors errors, warnings;
+};
+
+static void build(struct cfg_config *config, struct found *found)
+{
+	const struct cfg_build how = {.kinds = 1 << CFG_SERVER | 1 << CFG_CLIENT};
+	struct cfg_set *set = cfg_build_set(config, &how, &found->errors, &found->warnings);
+
+	_exit(set ? 0 : 1);
+}
+
+/* Returns the child's status as waitpid() does, or a negative errno. */
+static int run(struct cfg_config *config, struct found *found)
+{
+	const struct sigaction ignore = {.sa_handler = SIG_DFL};
+	struct sigaction core;
+	int status = 0;
+	pid_t pid;
+
+	/* The core would take the child's end for one of its own processes'. */
+	if (sigaction(SIGCHLD, &ignore, &core))
+		return -errno;
+	pid = fork();
+	if (!pid)
+		build(config, found);
+	if (pid < 0)
+		status = -errno;
+	while (pid > 0 && waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR) {
+			status = -errno;
+			break;
+		}
+	sigaction(SIGCHLD, &core, NULL);
+	return status;
+}
+
+static void append(struct cfg_errors *to, const struct cfg_errors *from)
+{
+	for (unsigned i = 0; i < from->count; i++)
+		cfg_add_error(to, "%s", from->list[i].text);
+	to->dropped += from->dropped;
+}
+
+int config_check_contexts(struct cfg_config *config, struct cfg_errors *errors, struct cfg_errors *warnings)
+{
+	struct found *found =
+		mmap(NULL, sizeof(*found), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int status, rc;
+
+	if (found == MAP_FAILED)
+		return cfg_add_error(errors, "out of memory while the certificates and keys were checked");
+	status = run(config, found);
+	append(errors, &found->errors);
+	append(warnings, &found->warnings);
+	rc = status ? -1 : 0;
+	if (rc && !found->errors.count)
+		cfg_add_error(errors, "the process that checked certificates and keys %s%s",
+			status < 0 ? "is not there: " : "died: ",
+			status < 0            ? strerror(-status)
+			: WIFSIGNALED(status) ? strsignal(WTERMSIG(status))
+					      : "it ended by itself");
+	munmap(found, sizeof(*found));
+	return rc;
+}

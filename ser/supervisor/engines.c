@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The engines of a supervisor: one that accepts, and older ones that finish what they began. */
+#include "ser/connection/inject.h"
+#include "ser/connection/listeners.h"
+#include "ser/host/layout.h"
+#include "ser/outbound/orders.h"
+#include "ser/shared/counters.h"
+#include "ser/shared/handover.h"
+#include "ser/shared/log.h"
+#include "ser/supervisor/private.h"
+#include "uring/pass_fd.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	END_PATIENCE_MS = 700, /* how long engines may take to end; they have less */
+	DEATHS_FORGIVEN = 3,   /* in a row, before the next start is delayed */
+	DELAY_FIRST_MS = 500,
+	DELAY_MAX_MS = 30000,
+	LIVED_LONG_SECONDS = 10, /* an engine that lived so long starts the count anew */
+	RETIRED_MAX = 8,         /* with more, the oldest says goodbye to its relayed connections */
+	MESSAGES_A_TURN = 64,
+	CHANNEL_BUFFER = 4 * HANDOVER_MAX, /* the kernel gives what net.core.wmem_max allows, twice */
+};
+
+static struct supervisor *const self = &supervisor;
+
+static void replace_active(void);
+
+/* The engine looked when the handshake began; others may have ended theirs meanwhile. */
+static int source_has_too_many(const struct handover *h)
+{
+	static struct log_limit limit;
+	unsigned max = (unsigned)self->parts.params->max_connections_per_source;
+	char text[64];
+
+	if (!max || scoreboard_source_connections(&h->conn.source) < max)
+		return 0;
+	counters_add(COUNTER_LIMIT_SOURCE_CONNECTIONS);
+	counters_add_reject();
+	listeners_format_address(&h->peer.remote, text);
+	ser_log_limited(&limit, LOG_LEVEL_ERROR,
+		"connection from %s refused: it has max_connections_per_source (%u) connections", text, max);
+	return 1;
+}
+
+static void take_inbound(const struct handover *h, size_t size, int fd)
+{
+	__atomic_add_fetch(&self->parts.board->taken, 1, __ATOMIC_RELAXED);
+	if (fd >= 0 && !source_has_too_many(h)) {
+		inject(fd, &h->peer, &h->conn, size - offsetof(struct handover, conn));
+		return;
+	}
+	scoreboard_count_connections(-1);
+	if (fd < 0)
+		inject_refuse(&h->peer, "no descriptor is left: raise the limit of open files (ulimit -n)");
+	else
+		close(fd);
+}
+
+static void take(const struct handover *h, size_t size, int fd)
+{
+	const struct handover_failure *f = (const struct handover_failure *)h;
+
+	if (size == sizeof(*f) && f->kind == HANDOVER_FAILED) {
+		orders_failed(f);
+	} else if (size >= sizeof(*h) && h->kind == HANDOVER_ESTABLISHED) {
+		if (h->order)
+			orders_established(h, size, fd);
+		else
+			take_inbound(h, size, fd);
+		return;
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+/* To the engine that accepts. */
+static void tell_to_look(void)
+{
+	const char message = ENGINE_LOOK;
+
+	if (self->active && self->active->channel >= 0)
+		send(self->active->channel, &message, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* Returns 0 when there may be more to read, 1 when there is nothing for now, -1 when the channel is closed.
+ */
+static int take_one(int channel)
+{
+	static union {
+		struct handover message;
+		char bytes[HANDOVER_MAX];
+	} buffer;
+	int fd;
+	ssize_t n = uring_take_fd(channel, &buffer, sizeof(buffer), &fd);
+
+	if (n == -EAGAIN)
+		return 1;
+	if (n <= 0)
+		return -1;
+	if (n == 1 && buffer.bytes[0] == ENGINE_STOPPED) {
+		tell_to_look();
+		return 0;
+	}
+	take(&buffer.message, (size_t)n, fd);
+	OPENSSL_cleanse(&buffer, (size_t)n);
+	return 0;
+}
+
+/* As soon as it is dead and what it had handed over is taken. */
+static void forget_if_over(struct engine_process *c)
+{
+	struct scoreboard_engine *board = self->parts.board;
+	int was_active = c == self->active;
+
+	if (c->pid || c->channel >= 0)
+		return;
+	orders_engine_gone(c);
+	TAILQ_REMOVE(&self->engines, c, link);
+	cfg_set_unref(c->set);
+	free(c);
+	if (TAILQ_EMPTY(&self->engines)) { /* what it counted and never sent */
+		scoreboard_count_connections((int)(board->taken - board->handed));
+		board->handed = board->taken;
+	}
+	if (was_active) {
+		self->active = NULL;
+		replace_active();
+	} else {
+		tell_to_look();
+	}
+}
+
+static void wait_for_messages(struct engine_process *c)
+{
+	if (!uring_poll(self->loop, &c->readable, c->channel, POLLIN))
+		return;
+	ser_log(LOG_LEVEL_CRITICAL, "the TLS engine is ended: its supervisor's ring is full");
+	kill(c->pid, SIGKILL);
+	close(c->channel);
+	c->channel = -1;
+}
+
+static void readable(struct uring_op *op, int res)
+{
+	struct engine_process *c = (struct engine_process *)op;
+	int rc = 0;
+
+	(void)res;
+	for (int i = 0; !rc && i < MESSAGES_A_TURN; i++)
+		rc = take_one(c->channel);
+	if (rc >= 0) {
+		wait_for_messages(c);
+		return;
+	}
+	close(c->channel);
+	c->channel = -1;
+	forget_if_over(c);
+}
+
+/* In the child: nothing of the supervisor's stays but its memory. */
+static void become_engine(int report)
+{
+	struct engine_process *c;
+
+	TAILQ_FOREACH(c, &self->engines, link)
+	{
+		if (c->channel >= 0)
+			close(c->channel);
+	}
+	orders_leave();
+	supervisor_leave();
+	engine_run(&self->parts, report);
+}
+
+static int open_channel(struct engine_process *c)
+{
+	int channel[2], size = CHANNEL_BUFFER;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel))
+		return -errno;
+	setsockopt(channel[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	c->channel = channel[0];
+	self->parts.channel = channel[1];
+	return 0;
+}
+
+struct engine_process *engine_process_start(int report)
+{
+	struct engine_process *c = calloc(1, sizeof(*c));
+
+	if (!c || open_channel(c))
+		goto failed;
+	c->readable.done = readable;
+	TAILQ_INSERT_TAIL(&self->engines, c, link);
+	c->pid = fork();
+	if (!c->pid)
+		become_engine(report);
+	close(self->parts.channel);
+	if (c->pid < 0) {
+		TAILQ_REMOVE(&self->engines, c, link);
+		close(c->channel);
+		goto failed;
+	}
+	c->set = cfg_set_ref(self->parts.set);
+	c->started = get_ticks_raw();
+	wait_for_messages(c);
+	return c;
+failed:
+	ser_log(LOG_LEVEL_CRITICAL, "the TLS engine cannot be started: %s", strerror(errno));
+	free(c);
+	return NULL;
+}
+
+/* Those that were told to end do not count any more. */
+static void end_oldest(void)
+{
+	struct engine_process *c, *oldest = NULL;
+	unsigned retired = 0;
+
+	TAILQ_FOREACH(c, &self->engines, link)
+	{
+		if (!c->retired || c->ending || !c->pid)
+			continue;
+		retired++;
+		if (!oldest)
+			oldest = c;
+	}
+	if (retired <= RETIRED_MAX)
+		return;
+	ser_log(LOG_LEVEL_NOTICE,
+		"a TLS engine of %d configurations ago ends, with the connections that it still relays",
+		RETIRED_MAX);
+	oldest->ending = 1;
+	kill(oldest->pid, SIGTERM);
+}
+
+static void retire(struct engine_process *c)
+{
+	const char message = ENGINE_RETIRE;
+
+	c->retired = 1;
+	if (c->pid && send(c->channel, &message, 1, MSG_DONTWAIT | MSG_NOSIGNAL) != 1)
+		kill(c->pid, SIGTERM);
+	end_oldest();
+}
+
+void engine_process_activate(struct engine_process *c)
+{
+	struct engine_process *before = self->active;
+
+	self->active = c;
+	self->parts.board->pid = c->pid;
+	self->parts.board->starts++;
+	if (before)
+		retire(before);
+}
+
+/* Doubles with each death, so that an engine that cannot live does not take the machine with it. */
+static unsigned delay_ms(void)
+{
+	unsigned ms = DELAY_FIRST_MS;
+
+	if (self->deaths <= DEATHS_FORGIVEN)
+		return 0;
+	for (unsigned i = DEATHS_FORGIVEN + 1; i < self->deaths && ms < DELAY_MAX_MS; i++)
+		ms *= 2;
+	return ms < DELAY_MAX_MS ? ms : DELAY_MAX_MS;
+}
+
+static void start_later(unsigned ms);
+
+static void restart(struct uring_op *op, int res)
+{
+	struct engine_process *c;
+
+	(void)op;
+	(void)res;
+	self->restarting = 0;
+	if (self->active) /* a new configuration was faster */
+		return;
+	c = engine_process_start(-1);
+	if (c)
+		engine_process_activate(c);
+	else
+		start_later(DELAY_FIRST_MS);
+}
+
+static void start_later(unsigned ms)
+{
+	if (self->restarting)
+		return;
+	self->delay = (struct __kernel_timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
+	self->restart.done = restart;
+	self->restarting = !uring_timeout(self->loop, &self->restart, &self->delay);
+	if (!self->restarting)
+		restart(&self->restart, 0);
+}
+
+static void replace_active(void)
+{
+	unsigned ms = delay_ms();
+
+	if (ms)
+		start_later(ms);
+	else
+		restart(&self->restart, 0);
+}
+
+static void active_died(struct engine_process *c, int status)
+{
+	struct scoreboard_engine *board = self->parts.board;
+	int by_signal = WIFSIGNALED(status);
+
+	if (board->starts == 1 && !by_signal && WEXITSTATUS(status) == ENGINE_CANNOT_START)
+		_exit(1); /* it said why, and SER ends */
+	if (get_ticks_raw() - c->started > LIVED_LONG_SECONDS * HOST_TICKS_PER_SECOND)
+		self->deaths = 0;
+	self->deaths++;
+	counters_add(COUNTER_ENGINE_DEATHS);
+	ser_log(LOG_LEVEL_CRITICAL,
+		"the TLS engine (process %d) died (%s %d); another starts in %u ms; connections it relayed "
+		"(%u) and handshakes (%u) are lost, all others go on",
+		(int)c->pid, by_signal ? "signal" : "exit code",
+		by_signal ? WTERMSIG(status) : WEXITSTATUS(status), delay_ms(), board->relayed,
+		board->handshakes);
+	board->pid = 0;
+	board->relayed = board->handshakes = 0;
+}
+
+void engine_process_ended(pid_t pid, int status)
+{
+	struct engine_process *c;
+
+	TAILQ_FOREACH(c, &self->engines, link)
+	{
+		if (c->pid == pid)
+			break;
+	}
+	if (!c)
+		return;
+	if (c == self->active)
+		active_died(c, status);
+	else if (c->retired && (WIFSIGNALED(status) || WEXITSTATUS(status)))
+		ser_log(LOG_LEVEL_CRITICAL, "a TLS engine of an earlier configuration (process %d) died",
+			(int)pid);
+	c->pid = 0;
+	forget_if_over(c);
+}
+
+static unsigned signal_all(int sig)
+{
+	struct engine_process *c;
+	unsigned alive = 0;
+
+	TAILQ_FOREACH(c, &self->engines, link)
+	{
+		if (!c->pid)
+			continue;
+		if (sig)
+			kill(c->pid, sig);
+		if (waitpid(c->pid, NULL, WNOHANG) == c->pid)
+			c->pid = 0;
+		else
+			alive++;
+	}
+	return alive;
+}
+
+void engine_processes_end(void)
+{
+	struct timespec pause = {.tv_nsec = 5000000};
+
+	signal_all(SIGTERM);
+	for (int ms = 0; signal_all(0) && ms < END_PATIENCE_MS; ms += 5)
+		nanosleep(&pause, NULL);
+	signal_all(SIGKILL);
+}

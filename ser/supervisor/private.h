@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Shared by the supervisor's own files only. */
+#ifndef SER_SUPERVISOR_PRIVATE_H
+#define SER_SUPERVISOR_PRIVATE_H
+
+#include "cfg/set.h"
+#include "ser/engine/engine.h"
+#include "ser/supervisor/supervisor.h"
+#include "uring/loop.h"
+
+#include <sys/queue.h>
+
+/* An engine process. */
+struct engine_process {
+	struct uring_op readable; /* the first member */
+	TAILQ_ENTRY(engine_process) link;
+	struct cfg_set *set; /* what it works with; a reference */
+	pid_t pid;           /* 0: it is dead */
+	int channel;         /* our end; -1: the engine's is closed and all is read */
+	int retired;         /* it accepts nothing any more, and ends with its last connection */
+	int ending;          /* it was told to end at once */
+	unsigned started;    /* ticks */
+};
+
+struct supervisor {
+	unsigned index;
+	struct engine_parts parts;
+	struct uring_loop *loop;
+	TAILQ_HEAD(engine_processes, engine_process) engines; /* oldest first */
+	struct engine_process *active; /* the one that accepts; NULL while there is none */
+	unsigned deaths;               /* of active ones in a row */
+	struct uring_op restart;
+	struct __kernel_timespec delay;
+	int restarting; /* restart is under way */
+};
+
+extern struct supervisor supervisor; /* a process has one */
+
+/* supervisor.c: closes what a child must not have, ends the ring. */
+void supervisor_leave(void);
+
+/* children.c */
+
+/*
+ * Forks an engine with parts.set that tells report (see engine_run()) when it is ready. Returns it, or NULL
+ * with a log line. It is not the active one yet.
+ */
+struct engine_process *engine_process_start(int report);
+
+/* Makes an engine the active one; the one before retires. */
+void engine_process_activate(struct engine_process *c);
+
+/* A child process has ended. */
+void engine_process_ended(pid_t pid, int status);
+
+/* Ends all of them, which they may take a moment for. */
+void engine_processes_end(void);
+
+#endif

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ser/supervisor/supervisor.h"
+
+#include "ser/connection/inject.h"
+#include "ser/host/layout.h"
+#include "ser/manage/settings.h"
+#include "ser/outbound/orders.h"
+#include "ser/sending/drainer.h"
+#include "ser/shared/domain.h"
+#include "ser/shared/log.h"
+#include "ser/shared/ticket_keys.h"
+#include "ser/supervisor/private.h"
+#include "ser/supervisor/privileges.h"
+#include "ser/supervisor/reload.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct supervisor supervisor;
+
+static struct uring_op wake;
+static volatile sig_atomic_t ending;
+static int wake_fd = -1;
+
+static void give_up(int sig)
+{
+	(void)sig;
+	_exit(0);
+}
+
+/* The loop gets to know; where it hangs, on a lock that died with its holder, it does not. */
+static void on_signal(int sig)
+{
+	struct itimerval patience = {.it_value = {.tv_sec = 1}};
+	uint64_t one = 1;
+	int e = errno;
+
+	if (sig != SIGCHLD) {
+		ending = 1;
+		setitimer(ITIMER_REAL, &patience, NULL);
+	}
+	if (write(wake_fd, &one, sizeof(one)) != sizeof(one) && ending)
+		_exit(0);
+	errno = e;
+}
+
+static void end(void)
+{
+	engine_processes_end();
+	_exit(0); /* as the core's processes do */
+}
+
+static void woken(struct uring_op *op, int res)
+{
+	uint64_t count;
+	pid_t pid;
+	int status;
+
+	(void)res;
+	if (read(wake_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
+		ending = 1;
+	if (ending)
+		end();
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		engine_process_ended(pid, status);
+	if (uring_poll(supervisor.loop, op, wake_fd, POLLIN))
+		end();
+}
+
+void supervisor_leave(void)
+{
+	close(wake_fd);
+	close(unix_tcp_sock);
+	uring_loop_free(supervisor.loop);
+}
+
+/* The core's handlers would end the process on the spot. */
+static int watch_signals(void)
+{
+	struct sigaction quit = {.sa_handler = give_up}, act = {.sa_handler = on_signal};
+
+	wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	wake.done = woken;
+	if (wake_fd < 0 || sigaction(SIGALRM, &quit, NULL) || sigaction(SIGTERM, &act, NULL) ||
+		sigaction(SIGINT, &act, NULL) || sigaction(SIGCHLD, &act, NULL))
+		return -errno;
+	return uring_poll(supervisor.loop, &wake, wake_fd, POLLIN);
+}
+
+/* One process does for all: what peers do not take with tcp_async=no is few connections' matter. */
+static int serve_all(void)
+{
+	return supervisor.index ? 0
+				: drainer_start(supervisor.loop) ||
+					  ticket_keys_keep_fresh(supervisor.loop, supervisor.parts.params);
+}
+
+static int set_up(struct cfg_config *config, struct cfg_error *error)
+{
+	const char *why;
+	int rc;
+
+	settings_hold();
+	/* With the right to lock memory, where there is one: then the ring's is not counted. */
+	rc = uring_loop_new(&supervisor.loop, &why);
+	if (rc)
+		return cfg_fail(error, "the TLS engine cannot start: %s (%s)", why, strerror(-rc));
+	if (privileges_drop(error))
+		return -1;
+	supervisor.parts.set = reload_build(config, error);
+	if (!supervisor.parts.set)
+		return -1;
+	if (watch_signals())
+		return cfg_fail(error, "the TLS engine cannot start: no eventfd");
+	inject_init(supervisor.loop, supervisor.index);
+	if (serve_all() || reload_serve() || orders_serve())
+		return cfg_fail(error, "the TLS engine cannot start: its ring takes nothing");
+	return 0;
+}
+
+static void run(struct cfg_config *config, int report)
+{
+	struct cfg_error error = {.text = ""};
+	struct engine_process *c;
+	int rc;
+
+	/* Not exit(): a token's library may not survive its own cleaning up. */
+	if (set_up(config, &error)) {
+		if (write(report, error.text, sizeof(error.text)) < 0)
+			ser_log(LOG_LEVEL_ERROR, "%s", error.text);
+		_exit(1);
+	}
+	c = engine_process_start(report);
+	close(report);
+	if (!c)
+		_exit(1);
+	engine_process_activate(c);
+	while (!(rc = uring_turn(supervisor.loop)))
+		;
+	ser_log(LOG_LEVEL_CRITICAL,
+		"the supervisor of the TLS engine ends: its ring is of no use any more: %s", strerror(-rc));
+	_exit(1);
+}
+
+static int wait_until_ready(int report)
+{
+	struct pollfd p = {.fd = report, .events = POLLIN};
+	struct cfg_error error;
+	int rc;
+
+	do
+		rc = poll(&p, 1, SUPERVISOR_START_SECONDS * 1000);
+	while (rc < 0 && errno == EINTR);
+	if (rc > 0 && read(report, error.text, sizeof(error.text)) == sizeof(error.text)) {
+		if (!error.text[0])
+			return 0;
+		ser_log(LOG_LEVEL_ERROR, "%s", error.text);
+		return -1;
+	}
+	ser_log(LOG_LEVEL_CRITICAL, "the TLS engine %s",
+		rc ? "died while it started" : "did not start in time");
+	return -1;
+}
+
+int supervisor_start(unsigned index, const struct params *params, const struct ktls_kernel_caps *caps,
+	struct cfg_config *config)
+{
+	int report[2], pid, rc;
+
+	supervisor = (struct supervisor){.index = index};
+	TAILQ_INIT(&supervisor.engines);
+	supervisor.parts =
+		(struct engine_parts){.params = params, .caps = caps, .board = &scoreboard_engines[index]};
+	if (pipe2(report, O_CLOEXEC)) {
+		ser_log(LOG_LEVEL_ERROR, "the TLS engine cannot start: %s", strerror(errno));
+		return -1;
+	}
+	pid = fork_process(HOST_PROC_NOCHLDINIT, "tls engine supervisor", 1);
+	if (pid < 0) {
+		ser_log(LOG_LEVEL_ERROR, "the TLS engine cannot be forked: %s", strerror(errno));
+		close(report[0]);
+		close(report[1]);
+		return -1;
+	}
+	if (!pid) {
+		close(report[0]);
+		run(config, report[1]);
+	}
+	close(report[1]);
+	rc = wait_until_ready(report[0]);
+	close(report[0]);
+	return rc;
+}
