@@ -140,7 +140,7 @@ def test_without_meaning():
 
 def test_while_it_runs():
     """The settings that can be changed, in both languages."""
-    changeable = re.search(r"changeable\[\] = \{(.*?)\};", read("ser", "settings.c"), re.DOTALL)[1]
+    changeable = re.search(r"changeable\[\] = \{(.*?)\};", read("ser", "manage", "settings.c"), re.DOTALL)[1]
     assert sorted(code(row[0])[0] for row in table("While it runs")) == sorted(re.findall(r'"(\w+)"', changeable))
 
 
