@@ -3,6 +3,7 @@
 #include "uring/client.h"
 
 #include "uring/close.h"
+#include "uring/deadline.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,21 +13,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
-	CHUNK = 2048,         /* bytes that are read at once */
-	TIMER_GRAIN_MS = 100, /* a connection may live so much longer than its time */
+	CHUNK = 2048, /* bytes that are read at once */
 };
 
 struct outgoing {
-	struct uring_op op; /* the one operation under way */
-	TAILQ_ENTRY(outgoing) link;
+	struct uring_op op;             /* the one operation under way */
+	struct uring_deadline deadline; /* of this phase */
 	struct uring_client *client;
 	struct uring_client_request request;
 	struct ktls_handshake *handshake; /* NULL until it is connected */
-	int64_t deadline;                 /* CLOCK_MONOTONIC milliseconds, of this phase */
 	int timed_out;
 	uint8_t chunk[CHUNK];
 };
@@ -34,62 +32,33 @@ struct outgoing {
 struct uring_client {
 	struct uring_loop *loop;
 	struct uring_client_config config;
-	TAILQ_HEAD(, outgoing) connections;
+	struct uring_deadlines deadlines; /* of all connections */
 	unsigned count;
-	struct uring_op timer;
-	struct __kernel_timespec timer_span;
-	int timer_runs;
 };
 
-static int64_t now(void)
+static void give_time(struct outgoing *o, unsigned seconds)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	uring_deadline_set(&o->client->deadlines, &o->deadline, (int64_t)seconds * 1000);
 }
 
-/* While there are connections it ticks: their times differ, and a look at all of them costs next to nothing.
- */
-static void start_timer(struct uring_client *c)
+/* Its operation ends now, and with it the connection. */
+static int out_of_time(struct uring_deadline *d)
 {
-	if (c->timer_runs || TAILQ_EMPTY(&c->connections))
-		return;
-	c->timer_span = (struct __kernel_timespec){.tv_nsec = TIMER_GRAIN_MS * 1000000L};
-	c->timer_runs = !uring_timeout(c->loop, &c->timer, &c->timer_span);
-}
+	struct outgoing *o = (struct outgoing *)((char *)d - offsetof(struct outgoing, deadline));
 
-static void timer_done(struct uring_op *op, int res)
-{
-	struct uring_client *c = (struct uring_client *)((char *)op - offsetof(struct uring_client, timer));
-	struct outgoing *o;
-	int64_t t = now();
-
-	(void)res;
-	c->timer_runs = 0;
-	TAILQ_FOREACH(o, &c->connections, link)
-	{
-		if (o->deadline > t)
-			continue;
-		/* Its operation ends now, and with it the connection; where the ring was full it is asked
-		 * again.
-		 */
-		o->timed_out = 1;
-		uring_cancel(c->loop, &o->op);
-	}
-	start_timer(c);
+	o->timed_out = 1;
+	return uring_cancel(o->client->loop, &o->op);
 }
 
 /* In front of the callback that tells of it. */
 static void forget(struct outgoing *o)
 {
-	TAILQ_REMOVE(&o->client->connections, o, link);
+	uring_deadline_clear(&o->client->deadlines, &o->deadline);
 	o->client->count--;
 }
 
 static void free_outgoing(struct outgoing *o)
 {
-	start_timer(o->client); /* it may have been too much for the ring once */
 	ktls_handshake_free(o->handshake);
 	SSL_CTX_free(o->request.ctx);
 	free(o);
@@ -242,7 +211,7 @@ static void shake_hands(struct outgoing *o)
 	const char *why = "it cannot be prepared";
 	int rc = 0;
 
-	o->deadline = now() + (int64_t)o->request.handshake_timeout * 1000;
+	give_time(o, o->request.handshake_timeout);
 	o->handshake = ktls_handshake_new(o->request.ctx, KTLS_CLIENT);
 	if (!o->handshake) {
 		end(o, URING_CLIENT_LOCAL, -ENOMEM, "out of memory");
@@ -321,8 +290,7 @@ int uring_client_new(
 		return -ENOMEM;
 	c->loop = loop;
 	c->config = *config;
-	c->timer.done = timer_done;
-	TAILQ_INIT(&c->connections);
+	uring_deadlines_init(&c->deadlines, loop, out_of_time);
 	*client = c;
 	return 0;
 }
@@ -345,10 +313,8 @@ int uring_client_start(struct uring_client *client, const struct uring_client_re
 	o->client = client;
 	o->request = *request;
 	SSL_CTX_up_ref(request->ctx);
-	o->deadline = now() + (int64_t)request->connect_timeout * 1000;
-	TAILQ_INSERT_TAIL(&client->connections, o, link);
+	give_time(o, request->connect_timeout);
 	client->count++;
-	start_timer(client);
 	return 0;
 }
 

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -17,14 +16,6 @@ enum {
 };
 
 static void settle(struct relay_conn *c);
-
-static int64_t now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 void relay_orderly(struct relay_conn *c)
 {
@@ -59,38 +50,16 @@ void relay_lost(struct relay_conn *c, const char *format, ...)
 	va_end(args);
 }
 
-/* Every deadline is the same time away when it is set, so the list's first is always the next: one timer is
- * enough, and it runs only while something is stuck. */
-static void start_timer(struct uring_relay *r)
-{
-	struct relay_flow *first = TAILQ_FIRST(&r->watched);
-	int64_t left;
-
-	if (!first || r->timer_runs)
-		return;
-	left = first->deadline - now();
-	if (left < 1)
-		left = 1;
-	r->timer_span = (struct __kernel_timespec){.tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000};
-	r->timer_runs = !uring_timeout(r->loop, &r->timer, &r->timer_span);
-}
-
 static void unwatch(struct relay_flow *f)
 {
-	if (f->watched)
-		TAILQ_REMOVE(&f->conn->relay->watched, f, link);
-	f->watched = 0;
+	uring_deadline_clear(&f->conn->relay->deadlines, &f->deadline);
 }
 
 static void watch(struct relay_flow *f)
 {
 	struct uring_relay *r = f->conn->relay;
 
-	unwatch(f);
-	f->watched = 1;
-	f->deadline = now() + (int64_t)r->config.send_timeout * 1000;
-	TAILQ_INSERT_TAIL(&r->watched, f, link);
-	start_timer(r);
+	uring_deadline_set(&r->deadlines, &f->deadline, (int64_t)r->config.send_timeout * 1000);
 }
 
 /* Whoever takes something gets new time. What is left when one direction is done gets no more than once. */
@@ -98,7 +67,7 @@ static void update_watch(struct relay_flow *f, const struct relay_flow *other)
 {
 	if (f->state == RELAY_DONE || (other->state != RELAY_DONE && !relay_holds(f)))
 		unwatch(f);
-	else if (!f->watched || (f->progress && other->state != RELAY_DONE))
+	else if (!f->deadline.is_set || (f->progress && other->state != RELAY_DONE))
 		watch(f);
 	f->progress = 0;
 }
@@ -216,8 +185,9 @@ static void settle(struct relay_conn *c)
 
 /* A poll says that there is room when there is a good deal of it; whoever reads slowly must not pay for that.
  */
-static void expire(struct relay_flow *f)
+static int expire(struct uring_deadline *d)
 {
+	struct relay_flow *f = (struct relay_flow *)((char *)d - offsetof(struct relay_flow, deadline));
 	struct relay_conn *c = f->conn;
 	const struct relay_flow *other = f == &c->in ? &c->out : &c->in;
 
@@ -230,19 +200,7 @@ static void expire(struct relay_flow *f)
 		c->over = 1;
 	}
 	settle(c);
-}
-
-static void timer_done(struct uring_op *op, int res)
-{
-	struct uring_relay *r = (struct uring_relay *)((char *)op - offsetof(struct uring_relay, timer));
-	struct relay_flow *f;
-	int64_t t = now();
-
-	(void)res;
-	r->timer_runs = 0;
-	while ((f = TAILQ_FIRST(&r->watched)) && f->deadline <= t)
-		expire(f);
-	start_timer(r);
+	return 0;
 }
 
 int uring_relay_new(
@@ -259,9 +217,8 @@ int uring_relay_new(
 	}
 	r->loop = loop;
 	r->config = *config;
-	r->timer.done = timer_done;
+	uring_deadlines_init(&r->deadlines, loop, expire);
 	LIST_INIT(&r->conns);
-	TAILQ_INIT(&r->watched);
 	*relay = r;
 	return 0;
 }

@@ -4,6 +4,7 @@
 #ifndef URING_RELAY_CONN_H
 #define URING_RELAY_CONN_H
 
+#include "uring/deadline.h"
 #include "uring/relay.h"
 
 #include <sys/queue.h>
@@ -36,13 +37,11 @@ struct relay_flow {
 	int from, to;
 	int waits_fd; /* what the poll under way is for; -1 when there is none */
 	short waits_events;
-	char cancelled;       /* it was asked to end */
-	char poll_is_useless; /* for the next wait */
-	char watched;         /* in the list of deadlines */
-	char progress;        /* something held was written since the deadline was set */
-	TAILQ_ENTRY(relay_flow) link;
-	int64_t deadline; /* CLOCK_MONOTONIC milliseconds */
-	uint8_t *held;    /* what could not be written, or NULL */
+	char cancelled;                 /* it was asked to end */
+	char poll_is_useless;           /* for the next wait */
+	char progress;                  /* something held was written since the deadline was set */
+	struct uring_deadline deadline; /* set while something is held or the other direction is done */
+	uint8_t *held;                  /* what could not be written, or NULL */
 	size_t held_off, held_len;
 };
 
@@ -74,11 +73,8 @@ struct uring_relay {
 	BIO_METHOD *bio;
 	unsigned connections;
 	LIST_HEAD(, relay_conn) conns;
-	TAILQ_HEAD(, relay_flow) watched; /* in the order of deadlines */
-	struct uring_op timer;
-	struct __kernel_timespec timer_span;
-	int timer_runs;
-	uint8_t chunk[RELAY_CHUNK]; /* plain text on its way through */
+	struct uring_deadlines deadlines; /* of all flows that are stuck */
+	uint8_t chunk[RELAY_CHUNK];       /* plain text on its way through */
 };
 
 /*
