@@ -101,3 +101,17 @@ int cfg_domain_error(struct cfg_errors *errors, const struct cfg_domain *d, enum
 		snprintf(where, sizeof(where), "%.300s: %s: ", d->file, cfg_domain_text(d, domain));
 	return cfg_add_error(errors, "%s%s: %s", where, cfg_attributes[attribute].names[0], text);
 }
+
+const char *cfg_domain_method(const struct cfg_domain *d)
+{
+	if (d->versions.min == TLS1_3_VERSION)
+		return "TLSv1.3";
+	return d->versions.max == TLS1_3_VERSION ? "TLSv1.2+" : "TLSv1.2";
+}
+
+const char *cfg_domain_verify_client(const struct cfg_domain *d)
+{
+	static const char *const names[] = {"off", "on", "optional", "optional_no_ca"};
+
+	return names[d->verify_client];
+}

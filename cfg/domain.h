@@ -118,6 +118,10 @@ enum {
 /* Writes the domain's section as tls.cfg spells it, "[server:default]", to out. Returns out. */
 const char *cfg_domain_text(const struct cfg_domain *d, char *out);
 
+/* Its protocol versions and what it asks of a client's certificate, as tls.cfg spells them; static text. */
+const char *cfg_domain_method(const struct cfg_domain *d);
+const char *cfg_domain_verify_client(const struct cfg_domain *d);
+
 /*
  * Appends "<file>:<line>: [<domain>]: <attribute>: <sentence>"; parts that are not known are left out, and
  * the domain of a value that all inherit. Always returns -1.

@@ -214,6 +214,11 @@ SSL_CTX *cfg_set_client_context(const struct cfg_set *set, const char *server_id
 	return set->contexts[cfg_find_client(set->config, server_id, remote, server_name)->index];
 }
 
+SSL_CTX *cfg_set_context(const struct cfg_set *set, unsigned domain)
+{
+	return domain < set->config->count ? set->contexts[domain] : NULL;
+}
+
 int cfg_ssl_local(SSL *ssl, const struct sockaddr *local)
 {
 	struct note *note = note_index < 0 ? NULL : SSL_get_ex_data(ssl, note_index);

@@ -74,6 +74,9 @@ int cfg_ssl_local(SSL *ssl, const struct sockaddr *local);
 SSL_CTX *cfg_set_client_context(const struct cfg_set *set, const char *server_id,
 	const struct sockaddr *remote, const char *server_name);
 
+/* The context of the domain with that number, or NULL; owned by the set. */
+SSL_CTX *cfg_set_context(const struct cfg_set *set, unsigned domain);
+
 /* The domain of a context, of the chosen one for SSL_get_SSL_CTX() after the ClientHello; NULL for contexts
  * of others. Valid as long as the context's set. */
 const struct cfg_domain *cfg_context_domain(const SSL_CTX *ctx);

@@ -147,6 +147,53 @@ int snapshot_take(struct snapshot *s, size_t size, SSL *ssl, const struct snapsh
 	return 0;
 }
 
+static int is_text(const struct snapshot *s, size_t len, uint16_t at)
+{
+	return at < len && memchr(s->data + at, '\0', len - at);
+}
+
+/* Those of the second line may be none. */
+static int are_texts(const struct snapshot *s, size_t len)
+{
+	return is_text(s, len, s->version) && is_text(s, len, s->cipher) && is_text(s, len, s->description) &&
+	       is_text(s, len, s->server_name) && is_text(s, len, s->group) && s->alpn <= len &&
+	       s->alpn_len <= len - s->alpn;
+}
+
+static int is_chain(const struct snapshot *s, size_t len)
+{
+	size_t at = s->chain;
+	uint32_t part;
+
+	if (at > len || (s->chain_certs && !s->peer_len))
+		return 0;
+	for (int i = 1; i < s->chain_certs; i++) {
+		if (len - at < sizeof(part))
+			return 0;
+		memcpy(&part, s->data + at, sizeof(part));
+		at += sizeof(part);
+		if (part > len - at)
+			return 0;
+		at += part;
+	}
+	return 1;
+}
+
+int snapshot_check(struct snapshot *s, size_t size)
+{
+	size_t len;
+
+	if (size < sizeof(*s) || s->size != size)
+		return -EINVAL;
+	len = size - offsetof(struct snapshot, data);
+	s->own = NULL;
+	if (s->home > KTLS_HOME_RELAYED || s->resumed > 1 || !are_texts(s, len))
+		return -EINVAL;
+	if (s->peer > len || s->peer_len > len - s->peer || s->peer_len > INT32_MAX)
+		return -EINVAL;
+	return is_chain(s, len) ? 0 : -EINVAL;
+}
+
 size_t snapshot_chain(const struct snapshot *s, int index, const uint8_t **der)
 {
 	const uint8_t *p = s->data + s->chain;

@@ -59,6 +59,12 @@ size_t snapshot_size(SSL *ssl, const struct snapshot_about *about);
  */
 int snapshot_take(struct snapshot *s, size_t size, SSL *ssl, const struct snapshot_about *about);
 
+/*
+ * Whether size bytes from elsewhere are a snapshot: every text and certificate lies inside and has its end.
+ * Clears what must not come from there: own. Returns 0 or -EINVAL.
+ */
+int snapshot_check(struct snapshot *s, size_t size);
+
 /* The part of the verified chain with that index, 0 the peer's own. Returns its length, 0 when it has none.
  */
 size_t snapshot_chain(const struct snapshot *s, int index, const uint8_t **der);

@@ -73,7 +73,8 @@ ssize_t uring_take_fds(int channel, void *data, size_t len, int *fds, unsigned c
 	struct msghdr msg = {.msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = control.bytes,
-		.msg_controllen = CMSG_SPACE(count * sizeof(int))};
+		/* Not CMSG_SPACE(), whose padding may be room for one more than anybody would close. */
+		.msg_controllen = CMSG_LEN(count * sizeof(int))};
 	ssize_t n;
 
 	for (unsigned i = 0; i < count; i++)

@@ -3,6 +3,8 @@
 
 #include "ser/connection/listeners.h"
 #include "ser/connection/shutdown.h"
+#include "ser/host/connections.h"
+#include "ser/host/services.h"
 #include "ser/outbound/orders.h"
 #include "ser/outbound/outbound.h"
 #include "ser/sending/message.h"
@@ -11,7 +13,7 @@
 #include "ser/shared/counters.h"
 #include "ser/shared/log.h"
 #include "ser/shared/scoreboard.h"
-#include "ser/shared/shared.h"
+#include "ser/shared/services.h"
 
 #include <errno.h>
 #include <string.h>
@@ -53,6 +55,8 @@ static void tcpconn_clean(struct host_tcp_connection *c)
 	if (!conn)
 		return;
 	c->extra_data = NULL;
+	if (conn->outbound)
+		outbound_closed(conn);
 	conn_close(conn);
 }
 
@@ -60,7 +64,7 @@ static void tcpconn_clean(struct host_tcp_connection *c)
  * damage it. */
 static void send_alert_in_order(struct host_tcp_connection *c, struct conn *conn, int fd, uint8_t description)
 {
-	if (c->wbuf_first || conn->sent_last || !outbound_is_established(conn))
+	if (c->wbuf_first || conn->sent_last || !conn_is_established(conn))
 		return;
 	conn->sent_last = 1;
 	if (ktls_alert_level(description) == KTLS_ALERT_FATAL)
@@ -73,22 +77,10 @@ static void send_last_alert(struct host_tcp_connection *c, int fd, uint8_t descr
 {
 	struct conn *conn = c->extra_data;
 
-	if (!conn || conn->sent_last || !shared_trylock(&c->write_lock))
+	if (!conn || conn->sent_last || !host_trylock(&c->write_lock))
 		return;
 	send_alert_in_order(c, conn, fd, description);
-	shared_unlock(&c->write_lock);
-}
-
-/* No lock, because its holder may be dead; what we queued is lost with the drainer. */
-void hooks_say_goodbye(struct host_tcp_connection *c)
-{
-	struct conn *conn = c->extra_data;
-
-	if (!conn || c->s <= 0 || c->wbuf_first || conn->sent_last || send_queue_is_busy(&conn->queue) ||
-		!outbound_is_established(conn))
-		return;
-	conn->sent_last = 1;
-	ktls_stream_send_alert(&conn->stream, c->s, KTLS_CLOSE_NOTIFY);
+	host_unlock(&c->write_lock);
 }
 
 static void tcpconn_close(struct host_tcp_connection *c, int fd)
@@ -160,7 +152,7 @@ static void end_reading(struct host_tcp_connection *c, const struct ktls_read *r
 	say_eof(c, flags);
 	if (r->end == KTLS_END_ERROR && r->error == -ECONNRESET) {
 		c->event = HOST_CLOSED_RESET;
-		counters_add_core(tcp_cnts_h.con_reset);
+		host_count(tcp_cnts_h.con_reset);
 	}
 	if (r->owed)
 		send_last_alert(c, c->fd, r->alert);
@@ -178,10 +170,10 @@ static void respond(struct host_tcp_connection *c, struct conn *conn, struct ktl
 {
 	int rc;
 
-	if (!shared_trylock(&c->write_lock))
+	if (!host_trylock(&c->write_lock))
 		return;
 	rc = message_respond(c, conn);
-	shared_unlock(&c->write_lock);
+	host_unlock(&c->write_lock);
 	if (!rc)
 		return;
 	r->end = KTLS_END_ERROR;
@@ -203,7 +195,7 @@ static int on_read(struct host_tcp_connection *c, int *flags)
 		req->error = HOST_TCP_READ_ERROR;
 		return -1;
 	}
-	if (conn->queue.broken || (!outbound_is_established(conn) && outbound_take_over(c))) {
+	if (conn->queue.broken || (!conn_is_established(conn) && outbound_take_over(c))) {
 		say_eof(c, flags);
 		return 0;
 	}
@@ -215,8 +207,8 @@ static int on_read(struct host_tcp_connection *c, int *flags)
 		req->error = HOST_TCP_REQ_OVERRUN;
 		return -1;
 	}
-	conn_make_current(conn);
-	n = ktls_stream_read(&conn->stream, c->fd, req->pos, (size_t)room, &shared_memory, &r);
+	host_work_for(conn);
+	n = ktls_stream_read(&conn->stream, c->fd, req->pos, (size_t)room, &services.memory, &r);
 	req->pos += n;
 	if (r.ticket_len && conn->outbound)
 		orders_bring_tickets(conn, r.ticket, r.ticket_len);
@@ -278,7 +270,7 @@ int hooks_register(void)
 	return register_tls_hooks(&hooks);
 }
 
-int hooks_are_registered(void)
+const struct host_tls_hooks *hooks_registered(void)
 {
-	return !memcmp(&tls_hook, &hooks, sizeof(hooks));
+	return &hooks;
 }

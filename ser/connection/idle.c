@@ -2,7 +2,7 @@
 #include "ser/connection/idle.h"
 
 #include "ser/connection/hooks.h"
-#include "ser/shared/shared.h"
+#include "ser/host/services.h"
 
 #include <stdlib.h>
 #include <sys/queue.h>
@@ -41,7 +41,7 @@ static void fire_earlier(struct host_tcp_connection *c)
 {
 	long message[2] = {(long)c, HOST_CONN_QUEUED_WRITE};
 
-	if (!shared_trylock(&c->write_lock))
+	if (!host_trylock(&c->write_lock))
 		return;
 	if (!c->wbuf_first) {
 		c->wbuf_timeout = c->timeout - 1;
@@ -50,7 +50,7 @@ static void fire_earlier(struct host_tcp_connection *c)
 			sizeof(message))
 			__atomic_sub_fetch(&c->refcnt, 1, __ATOMIC_RELAXED);
 	}
-	shared_unlock(&c->write_lock);
+	host_unlock(&c->write_lock);
 }
 
 /*
@@ -94,14 +94,14 @@ static void look(struct uring_op *op, int res)
 	(void)res;
 	timer_runs = 0;
 	while ((f = next_due(now))) {
-		shared_lock(tcpconn_lock);
+		host_lock(tcpconn_lock);
 		for (int i = 0; f && i < LOOKS_AT_ONCE; i++) {
 			STAILQ_REMOVE_HEAD(&all, link);
 			look_for(f->id);
 			free(f);
 			f = next_due(now);
 		}
-		shared_unlock(tcpconn_lock);
+		host_unlock(tcpconn_lock);
 	}
 	start_timer();
 }

@@ -4,9 +4,11 @@
 #include "ser/connection/hooks.h"
 #include "ser/connection/idle.h"
 #include "ser/connection/listeners.h"
+#include "ser/host/connections.h"
+#include "ser/host/services.h"
 #include "ser/shared/counters.h"
 #include "ser/shared/log.h"
-#include "ser/shared/shared.h"
+#include "ser/shared/services.h"
 #include "uring/pass_fd.h"
 
 #include <arpa/inet.h>
@@ -26,13 +28,12 @@ static int first_id;
 
 static int id_is_used(int id)
 {
-	struct host_tcp_connection *c;
+	int used;
 
-	shared_lock(tcpconn_lock);
-	for (c = tcpconn_id_hash[(unsigned)id & (HOST_ID_HASH_SIZE - 1)]; c && c->id != id; c = c->id_next)
-		;
-	shared_unlock(tcpconn_lock);
-	return c != NULL;
+	host_lock(tcpconn_lock);
+	used = host_find_connection(id) != NULL;
+	host_unlock(tcpconn_lock);
+	return used;
 }
 
 static int new_id(void)
@@ -56,16 +57,16 @@ static void discard(struct host_tcp_connection *c)
 
 	c->extra_data = NULL;
 	conn_close(conn);
-	shared_memory.release(c);
+	services.memory.release(c);
 }
 
-void inject_refuse(const struct uring_peer *peer, const char *why)
+void inject_refuse(const union uring_address *address, const char *why)
 {
 	static struct log_limit limit;
-	char remote[64];
+	char remote[URING_ADDRESS_TEXT];
 
 	counters_add(COUNTER_CONNECTIONS_LOST);
-	listeners_format_address(&peer->remote, remote);
+	uring_address_text(&address->any, remote);
 	ser_log_limited(&limit, LOG_LEVEL_ERROR, "connection from %s refused: %s", remote, why);
 }
 
@@ -104,20 +105,21 @@ static int is_duplicate(struct host_tcp_connection *c)
 /* The core would say it, too, in a line that is not limited and names no remedy. */
 static int has_room(void)
 {
-	void *p = shared_memory.alloc(sizeof(struct host_tcp_connection) + (size_t)tcp_cfg->rd_buf_size);
+	void *p = services.memory.alloc(sizeof(struct host_tcp_connection) + (size_t)tcp_cfg->rd_buf_size);
 
 	if (p)
-		shared_memory.release(p);
+		services.memory.release(p);
 	return p != NULL;
 }
 
-static struct host_tcp_connection *new_connection(int fd, const struct uring_peer *peer)
+static struct host_tcp_connection *new_connection(
+	int fd, const struct message_established *m, struct host_socket_info *listener)
 {
 	union host_sockaddr remote = {0}, local = {0};
 
-	memcpy(&remote, &peer->remote, sizeof(peer->remote));
-	memcpy(&local, &peer->local, sizeof(peer->local));
-	return tcpconn_new(fd, &remote, &local, peer->listener, HOST_PROTO_TLS, HOST_CONN_OK);
+	memcpy(&remote, &m->remote, sizeof(m->remote));
+	memcpy(&local, &m->local, sizeof(m->local));
+	return tcpconn_new(fd, &remote, &local, listener, HOST_PROTO_TLS, HOST_CONN_OK);
 }
 
 static struct host_ip ip_of(const union uring_address *a)
@@ -129,51 +131,53 @@ static struct host_ip ip_of(const union uring_address *a)
 }
 
 /* The core keeps the proxy's own connection here, for scripts. */
-static void note_proxy(struct host_tcp_connection *c, const struct uring_peer *peer)
+static void note_proxy(
+	struct host_tcp_connection *c, const struct message_established *m, struct host_socket_info *listener)
 {
 	if (!ksr_tcp_accept_haproxy)
 		return;
 	c->cinfo = (struct host_coninfo){
-		.src_ip = ip_of(&peer->transport_remote),
-		.dst_ip = ip_of(&peer->transport_local),
-		.src_port = ntohs(peer->transport_remote.in.sin_port),
-		.dst_port = ntohs(peer->transport_local.in.sin_port),
+		.src_ip = ip_of(&m->transport_remote),
+		.dst_ip = ip_of(&m->transport_local),
+		.src_port = ntohs(m->transport_remote.in.sin_port),
+		.dst_port = ntohs(m->transport_local.in.sin_port),
 		.proto = HOST_PROTO_TLS,
-		.csocket = peer->listener,
+		.csocket = listener,
 	};
 }
 
 /* The core's part first: it is the bigger one, and must not be kept from a place that just became free. */
-static struct host_tcp_connection *make_whole(
-	int fd, const struct uring_peer *peer, const struct conn *filled, size_t size)
+static struct host_tcp_connection *make_whole(int fd, const struct conn_made *made)
 {
-	struct host_tcp_connection *c = has_room() ? new_connection(fd, peer) : NULL;
+	struct host_socket_info *listener = listeners_core(made->message->listener);
+	struct host_tcp_connection *c = has_room() ? new_connection(fd, made->message, listener) : NULL;
 
 	if (!c)
 		return NULL;
-	c->extra_data = conn_adopt(filled, size);
-	if (c->extra_data)
+	c->extra_data = conn_new(made);
+	if (c->extra_data) {
+		note_proxy(c, made->message, listener);
 		return c;
-	shared_memory.release(c);
+	}
+	services.memory.release(c);
 	return NULL;
 }
 
-void inject(int fd, const struct uring_peer *peer, const struct conn *filled, size_t size)
+void inject(int fd, const struct conn_made *made)
 {
 	struct injection *i = malloc(sizeof(*i));
-	struct host_tcp_connection *c = i ? make_whole(fd, peer, filled, size) : NULL;
+	struct host_tcp_connection *c = i ? make_whole(fd, made) : NULL;
 	struct conn *conn;
 
 	if (!c) {
-		inject_refuse(peer,
+		inject_refuse(&made->message->remote,
 			i ? "shared memory is used up: raise it with kamailio -m" : "memory is used up");
-		scoreboard_count_connections(-1);
 		goto failed;
 	}
 	conn = c->extra_data;
-	note_proxy(c, peer);
 	if (is_duplicate(c)) {
-		inject_refuse(peer, "one with the same addresses exists (tcp_accept_unique)");
+		inject_refuse(
+			&made->message->remote, "one with the same addresses exists (tcp_accept_unique)");
 		discard(c);
 		goto failed;
 	}
@@ -181,8 +185,8 @@ void inject(int fd, const struct uring_peer *peer, const struct conn *filled, si
 	c->flags |= HOST_F_CONN_FD_CLOSED | HOST_F_CONN_PASSIVE;
 	c->refcnt = 1; /* the core's hash table */
 	/* The core counts these when a connection it accepted carries its first byte; ours are up already. */
-	counters_add_core(tcp_cnts_h.established);
-	counters_add_core(tcp_cnts_h.passive_open);
+	host_count(tcp_cnts_h.established);
+	host_count(tcp_cnts_h.passive_open);
 	*i = (struct injection){.message = {(long)c, HOST_CONN_NEW}, .c = c, .id = conn->id};
 	i->passing = (struct uring_passing){
 		.data = i->message, .len = sizeof(i->message), .fd = fd, .done = passed};

@@ -10,13 +10,13 @@
 void inject_init(struct uring_loop *loop, unsigned index);
 
 /*
- * Gives the core a TLS connection: fd, its addresses and listener, and a copy of the filled record (size
- * bytes). fd is closed in this process in any case. Never waits: what tcp_main cannot take at once is queued.
- * What fails is logged, and the connection is gone.
+ * Gives the core a TLS connection that an engine has made, with its descriptor fd, which is closed in this
+ * process in any case. Never waits: what tcp_main cannot take at once is queued. What fails is logged, and
+ * the connection is gone.
  */
-void inject(int fd, const struct uring_peer *peer, const struct conn *filled, size_t size);
+void inject(int fd, const struct conn_made *made);
 
 /* Counts and logs a connection that the core does not get; the caller closes what there is of it. */
-void inject_refuse(const struct uring_peer *peer, const char *why);
+void inject_refuse(const union uring_address *remote, const char *why);
 
 #endif

@@ -10,7 +10,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static struct listener listeners[LISTENERS_MAX];
+static int sockets[LISTENERS_MAX];
+static struct host_socket_info *cores[LISTENERS_MAX];
 static unsigned taken;
 static struct sockaddr_un replacement_address; /* of the first one */
 static socklen_t replacement_address_len;
@@ -72,27 +73,33 @@ int listeners_take(struct host_socket_info *si)
 			text, strerror(errno));
 		return -1;
 	}
-	listeners[taken++] = (struct listener){.fd = si->socket, .si = si};
+	sockets[taken] = si->socket;
+	cores[taken++] = si;
 	si->socket = replacement;
 	return 0;
 }
 
-const struct listener *listeners_all(unsigned *count)
+const int *listeners_all(unsigned *count)
 {
 	*count = taken;
-	return listeners;
+	return sockets;
+}
+
+struct host_socket_info *listeners_core(unsigned number)
+{
+	return cores[number];
 }
 
 void listeners_close(void)
 {
 	while (taken)
-		close(listeners[--taken].fd);
+		close(sockets[--taken]);
 }
 
 void listeners_stop(void)
 {
 	for (unsigned i = 0; i < taken; i++)
-		shutdown(listeners[i].fd, SHUT_RDWR);
+		shutdown(sockets[i], SHUT_RDWR);
 	listeners_close();
 }
 

@@ -12,16 +12,14 @@ enum {
 	LISTENERS_MAX = 256,
 };
 
-struct listener {
-	int fd; /* the TCP socket, in blocking mode */
-	struct host_socket_info *si;
-};
-
 /* Hook init_si: lets the core open si and keeps its socket. Returns 0, or -1 with a log line. */
 int listeners_take(struct host_socket_info *si);
 
-/* All taken so far; *count of them. */
-const struct listener *listeners_all(unsigned *count);
+/* The TCP sockets of all that were taken, in blocking mode, by their numbers; *count of them. */
+const int *listeners_all(unsigned *count);
+
+/* The core's listener with that number, which must be below that count. */
+struct host_socket_info *listeners_core(unsigned number);
 
 /* Closes this process's copies. */
 void listeners_close(void);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/connection/shutdown.h"
 
-#include "ser/connection/hooks.h"
 #include "ser/connection/listeners.h"
 #include "ser/host/layout.h"
+#include "ser/shared/conn.h"
 
 #include <signal.h>
 #include <sys/time.h>
@@ -64,6 +64,21 @@ static void let_others_end(void)
 	nanosleep(&pause, NULL);
 }
 
+/*
+ * No lock, because its holder may be dead; what we queued is lost with the drainer. Where a part of a record
+ * still waits to be written, an alert would damage it.
+ */
+static void say_goodbye(struct host_tcp_connection *c)
+{
+	struct conn *conn = c->extra_data;
+
+	if (!conn || c->s <= 0 || c->wbuf_first || conn->sent_last || send_queue_is_busy(&conn->queue) ||
+		!conn_is_established(conn))
+		return;
+	conn->sent_last = 1;
+	ktls_stream_send_alert(&conn->stream, c->s, KTLS_CLOSE_NOTIFY);
+}
+
 void shutdown_check(void)
 {
 	struct host_tcp_connection *c;
@@ -74,6 +89,6 @@ void shutdown_check(void)
 	for (unsigned i = 0; i < HOST_ID_HASH_SIZE; i++)
 		for (c = tcpconn_id_hash[i]; c; c = c->id_next)
 			if (c->type == HOST_PROTO_TLS || c->type == HOST_PROTO_WSS)
-				hooks_say_goodbye(c);
+				say_goodbye(c);
 	_exit(0);
 }

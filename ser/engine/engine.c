@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/engine/engine.h"
 
-#include "ser/connection/listeners.h"
+#include "ktls/cipher.h"
 #include "ser/engine/private.h"
 #include "ser/shared/log.h"
 
@@ -76,34 +76,33 @@ static void look(struct engine *e)
 	uring_server_pause(e->server, e->waits);
 }
 
-static void obey(struct engine *e, char message)
-{
-	if (message == ENGINE_RETIRE)
-		retire(e);
-	else if (!e->retired)
-		look(e);
-}
-
 /* Returns -EAGAIN when there is nothing more for now, -EPIPE at the end. */
 static int take_message(struct engine *e)
 {
 	union {
-		struct engine_order order;
-		struct engine_tickets tickets;
+		struct message_order order;
+		struct message_tickets tickets;
 		uint32_t kind;
-		char byte;
 	} m;
 	int fd;
 	ssize_t n = uring_take_fd(e->parts->channel, &m, sizeof(m), &fd);
 
 	if (n <= 0)
 		return n == -EAGAIN ? -EAGAIN : -EPIPE;
-	if (n == 1)
-		obey(e, m.byte);
-	else if (n == sizeof(m.order) && m.kind == ENGINE_ORDER)
+	switch (m.kind) {
+	case MESSAGE_RETIRE:
+		retire(e);
+		break;
+	case MESSAGE_LOOK:
+		if (!e->retired)
+			look(e);
+		break;
+	case MESSAGE_ORDER:
 		engine_open(e, &m.order, fd);
-	else if (m.kind == ENGINE_TICKETS)
+		break;
+	case MESSAGE_TICKETS:
 		engine_take_tickets(e, &m.tickets, (size_t)n);
+	}
 	return 0;
 }
 
@@ -122,10 +121,10 @@ static void told(struct uring_op *op, int res)
 
 static void say_stopped(struct engine *e)
 {
-	const char message = ENGINE_STOPPED;
+	const struct message_plain message = {MESSAGE_STOPPED};
 
 	if (e->retired && !e->stopped && !uring_server_is_accepting(e->server))
-		e->stopped = send(e->parts->channel, &message, 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
+		e->stopped = !uring_pass_fd(e->parts->channel, &message, sizeof(message), URING_NO_FD);
 }
 
 static int is_over(const struct engine *e)
@@ -142,7 +141,7 @@ static int start_server(struct engine *e, struct cfg_error *error)
 		.max_handshakes_per_source = (unsigned)e->params->max_handshakes_per_source,
 		.refuse_when_full = params_refuse_at_limit(e->params),
 		.handshake_timeout = (unsigned)e->params->handshake_timeout,
-		.proxy_header = ksr_tcp_accept_haproxy,
+		.proxy_header = e->parts->proxy_header,
 		.refused = engine_refused,
 		.admit = engine_admit,
 		.context = engine_context,
@@ -162,9 +161,7 @@ static int start_server(struct engine *e, struct cfg_error *error)
 		.established = engine_connected,
 		.failed = engine_not_connected,
 	};
-	const struct listener *l;
 	const char *why;
-	unsigned n;
 	int rc = uring_loop_new(&e->loop, &why);
 
 	if (rc)
@@ -181,9 +178,8 @@ static int start_server(struct engine *e, struct cfg_error *error)
 	if (uring_poll(e->loop, &e->told, e->parts->channel, POLLIN))
 		return cfg_fail(error, "the TLS engine cannot start: its ring takes nothing");
 	uring_pass_queue_init(&e->handovers, e->loop, e->parts->channel);
-	l = listeners_all(&n);
-	for (unsigned i = 0; i < n; i++)
-		if (uring_server_listen(e->server, l[i].fd, l[i].si))
+	for (unsigned i = 0; i < e->parts->listener_count; i++)
+		if (uring_server_listen(e->server, e->parts->listeners[i], (void *)&e->parts->listeners[i]))
 			return cfg_fail(error, "the TLS engine cannot start: out of memory");
 	return 0;
 }
@@ -212,17 +208,23 @@ static void tell(int report, const struct cfg_error *error)
 
 void engine_run(const struct engine_parts *parts, int report)
 {
-	struct engine e = {.parts = parts, .params = parts->params, .caps = parts->caps};
+	struct engine e = {.parts = parts,
+		.params = parts->params,
+		.caps = parts->caps,
+		.page = scoreboard_page(parts->engine, parts->process)};
 	struct cfg_error error = {.text = ""};
-	int rc = set_up(&e, &error);
+	int rc;
+
+	engine_log_to(parts->channel);
+	counters_use(e.page->counters);
+	rc = set_up(&e, &error);
 
 	tell(report, &error);
 	if (rc)
 		_exit(ENGINE_CANNOT_START);
 	while (!is_over(&e) && !(rc = uring_turn(e.loop))) {
 		say_stopped(&e);
-		if (!e.retired)
-			engine_report(&e);
+		engine_report(&e);
 		engine_watch_memory(&e);
 	}
 	uring_relay_goodbye(e.relay);

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the engine does with single connections: lets them in, finds their records a home, gives them to the
  * core. */
-#include "ser/connection/listeners.h"
 #include "ser/engine/private.h"
-#include "ser/host/layout.h"
-#include "ser/script/selects.h"
 #include "ser/shared/counters.h"
-#include "ser/shared/domain.h"
-#include "ser/shared/handover.h"
 #include "ser/shared/log.h"
+#include "ser/shared/messages.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -64,19 +60,19 @@ void engine_begin(void *arg, const struct uring_peer *peer, struct ktls_handshak
 void engine_failed(void *arg, const struct uring_peer *peer, const char *reason, int timed_out)
 {
 	static struct log_limit limit;
-	char remote[64], local[64];
+	char remote[URING_ADDRESS_TEXT], local[URING_ADDRESS_TEXT];
 
 	(void)arg;
 	counters_add(COUNTER_HANDSHAKES_FAILED);
 	if (timed_out)
 		counters_add(COUNTER_HANDSHAKES_TIMED_OUT);
-	listeners_format_address(&peer->remote, remote);
-	listeners_format_address(&peer->local, local);
+	uring_address_text(&peer->remote.any, remote);
+	uring_address_text(&peer->local.any, local);
 	ser_log_limited(
 		&limit, LOG_LEVEL_WARNING, "handshake with %s at %s failed: %s", remote, local, reason);
 }
 
-static void log_established(const struct handover *h)
+static void log_established(const struct message_established *m)
 {
 	static const char *const where[] = {
 		[KTLS_HOME_USER] = "user space",
@@ -84,102 +80,103 @@ static void log_established(const struct handover *h)
 		[KTLS_HOME_RELAYED] = "user space, relayed by the engine",
 	};
 	static struct log_limit limit = {.burst = CONNECTION_LINES};
-	const struct snapshot *s = &h->conn.snapshot;
-	char remote[64], local[64];
+	const struct snapshot *s = &m->snapshot;
+	char remote[URING_ADDRESS_TEXT], local[URING_ADDRESS_TEXT];
 
-	listeners_format_address(&h->peer.remote, remote);
-	listeners_format_address(&h->peer.local, local);
+	uring_address_text(&m->remote.any, remote);
+	uring_address_text(&m->local.any, local);
 	ser_log_limited(&limit, scoreboard_get_settings().tls_log,
-		"%s connected %s %s with %s %s, records in %s", h->order ? local : remote,
-		h->order ? "to" : "at", h->order ? remote : local, (const char *)s->data + s->version,
+		"%s connected %s %s with %s %s, records in %s", m->order ? local : remote,
+		m->order ? "to" : "at", m->order ? remote : local, (const char *)s->data + s->version,
 		(const char *)s->data + s->cipher, where[s->home]);
 }
 
-struct outgoing {
-	struct uring_passing passing; /* the first member */
-	struct scoreboard_engine *board;
-	struct handover handover; /* the last member: it has a tail */
+struct pending_handover {
+	struct uring_passing passing;       /* the first member */
+	struct message_established message; /* the last member: it has a tail */
 };
 
-static void free_outgoing(struct outgoing *o)
+static void free_pending(struct pending_handover *p)
 {
-	OPENSSL_clear_free(o, offsetof(struct outgoing, handover) + o->passing.len);
+	OPENSSL_clear_free(p, offsetof(struct pending_handover, message) + p->passing.len);
 }
 
-/* Those that SER opens are counted where they begin. */
-static void count_handed(struct outgoing *o, int change)
-{
-	if (o->handover.order)
-		return;
-	__atomic_add_fetch(&o->board->handed, (uint32_t)change, __ATOMIC_RELAXED);
-	scoreboard_count_connections(change);
-}
-
-static void handed_over(struct uring_passing *p, int rc)
+static void handed_over(struct uring_passing *passing, int rc)
 {
 	static struct log_limit limit;
-	struct outgoing *o = (struct outgoing *)p;
+	struct pending_handover *p = (struct pending_handover *)passing;
 
-	if (rc) {
+	if (rc)
 		ser_log_limited(&limit, LOG_LEVEL_ERROR,
 			"a connection is lost: the engine's supervisor does not take it: %s", strerror(-rc));
-		count_handed(o, -1);
-	}
-	close(p->fd);
-	free_outgoing(o);
+	close(passing->fd);
+	free_pending(p);
+}
+
+/* The kernel has its own copy of the keys, and who cannot change them needs no secret. */
+static void keep_what_is_needed(struct message_established *m)
+{
+	if (m->snapshot.home == KTLS_HOME_USER)
+		return;
+	OPENSSL_cleanse(m->keys.rx.key, sizeof(m->keys.rx.key));
+	OPENSSL_cleanse(m->keys.tx.key, sizeof(m->keys.tx.key));
+	if (m->can_rekey)
+		return;
+	OPENSSL_cleanse(&m->keys.rx_secret, sizeof(m->keys.rx_secret));
+	OPENSSL_cleanse(&m->keys.tx_secret, sizeof(m->keys.tx_secret));
 }
 
 /* What the core gets to know of a connection. Returns NULL when memory is used up. */
-static struct outgoing *make_outgoing(struct engine *e, const struct engine_finished *f,
+static struct pending_handover *make_handover(struct engine *e, const struct engine_finished *f,
 	const struct engine_home *home, const struct ktls_session_keys *keys)
 {
 	struct ktls_handshake *h = f->handshake;
-	struct domain *domain = domain_of(SSL_get_SSL_CTX(ktls_handshake_ssl(h)));
 	const struct snapshot_about about = {
 		.home = home->home,
-		.own = domain_own(domain),
 		.handshake_ms = ktls_handshake_milliseconds(h),
-		.keep_chain = selects_want_chain(),
+		.keep_chain = scoreboard_get_settings().keep_chain,
 	};
 	SSL *ssl = ktls_handshake_ssl(h);
-	size_t size = conn_size(ssl, &about), len = offsetof(struct handover, conn) + size;
-	struct outgoing *o = len <= HANDOVER_MAX ? OPENSSL_zalloc(sizeof(*o) + len) : NULL;
+	size_t size = snapshot_size(ssl, &about), len = offsetof(struct message_established, snapshot) + size;
+	struct pending_handover *p = len <= MESSAGE_MAX ? OPENSSL_zalloc(sizeof(*p) + len) : NULL;
 
-	if (!o)
+	if (!p)
 		return NULL;
-	o->passing.len = len;
-	o->passing.data = &o->handover;
-	o->passing.done = handed_over;
-	o->board = e->parts->board;
-	o->handover.kind = HANDOVER_ESTABLISHED;
-	o->handover.order = f->order;
-	o->handover.peer = *f->peer;
-	if (conn_fill(&o->handover.conn, size, ssl, keys, !e->caps->rekey, &about)) {
-		free_outgoing(o);
+	p->passing = (struct uring_passing){.len = len, .data = &p->message, .done = handed_over};
+	p->message.kind = MESSAGE_ESTABLISHED;
+	p->message.order = f->order;
+	p->message.listener = f->order ? 0 : (uint32_t)((const int *)f->peer->listener - e->parts->listeners);
+	p->message.domain = cfg_context_domain(SSL_get_SSL_CTX(ssl))->index;
+	p->message.remote = f->peer->remote;
+	p->message.local = f->peer->local;
+	p->message.transport_remote = f->peer->transport_remote;
+	p->message.transport_local = f->peer->transport_local;
+	p->message.why = (uint8_t)home->why;
+	p->message.why_error = (int16_t)home->error;
+	p->message.can_rekey = !e->caps->rekey;
+	p->message.keys = *keys;
+	if (snapshot_take(&p->message.snapshot, size, ssl, &about)) {
+		free_pending(p);
 		return NULL;
 	}
-	o->handover.conn.source = scoreboard_source_of(&f->peer->remote);
-	o->handover.conn.domain = domain;
-	o->handover.conn.engine = (uint8_t)(e->parts->board - scoreboard_engines);
-	o->handover.conn.why = home->why;
-	o->handover.conn.why_error = (int16_t)home->error;
-	return o;
+	keep_what_is_needed(&p->message);
+	return p;
 }
 
 /* The descriptor that the core gets is in non-blocking mode, as it expects. Takes both over. */
-static int hand_over(struct engine *e, struct outgoing *o, int fd)
+static int hand_over(struct engine *e, struct pending_handover *p, int fd)
 {
 	int rc = fcntl(fd, F_SETFL, O_NONBLOCK) ? -errno : 0;
 
 	if (rc) {
 		close(fd);
-		free_outgoing(o);
+		free_pending(p);
 		return rc;
 	}
-	log_established(&o->handover);
-	count_handed(o, 1);
-	o->passing.fd = fd;
-	uring_pass(&e->handovers, &o->passing);
+	log_established(&p->message);
+	__atomic_add_fetch(&e->page->handed, 1, __ATOMIC_RELAXED);
+	p->passing.fd = fd;
+	uring_pass(&e->handovers, &p->passing);
 	return 0;
 }
 
@@ -203,40 +200,40 @@ static int make_pair(int pair[2])
 /* The suite has no AEAD: the SSL object stays here, the core gets one end of a socketpair. */
 static int establish_relayed(struct engine *e, const struct engine_finished *f)
 {
-	static const struct engine_home relayed = {KTLS_HOME_RELAYED, CONN_WHY_NO_AEAD, 0};
+	static const struct engine_home relayed = {KTLS_HOME_RELAYED, HOME_WHY_NO_AEAD, 0};
 	struct ktls_session_keys none = {.role = f->order ? KTLS_CLIENT : KTLS_SERVER};
-	struct outgoing *o = NULL;
+	struct pending_handover *p = NULL;
 	int pair[2] = {-1, -1}, fd = f->fd;
 	int rc = make_pair(pair);
 
 	if (rc)
 		goto failed;
 	rc = -ENOMEM;
-	o = make_outgoing(e, f, &relayed, &none);
-	if (!o)
+	p = make_handover(e, f, &relayed, &none);
+	if (!p)
 		goto failed;
 	rc = uring_relay_start(e->relay, f->peer, fd, pair[0], ktls_handshake_take_ssl(f->handshake));
 	fd = pair[0] = -1; /* the relay's, or closed by it */
 	if (rc)
 		goto failed;
 	counters_add(COUNTER_RECORDS_RELAYED);
-	return hand_over(e, o, pair[1]);
+	return hand_over(e, p, pair[1]);
 failed:
 	close_if_open(fd);
 	close_if_open(pair[0]);
 	close_if_open(pair[1]);
-	if (o)
-		free_outgoing(o);
+	if (p)
+		free_pending(p);
 	return rc;
 }
 
 static void count_home(const struct engine_home *home)
 {
 	static const enum counter reasons[] = {
-		[CONN_WHY_OFF] = COUNTER_USER_OFF,
-		[CONN_WHY_NOT_TAKEN] = COUNTER_USER_NOT_TAKEN,
-		[CONN_WHY_NO_REKEY] = COUNTER_USER_NO_REKEY,
-		[CONN_WHY_REFUSED] = COUNTER_USER_REFUSED,
+		[HOME_WHY_OFF] = COUNTER_USER_OFF,
+		[HOME_WHY_NOT_TAKEN] = COUNTER_USER_NOT_TAKEN,
+		[HOME_WHY_NO_REKEY] = COUNTER_USER_NO_REKEY,
+		[HOME_WHY_REFUSED] = COUNTER_USER_REFUSED,
 	};
 
 	if (home->home == KTLS_HOME_KERNEL) {
@@ -249,7 +246,7 @@ static void count_home(const struct engine_home *home)
 
 static int establish_direct(struct engine *e, const struct engine_finished *f, struct ktls_session_keys *keys)
 {
-	struct outgoing *o;
+	struct pending_handover *p;
 	struct engine_home home;
 	int rc = engine_choose_home(e, ktls_handshake_ssl(f->handshake), f->fd, keys, &home);
 
@@ -257,15 +254,15 @@ static int establish_direct(struct engine *e, const struct engine_finished *f, s
 		close(f->fd);
 		return rc;
 	}
-	o = make_outgoing(e, f, &home, keys);
-	if (!o) {
+	p = make_handover(e, f, &home, keys);
+	if (!p) {
 		close(f->fd);
 		return -ENOMEM;
 	}
 	count_home(&home);
 	if (f->order) /* its tickets come later; where it cannot be kept, they are of no use */
 		ktls_late_keep(e->late, f->order, f->handshake, keys);
-	return hand_over(e, o, f->fd);
+	return hand_over(e, p, f->fd);
 }
 
 int engine_establish(struct engine *e, const struct engine_finished *f)
@@ -283,14 +280,13 @@ int engine_establish(struct engine *e, const struct engine_finished *f)
 	return rc;
 }
 
-/* For those who ask SER how its engines are. */
+/* For those who ask SER how its engines are, and for the supervisor. */
 void engine_report(struct engine *e)
 {
-	struct scoreboard_engine *board = e->parts->board;
-
-	__atomic_store_n(&board->handshakes,
+	__atomic_store_n(&e->page->handshakes,
 		uring_server_handshakes(e->server) + uring_client_count(e->client), __ATOMIC_RELAXED);
-	__atomic_store_n(&board->relayed, uring_relay_connections(e->relay), __ATOMIC_RELAXED);
+	__atomic_store_n(&e->page->relayed, uring_relay_connections(e->relay), __ATOMIC_RELAXED);
+	__atomic_add_fetch(&e->page->beat, 1, __ATOMIC_RELAXED);
 }
 
 void engine_established(void *arg, const struct uring_peer *peer, int fd, struct ktls_handshake *h)
@@ -302,7 +298,7 @@ void engine_established(void *arg, const struct uring_peer *peer, int fd, struct
 	counters_add(COUNTER_HANDSHAKES_OK);
 	if (SSL_session_reused(ktls_handshake_ssl(h)))
 		counters_add(COUNTER_HANDSHAKES_RESUMED);
-	e->parts->board->established++;
+	__atomic_add_fetch(&e->page->established, 1, __ATOMIC_RELAXED);
 	rc = engine_establish(e, &f);
 	if (rc)
 		engine_failed(e, peer, engine_error(rc), 0);
@@ -311,12 +307,12 @@ void engine_established(void *arg, const struct uring_peer *peer, int fd, struct
 void engine_relay_ended(void *arg, const struct uring_peer *peer, const char *reason)
 {
 	static struct log_limit limit;
-	char remote[64];
+	char remote[URING_ADDRESS_TEXT];
 
 	(void)arg;
 	if (!reason)
 		return;
 	counters_add(COUNTER_RELAYS_LOST);
-	listeners_format_address(&peer->remote, remote);
+	uring_address_text(&peer->remote.any, remote);
 	ser_log_limited(&limit, LOG_LEVEL_NOTICE, "connection with %s closed: %s", remote, reason);
 }

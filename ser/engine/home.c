@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-static struct engine_home user(enum conn_why why, int error)
+static struct engine_home user(enum home_why why, int error)
 {
 	return (struct engine_home){KTLS_HOME_USER, why, error};
 }
@@ -20,26 +20,26 @@ int engine_choose_home(struct engine *e, const SSL *ssl, int fd, const struct kt
 	int rc = ktls_kernel_supports(e->caps, keys->tx.version, keys->tx.aead);
 
 	if (!d->ktls) {
-		*home = user(CONN_WHY_OFF, 0);
+		*home = user(HOME_WHY_OFF, 0);
 		return 0;
 	}
 	if (rc) {
-		*home = user(CONN_WHY_NOT_TAKEN, rc);
+		*home = user(HOME_WHY_NOT_TAKEN, rc);
 		return 0;
 	}
 	if (d->ktls_rekey_required && e->caps->rekey && keys->tx.version == TLS1_3_VERSION) {
-		*home = user(CONN_WHY_NO_REKEY, e->caps->rekey);
+		*home = user(HOME_WHY_NO_REKEY, e->caps->rekey);
 		return 0;
 	}
 	rc = ktls_kernel_install(fd, &keys->tx, &keys->rx);
 	if (!rc) {
-		*home = (struct engine_home){KTLS_HOME_KERNEL, CONN_WHY_KERNEL, 0};
+		*home = (struct engine_home){KTLS_HOME_KERNEL, HOME_WHY_KERNEL, 0};
 		return 0;
 	}
 	if (rc > 0)
 		return -ENOTRECOVERABLE;
 	ser_log_limited(&refused, LOG_LEVEL_WARNING,
 		"records of a connection stay in user space: the kernel refused them: %s", strerror(-rc));
-	*home = user(CONN_WHY_REFUSED, rc);
+	*home = user(HOME_WHY_REFUSED, rc);
 	return 0;
 }

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the engine does for connections that SER opens: shakes hands as their client. */
 #include "cfg/client.h"
-#include "ser/connection/listeners.h"
 #include "ser/engine/private.h"
 #include "ser/shared/counters.h"
-#include "ser/shared/handover.h"
 #include "ser/shared/log.h"
 
 #include <errno.h>
@@ -15,15 +13,15 @@
 #include <unistd.h>
 
 /* Has room for what goes back where there is no connection; the supervisor says and counts it. */
-struct request {
+struct running_order {
 	struct uring_passing passing; /* the first member */
-	struct handover_failure failure;
-	struct engine_order order;
+	struct message_failed failure;
+	struct message_order order;
 };
 
-static struct handover_failure failure_of(uint32_t order, enum uring_client_failure why, const char *reason)
+static struct message_failed failure_of(uint32_t order, enum uring_client_failure why, const char *reason)
 {
-	struct handover_failure f = {.kind = HANDOVER_FAILED, .order = order, .why = (int32_t)why};
+	struct message_failed f = {.kind = MESSAGE_FAILED, .order = order, .why = (int32_t)why};
 
 	snprintf(f.reason, sizeof(f.reason), "%s", reason);
 	return f;
@@ -35,7 +33,8 @@ static void told(struct uring_passing *p, int rc)
 	free(p);
 }
 
-static void refuse(struct engine *e, struct request *r, enum uring_client_failure why, const char *reason)
+static void refuse(
+	struct engine *e, struct running_order *r, enum uring_client_failure why, const char *reason)
 {
 	r->failure = failure_of(r->order.id, why, reason);
 	r->passing = (struct uring_passing){
@@ -47,7 +46,7 @@ static void refuse(struct engine *e, struct request *r, enum uring_client_failur
  * supervisor fails what it ordered. */
 static void refuse_without_memory(struct engine *e, uint32_t order)
 {
-	struct handover_failure f = failure_of(order, URING_CLIENT_LOCAL, engine_error(-ENOMEM));
+	struct message_failed f = failure_of(order, URING_CLIENT_LOCAL, engine_error(-ENOMEM));
 
 	if (!uring_pass_fds(e->parts->channel, &f, sizeof(f), NULL, 0))
 		return;
@@ -55,9 +54,9 @@ static void refuse_without_memory(struct engine *e, uint32_t order)
 	_exit(1);
 }
 
-static int start(struct engine *e, struct request *r, int fd)
+static int start(struct engine *e, struct running_order *r, int fd)
 {
-	const struct engine_order *order = &r->order;
+	const struct message_order *order = &r->order;
 	const char *name = order->choice.server_name;
 	const struct uring_client_request request = {
 		.token = r,
@@ -72,9 +71,9 @@ static int start(struct engine *e, struct request *r, int fd)
 	return uring_client_start(e->client, &request);
 }
 
-void engine_open(struct engine *e, const struct engine_order *order, int fd)
+void engine_open(struct engine *e, const struct message_order *order, int fd)
 {
-	struct request *r = malloc(sizeof(*r));
+	struct running_order *r = malloc(sizeof(*r));
 	int rc;
 
 	if (!r) {
@@ -90,19 +89,19 @@ void engine_open(struct engine *e, const struct engine_order *order, int fd)
 }
 
 /* All that the verification of a session depended on (ktls/session.h). */
-static void offer_session(SSL *ssl, const struct cfg_domain *d, const struct engine_order *order)
+static void offer_session(SSL *ssl, const struct cfg_domain *d, const struct message_order *order)
 {
 	const char *name = cfg_client_name(d, order->choice.server_name);
-	char key[KTLS_SESSION_KEY_MAX], peer[64];
+	char key[KTLS_SESSION_KEY_MAX], peer[URING_ADDRESS_TEXT];
 
-	listeners_format_address(&order->remote, peer);
+	uring_address_text(&order->remote.any, peer);
 	if (snprintf(key, sizeof(key), "%u %s %s", d->index, peer, name ? name : "") < (int)sizeof(key))
 		ktls_sessions_offer(ssl, key);
 }
 
 int engine_greet(void *arg, void *token, struct ktls_handshake *h, const char **why)
 {
-	const struct engine_order *order = &((struct request *)token)->order;
+	const struct message_order *order = &((struct running_order *)token)->order;
 	SSL *ssl = ktls_handshake_ssl(h);
 	const struct cfg_domain *d = cfg_context_domain(SSL_get_SSL_CTX(ssl));
 	int rc = cfg_client_prepare(ssl, d, order->choice.server_name);
@@ -117,7 +116,7 @@ int engine_greet(void *arg, void *token, struct ktls_handshake *h, const char **
 	return rc;
 }
 
-static struct uring_peer peer_of(const struct engine_order *order)
+static struct uring_peer peer_of(const struct message_order *order)
 {
 	return (struct uring_peer){.remote = order->remote,
 		.local = order->local,
@@ -127,7 +126,7 @@ static struct uring_peer peer_of(const struct engine_order *order)
 
 void engine_connected(void *arg, void *token, int fd, struct ktls_handshake *h)
 {
-	struct request *r = token;
+	struct running_order *r = token;
 	struct uring_peer peer = peer_of(&r->order);
 	const struct engine_finished f = {.order = r->order.id, .peer = &peer, .fd = fd, .handshake = h};
 	struct engine *e = arg;
@@ -152,8 +151,8 @@ void engine_not_connected(
 	refuse(arg, token, why, reason);
 }
 
-void engine_take_tickets(struct engine *e, const struct engine_tickets *t, size_t size)
+void engine_take_tickets(struct engine *e, const struct message_tickets *t, size_t size)
 {
-	if (size == offsetof(struct engine_tickets, messages) + t->len)
+	if (size == offsetof(struct message_tickets, messages) + t->len)
 		ktls_late_take(e->late, t->order, t->messages, t->len);
 }

@@ -6,7 +6,7 @@
 #include "ktls/late_ticket.h"
 #include "ktls/session.h"
 #include "ser/engine/engine.h"
-#include "ser/shared/conn.h"
+#include "ser/shared/messages.h"
 #include "uring/client.h"
 #include "uring/pass_fd.h"
 #include "uring/relay.h"
@@ -16,6 +16,7 @@ struct engine {
 	const struct engine_parts *parts;
 	const struct params *params;
 	const struct ktls_kernel_caps *caps;
+	struct engine_page *page;
 	struct uring_loop *loop;
 	struct uring_server *server;
 	struct uring_relay *relay;
@@ -35,7 +36,7 @@ struct engine {
 
 struct engine_home {
 	enum ktls_home home;
-	enum conn_why why;
+	enum home_why why;
 	int error; /* negative errno, or 0 */
 };
 
@@ -60,17 +61,17 @@ void engine_not_connected(
 	void *arg, void *token, enum uring_client_failure why, int error, const char *reason);
 
 /* Begins with what the supervisor ordered; takes fd over. */
-void engine_open(struct engine *e, const struct engine_order *order, int fd);
+void engine_open(struct engine *e, const struct message_order *order, int fd);
 
 /* size: bytes of the message. */
-void engine_take_tickets(struct engine *e, const struct engine_tickets *t, size_t size);
+void engine_take_tickets(struct engine *e, const struct message_tickets *t, size_t size);
 
 /* An info callback of OpenSSL: counts alerts. */
 void engine_count_alert(const SSL *ssl, int where, int ret);
 
 /* A handshake that is done. */
 struct engine_finished {
-	uint32_t order; /* of struct engine_order; 0: the peer opened the connection */
+	uint32_t order; /* of struct message_order; 0: the peer opened the connection */
 	const struct uring_peer *peer;
 	int fd;
 	struct ktls_handshake *handshake;
@@ -88,7 +89,10 @@ int engine_wait(struct engine *e);
 /* After each turn: gives memory back when a burst is over. */
 void engine_watch_memory(struct engine *e);
 
-/* Brings the board up to date. */
+/* Brings its page of the scoreboard up to date. */
 void engine_report(struct engine *e);
+
+/* Lets ser_log() of this process send its lines to the supervisor over that channel. */
+void engine_log_to(int channel);
 
 #endif

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/host/check.h"
 
-#include "ser/connection/hooks.h"
-#include "ser/connection/listeners.h"
 #include "ser/host/layout.h"
 #include "ser/shared/log.h"
-#include "ser/shared/shared.h"
+#include "ser/shared/services.h"
 
 #include <arpa/inet.h>
 #include <string.h>
@@ -66,43 +64,41 @@ static const char *check_connections(void)
 			what = "the connection's id";
 	}
 	if (b)
-		shared_memory.release(b);
+		services.memory.release(b);
 	if (a)
-		shared_memory.release(a);
+		services.memory.release(a);
 	return what;
 }
 
-static const char *check_listeners(void)
+static const char *check_listeners(const struct host_check_parts *parts)
 {
-	unsigned n;
-	const struct listener *l = listeners_all(&n);
-
-	for (unsigned i = 0; i < n; i++) {
+	for (unsigned i = 0; i < parts->listener_count; i++) {
+		const struct host_socket_info *si = parts->listener(i);
 		struct sockaddr_in6 addr;
 		socklen_t len = sizeof(addr);
 
 		/* Family, port and, of IPv4, the address lie in the first eight bytes. */
-		if (getsockname(l[i].fd, (struct sockaddr *)&addr, &len) || memcmp(&addr, &l[i].si->su, 8) ||
-			ntohs(addr.sin6_port) != l[i].si->port_no)
+		if (getsockname(parts->sockets[i], (struct sockaddr *)&addr, &len) ||
+			memcmp(&addr, &si->su, 8) || ntohs(addr.sin6_port) != si->port_no)
 			return "a listener's address";
 	}
 	return NULL;
 }
 
-int host_check(void)
+int host_check(const struct host_check_parts *parts)
 {
 	const char *what;
 
 	if (strcmp(ver_flags, HOST_FLAGS))
 		what = "its compile flags";
-	else if (!hooks_are_registered())
+	else if (memcmp(&tls_hook, parts->hooks, sizeof(tls_hook)))
 		what = "the TLS hooks";
 	else
-		what = check_listeners();
+		what = check_listeners(parts);
 	if (!what && tls_listen) {
-		hooks_inject(1);
+		parts->accepted(1);
 		what = check_connections();
-		hooks_inject(0);
+		parts->accepted(0);
 	}
 	if (!what)
 		return 0;

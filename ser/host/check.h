@@ -1,12 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Whether the running core is laid out as layout.h says. */
 #ifndef SER_HOST_CHECK_H
 #define SER_HOST_CHECK_H
+
+#include "ser/host/layout.h"
+
+/* What the module has of the core, and what it has given it. */
+struct host_check_parts {
+	const struct host_tls_hooks *hooks; /* as registered */
+	const int *sockets;                 /* of the listeners, by their numbers */
+	unsigned listener_count;
+	struct host_socket_info *(*listener)(unsigned number);
+	void (*accepted)(int on); /* as hooks_inject() */
+};
 
 /*
  * Compares what ser/host/layout.h says with the running core: its version, and a connection that it makes for
  * us with known values. Call it in the main process when the listeners exist and before any process is
  * forked. Returns 0, or -1 with one log line that names what differs and which versions are known.
  */
-int host_check(void);
+int host_check(const struct host_check_parts *parts);
 
 #endif

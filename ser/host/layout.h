@@ -642,6 +642,7 @@ void sr_kemi_xval_null(struct host_kemi_value *value, int mode);
 int counter_register(uint16_t *handle, const char *group, const char *name, int flags, host_counter_f get,
 	void *param, const char *doc, int register_flags);
 long counter_get_val(uint16_t handle);
+long counter_get_raw_val(uint16_t handle);
 int register_procs(int count);
 int register_fds(int count);
 int get_max_open_fds(void);

@@ -2,10 +2,11 @@
 #include "ser/manage/rpc.h"
 
 #include "cfg/value.h"
+#include "ser/manage/counters.h"
+#include "ser/manage/rpc_about.h"
 #include "ser/manage/rpc_connections.h"
 #include "ser/manage/rpc_options.h"
 #include "ser/manage/settings.h"
-#include "ser/shared/counters.h"
 #include "ser/shared/log.h"
 #include "ser/shared/scoreboard.h"
 #include "ser/shared/send_queue.h"
@@ -15,25 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const struct params *params;
-static const struct cfg_config *config;
-static const struct ktls_kernel_caps *caps;
-
-void rpc_init(const struct params *p, const struct cfg_config *domains, const struct ktls_kernel_caps *c)
-{
-	params = p;
-	config = domains;
-	rpc_options_init(p, domains);
-	caps = c;
-}
-
-int rpc_is_on(struct host_rpc *rpc, void *ctx)
-{
-	if (!params)
-		rpc->fault(ctx, 500, "TLS is off: enable_tls=yes in front of loadmodule turns it on");
-	return params != NULL;
-}
 
 /* An error in the words of the system, "yes" for none. */
 static const char *yes_or_why(int error)
@@ -70,24 +52,26 @@ static void info(struct host_rpc *rpc, void *ctx)
 	/* The stock module's name. With tcp_async=yes the core queues, and core.tcp_info has its figure. */
 	rpc->struct_add(handle, "d", "clear_text_write_queued_bytes", (int)send_queue_total());
 	rpc->struct_add(handle, "s", "ktls",
-		kernel_is_wanted(config) ? yes_or_why(caps->ulp) : "no: the parameter ktls is 0");
-	rpc->struct_add(handle, "s", "ktls_rekey", yes_or_why(caps->rekey));
-	add_suites(rpc, handle, "tls12", caps->tls12);
-	add_suites(rpc, handle, "tls13", caps->tls13);
+		kernel_is_wanted(rpc_about.config) ? yes_or_why(rpc_about.caps->ulp)
+						   : "no: the parameter ktls is 0");
+	rpc->struct_add(handle, "s", "ktls_rekey", yes_or_why(rpc_about.caps->rekey));
+	add_suites(rpc, handle, "tls12", rpc_about.caps->tls12);
+	add_suites(rpc, handle, "tls13", rpc_about.caps->tls13);
 }
 
 /* One struct for each engine. */
 static void engines(struct host_rpc *rpc, void *ctx)
 {
-	for (int i = 0; rpc_is_on(rpc, ctx) && i < params->engines; i++) {
+	for (int i = 0; rpc_is_on(rpc, ctx) && i < rpc_about.params->engines; i++) {
 		const struct scoreboard_engine *e = &scoreboard_engines[i];
 		void *handle;
 
 		if (rpc->add(ctx, "{", &handle) < 0)
 			return;
 		rpc->struct_add(handle, "dddddd", "engine", i, "pid", (int)e->pid, "starts", (int)e->starts,
-			"handshakes", (int)e->handshakes, "relayed", (int)e->relayed, "established",
-			(int)e->established);
+			"handshakes", (int)scoreboard_handshakes((unsigned)i), "relayed",
+			(int)scoreboard_relayed((unsigned)i), "established",
+			(int)scoreboard_established((unsigned)i));
 	}
 }
 

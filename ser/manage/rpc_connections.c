@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/manage/rpc_connections.h"
 
-#include "ser/manage/rpc.h"
-#include "ser/outbound/outbound.h"
-#include "ser/shared/shared.h"
+#include "ser/host/connections.h"
+#include "ser/host/services.h"
+#include "ser/manage/rpc_about.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -19,16 +19,11 @@ enum {
 };
 
 /* What the core knows of a connection, copied while its lock is held. */
-struct entry {
+struct listed {
 	struct conn *conn; /* a reference */
 	struct host_receive_info rcv;
 	int id, timeout, is_wss;
 };
-
-static int is_ours(const struct host_tcp_connection *c)
-{
-	return (c->type == HOST_PROTO_TLS || c->type == HOST_PROTO_WSS) && c->extra_data;
-}
 
 static unsigned count(void)
 {
@@ -37,20 +32,20 @@ static unsigned count(void)
 
 	for (int i = 0; i < HOST_ID_HASH_SIZE; i++)
 		for (c = tcpconn_id_hash[i]; c; c = c->id_next)
-			n += (unsigned)is_ours(c);
+			n += (unsigned)host_is_tls(c);
 	return n;
 }
 
-static unsigned copy(struct entry *entries, unsigned room)
+static unsigned copy(struct listed *entries, unsigned room)
 {
 	struct host_tcp_connection *c;
 	unsigned n = 0;
 
 	for (int i = 0; i < HOST_ID_HASH_SIZE; i++) {
 		for (c = tcpconn_id_hash[i]; c && n < room; c = c->id_next) {
-			if (!is_ours(c))
+			if (!host_is_tls(c))
 				continue;
-			entries[n++] = (struct entry){.conn = conn_get(c->extra_data),
+			entries[n++] = (struct listed){.conn = conn_get(c->extra_data),
 				.rcv = c->rcv,
 				.id = c->id,
 				.timeout = (int)(c->timeout - get_ticks_raw()) / HOST_TICKS_PER_SECOND,
@@ -61,20 +56,20 @@ static unsigned copy(struct entry *entries, unsigned room)
 }
 
 /* Memory is asked for without the core's lock, answers are written without it. */
-static struct entry *take_all(unsigned *found)
+static struct listed *take_all(unsigned *found)
 {
-	struct entry *entries;
+	struct listed *entries;
 	unsigned room;
 
-	shared_lock(tcpconn_lock);
+	host_lock(tcpconn_lock);
 	room = count() + MORE;
-	shared_unlock(tcpconn_lock);
+	host_unlock(tcpconn_lock);
 	entries = malloc(room * sizeof(*entries));
 	if (!entries)
 		return NULL;
-	shared_lock(tcpconn_lock);
+	host_lock(tcpconn_lock);
 	*found = copy(entries, room);
-	shared_unlock(tcpconn_lock);
+	host_unlock(tcpconn_lock);
 	return entries;
 }
 
@@ -88,30 +83,30 @@ static const char *address(const struct host_ip *ip, char text[INET6_ADDRSTRLEN]
 static const char *why(const struct conn *conn)
 {
 	switch (conn->why) {
-	case CONN_WHY_KERNEL:
+	case HOME_WHY_KERNEL:
 		return "the kernel took the keys";
-	case CONN_WHY_OFF:
+	case HOME_WHY_OFF:
 		return "ktls is 0 for this domain";
-	case CONN_WHY_NO_REKEY:
+	case HOME_WHY_NO_REKEY:
 		return "ktls_rekey_required, and this kernel cannot change keys";
-	case CONN_WHY_NO_AEAD:
+	case HOME_WHY_NO_AEAD:
 		return "relayed: the suite has no AEAD";
 	default:
 		return strerror(-conn->why_error);
 	}
 }
 
-static void add(struct host_rpc *rpc, void *ctx, const struct entry *e)
+static void add(struct host_rpc *rpc, void *ctx, const struct listed *e)
 {
 	static const union {
 		struct snapshot snapshot;
 		char bytes[sizeof(struct snapshot) + 1];
 	} nothing;
 	const struct conn *conn = e->conn;
-	const struct snapshot *s = outbound_is_established(conn) ? conn->facts : &nothing.snapshot;
+	const struct snapshot *s = conn_is_established(conn) ? conn->facts : &nothing.snapshot;
 	const char *data = (const char *)s->data, *home = s->home == KTLS_HOME_KERNEL ? "kernel" : "user";
 	char source[INET6_ADDRSTRLEN], destination[INET6_ADDRSTRLEN], cipher[128], since[32];
-	int is_up = outbound_is_established(conn);
+	int is_up = conn_is_established(conn);
 	time_t t = (time_t)conn->since;
 	struct tm tm;
 	void *handle;
@@ -137,7 +132,7 @@ static void add(struct host_rpc *rpc, void *ctx, const struct entry *e)
 
 void rpc_list(struct host_rpc *rpc, void *ctx)
 {
-	struct entry *entries;
+	struct listed *entries;
 	unsigned n = 0;
 
 	if (!rpc_is_on(rpc, ctx))
@@ -160,16 +155,15 @@ static int close_connection(int id)
 	struct host_tcp_connection *c;
 	long message[2] = {0, HOST_CONN_CMD_EOF};
 
-	shared_lock(tcpconn_lock);
-	for (c = tcpconn_id_hash[(unsigned)id & (HOST_ID_HASH_SIZE - 1)]; c && c->id != id; c = c->id_next)
-		;
-	if (c && is_ours(c)) {
+	host_lock(tcpconn_lock);
+	c = host_find_connection(id);
+	if (c && host_is_tls(c)) {
 		__atomic_add_fetch(&c->refcnt, 1, __ATOMIC_RELAXED);
 		c->state = HOST_CONN_BAD;
 		c->timeout = get_ticks_raw();
 		message[0] = (long)c;
 	}
-	shared_unlock(tcpconn_lock);
+	host_unlock(tcpconn_lock);
 	if (!message[0])
 		return -ENOENT;
 	if (send_all(unix_tcp_sock, message, sizeof(message)) > 0)

@@ -2,43 +2,20 @@
 #include "ser/manage/rpc_options.h"
 
 #include "cfg/lookup.h"
-#include "ser/manage/rpc.h"
+#include "ser/manage/rpc_about.h"
 #include "ser/manage/settings.h"
-
-static const struct params *params;
-static const struct cfg_config *config;
-
-void rpc_options_init(const struct params *p, const struct cfg_config *c)
-{
-	params = p;
-	config = c;
-}
 
 static const char *text(const char *s)
 {
 	return s ? s : "";
 }
 
-const char *rpc_options_method(const struct cfg_domain *d)
-{
-	if (d->versions.min == TLS1_3_VERSION)
-		return "TLSv1.3";
-	return d->versions.max == TLS1_3_VERSION ? "TLSv1.2+" : "TLSv1.2";
-}
-
-const char *rpc_options_verify_client(const struct cfg_domain *d)
-{
-	static const char *const names[] = {"off", "on", "optional", "optional_no_ca"};
-
-	return names[d->verify_client];
-}
-
 /* What the start read: a domain's values after tls.reload are in tls.cfg. */
 static void add_domain(struct host_rpc *rpc, void *handle, const struct cfg_domain *d)
 {
-	rpc->struct_add(handle, "sddsdssss", "method", rpc_options_method(d), "verify_certificate",
+	rpc->struct_add(handle, "sddsdssss", "method", cfg_domain_method(d), "verify_certificate",
 		d->verify_certificate, "verify_depth", d->verify_depth, "verify_client",
-		rpc_options_verify_client(d), "require_certificate", d->require_certificate, "private_key",
+		cfg_domain_verify_client(d), "require_certificate", d->require_certificate, "private_key",
 		text(d->private_key), "ca_list", text(d->ca_list), "ca_path", text(d->ca_path), "crl",
 		text(d->crl));
 	rpc->struct_add(handle, "ssssdd", "certificate", text(d->certificate), "cipher_list",
@@ -52,18 +29,19 @@ void rpc_options(struct host_rpc *rpc, void *ctx)
 
 	if (!rpc_is_on(rpc, ctx) || rpc->add(ctx, "{", &handle) < 0)
 		return;
-	add_domain(rpc, handle, cfg_find_server(config, NULL, NULL));
+	add_domain(rpc, handle, cfg_find_server(rpc_about.config, NULL, NULL));
 	rpc->struct_add(handle, "sddddddd", "config", text(settings_config()), "log", settings_number("log"),
 		"connection_timeout", settings_number("connection_timeout"), "handshake_timeout",
-		params->handshake_timeout, "send_timeout", params->send_timeout, "low_mem_threshold1",
-		settings_number("low_mem_threshold1"), "engines", params->engines, "engine_nice",
-		params->engine_nice);
-	rpc->struct_add(handle, "ddddssd", "certificate_watch", params->certificate_watch, "max_handshakes",
-		params->max_handshakes, "max_handshakes_per_source", params->max_handshakes_per_source,
-		"max_connections_per_source", params->max_connections_per_source, "limit_policy",
-		params_refuse_at_limit(params) ? "refuse" : "wait", "session_ticket_keys",
-		text(params->session_ticket_keys), "session_ticket_rotation",
-		params->session_ticket_rotation);
+		rpc_about.params->handshake_timeout, "send_timeout", rpc_about.params->send_timeout,
+		"low_mem_threshold1", settings_number("low_mem_threshold1"), "engines",
+		rpc_about.params->engines, "engine_nice", rpc_about.params->engine_nice);
+	rpc->struct_add(handle, "ddddssd", "certificate_watch", rpc_about.params->certificate_watch,
+		"max_handshakes", rpc_about.params->max_handshakes, "max_handshakes_per_source",
+		rpc_about.params->max_handshakes_per_source, "max_connections_per_source",
+		rpc_about.params->max_connections_per_source, "limit_policy",
+		params_refuse_at_limit(rpc_about.params) ? "refuse" : "wait", "session_ticket_keys",
+		text(rpc_about.params->session_ticket_keys), "session_ticket_rotation",
+		rpc_about.params->session_ticket_rotation);
 	/* The stock module's, where the answer is the same for all. */
 	rpc->struct_add(handle, "dddddd", "session_cache", 0, "disable_compression", 1, "send_close_notify",
 		1, "renegotiation", 0, "ssl_release_buffers", 1, "force_run", 0);

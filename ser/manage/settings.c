@@ -4,7 +4,9 @@
 #include "cfg/lookup.h"
 #include "cfg/stock_params.h"
 #include "ser/host/layout.h"
-#include "ser/manage/rpc_options.h"
+#include "ser/host/log.h"
+#include "ser/host/services.h"
+#include "ser/script/selects.h"
 #include "ser/shared/log.h"
 #include "ser/shared/scoreboard.h"
 
@@ -114,12 +116,12 @@ static void set_text(const char *name, const char *text)
 /* What is not set here is 0 or empty: nothing of the kind is there. */
 static void fill(const struct params *p, const struct cfg_domain *d)
 {
-	set_text("method", rpc_options_method(d));
+	set_text("method", cfg_domain_method(d));
 	set_text("server_name", d->server_name);
 	set("verify_certificate", d->verify_certificate);
 	set("verify_depth", d->verify_depth);
 	set("require_certificate", d->require_certificate);
-	set_text("verify_client", rpc_options_verify_client(d));
+	set_text("verify_client", cfg_domain_verify_client(d));
 	set_text("private_key", d->private_key);
 	set_text("ca_list", d->ca_list);
 	set_text("ca_path", d->ca_path);
@@ -137,12 +139,6 @@ static void fill(const struct params *p, const struct cfg_domain *d)
 	set("send_close_notify", 1);
 }
 
-void settings_hold(void)
-{
-	__atomic_add_fetch(&(*cfg_global)->refcnt, 1, __ATOMIC_RELAXED);
-	cfg_child_no_cb_init();
-}
-
 void settings_publish(void)
 {
 	const struct scoreboard_settings now = {
@@ -151,9 +147,14 @@ void settings_publish(void)
 		.low_mem_threshold1 = params_low_memory(settings_number("low_mem_threshold1")),
 		.max_connections = tcp_cfg->max_connections,
 		.max_tls_connections = tcp_cfg->max_tls_connections,
+		.conn_wq_max = tcp_cfg->conn_wq_max,
+		.wq_max = tcp_cfg->wq_max,
+		.log_level = host_log_level(),
+		.keep_chain = selects_want_chain(),
 	};
 
 	scoreboard_set_settings(&now);
+	host_publish_load();
 }
 
 static void tick(unsigned ticks, void *arg)

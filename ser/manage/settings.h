@@ -8,7 +8,7 @@
 #define SER_MANAGE_SETTINGS_H
 
 #include "cfg/config.h"
-#include "ser/module/params.h"
+#include "ser/shared/params.h"
 
 /*
  * Declares the group with the values of the parameters and of the default server domain, and puts what is in
@@ -16,9 +16,6 @@
  * line.
  */
 int settings_declare(const struct params *p, const struct cfg_config *c);
-
-/* For a process that will not follow the core's changes: what it knows of its values must not vanish. */
-void settings_hold(void);
 
 /* For a process of SER's own: puts what is in force on the board, as the timer does. */
 void settings_publish(void);

@@ -11,16 +11,20 @@
 #include "ser/connection/shutdown.h"
 #include "ser/host/check.h"
 #include "ser/host/layout.h"
+#include "ser/host/services.h"
+#include "ser/manage/counters.h"
 #include "ser/manage/rpc.h"
+#include "ser/manage/rpc_about.h"
 #include "ser/manage/settings.h"
+#include "ser/module/params_table.h"
 #include "ser/outbound/descriptor_swap.h"
 #include "ser/outbound/outbound.h"
 #include "ser/script/functions.h"
 #include "ser/script/selects.h"
 #include "ser/script/variables.h"
 #include "ser/sending/drainer.h"
-#include "ser/shared/counters.h"
 #include "ser/shared/log.h"
+#include "ser/shared/params.h"
 #include "ser/shared/scoreboard.h"
 #include "ser/shared/ticket_keys.h"
 #include "ser/supervisor/certificate_watch.h"
@@ -78,8 +82,6 @@ static void check_at_exit(void)
 		_exit(1);
 }
 
-int mod_register(char *path, int *dlflags, void *reserved1, void *reserved2);
-
 static int is_off(void)
 {
 	return tls_disable;
@@ -96,6 +98,8 @@ int mod_register(char *path, int *dlflags, void *reserved1, void *reserved2)
 	(void)dlflags;
 	(void)reserved1;
 	(void)reserved2;
+	host_provide_services();
+	params_set_base(cfg_file);
 	variables_prepare();
 	if (selects_register() || functions_register_kemi()) {
 		ser_log(LOG_LEVEL_ERROR, "the core does not take the module's selects and functions");
@@ -131,7 +135,7 @@ static int mod_init(void)
 	}
 	kernel_probe_and_log(config, &caps);
 	privileges_prepare();
-	rpc_init(&params, config, &caps);
+	rpc_about = (struct rpc_about){.params = &params, .config = config, .caps = &caps};
 	if (scoreboard_init()) {
 		ser_log(LOG_LEVEL_ERROR, "no memory is left for the TLS engine");
 		return -1;
@@ -170,13 +174,22 @@ static void make_room_for_connections(void)
 			room, tcp.tcp_max_connections);
 }
 
+static int check_host(void)
+{
+	struct host_check_parts parts = {
+		.hooks = hooks_registered(), .listener = listeners_core, .accepted = hooks_inject};
+
+	parts.sockets = listeners_all(&parts.listener_count);
+	return host_check(&parts);
+}
+
 static int child_init(int rank)
 {
 	if (is_off())
 		return 0;
 	switch (rank) {
 	case HOST_PROC_INIT:
-		if (host_check())
+		if (check_host())
 			return -1;
 		make_room_for_connections();
 		return 0;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/outbound/choice.h"
 
-#include "ser/script/functions.h"
 #include "ser/shared/log.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct host_str xavp;
+static struct host_str server_id; /* for free() */
 
 void choice_prepare(const char *xavp_cfg)
 {
@@ -35,15 +37,35 @@ static int copy(char *to, int max, struct host_str from, const char *name)
 	return -1;
 }
 
+static void forget_server_id(void)
+{
+	free(server_id.s);
+	server_id = (struct host_str){NULL, 0};
+}
+
+int choice_set_server_id(const struct host_str *id)
+{
+	size_t len = id && id->len > 0 ? (size_t)id->len : 0;
+	char *text = len ? malloc(len) : NULL;
+
+	if (len && !text)
+		return -ENOMEM;
+	if (len)
+		memcpy(text, id->s, len);
+	forget_server_id();
+	server_id = (struct host_str){text, (int)len};
+	return 0;
+}
+
 int choice_take(struct connect_choice *choice)
 {
 	struct host_str id = child_of_xavp("server_id");
 	int rc;
 
 	if (id.len <= 0)
-		id = functions_connect_server_id();
+		id = server_id;
 	rc = copy(choice->server_id, CHOICE_SERVER_ID_MAX, id, "server_id");
-	functions_forget_server_id();
+	forget_server_id();
 	return rc ? rc
 		  : copy(choice->server_name, CHOICE_SERVER_NAME_MAX, child_of_xavp("server_name"),
 			    "server_name");

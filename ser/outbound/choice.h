@@ -4,17 +4,7 @@
 #define SER_OUTBOUND_CHOICE_H
 
 #include "ser/host/layout.h"
-
-enum {
-	CHOICE_SERVER_ID_MAX = 127,
-	CHOICE_SERVER_NAME_MAX = 255, /* RFC 1035 2.3.4 */
-};
-
-/* Empty where the script chose nothing. */
-struct connect_choice {
-	char server_id[CHOICE_SERVER_ID_MAX + 1];
-	char server_name[CHOICE_SERVER_NAME_MAX + 1];
-};
+#include "ser/shared/messages.h"
 
 /* xavp_cfg: the parameter, which stays the caller's; NULL where it is not set. */
 void choice_prepare(const char *xavp_cfg);
@@ -24,5 +14,8 @@ void choice_prepare(const char *xavp_cfg);
  * good for one message and forgotten here. Returns 0, or -1 with a log line when one is too long.
  */
 int choice_take(struct connect_choice *choice);
+
+/* For tls_set_connect_server_id(). Returns 0, or -ENOMEM. */
+int choice_set_server_id(const struct host_str *id);
 
 #endif

@@ -2,9 +2,11 @@
 #include "ser/outbound/identity.h"
 
 #include "ser/connection/listeners.h"
-#include "ser/outbound/outbound.h"
+#include "ser/host/services.h"
+#include "ser/outbound/opening.h"
+#include "ser/shared/lock.h"
 #include "ser/shared/log.h"
-#include "ser/shared/shared.h"
+#include "ser/shared/services.h"
 
 #include <errno.h>
 #include <string.h>
@@ -26,7 +28,7 @@ static int depth;
 
 int identity_prepare(void)
 {
-	table = shared_memory.alloc(sizeof(*table));
+	table = services.memory.alloc(sizeof(*table));
 	if (!table)
 		return -ENOMEM;
 	memset(table, 0, sizeof(*table));
@@ -71,14 +73,14 @@ void identity_remove(struct conn *conn)
 {
 	struct outbound *out = conn->outbound;
 
-	shared_lock(&table->lock);
+	lock_get(&table->lock);
 	if (out->link) {
 		*out->link = out->next;
 		if (out->next)
 			out->next->outbound->link = out->link;
 		out->link = NULL;
 	}
-	shared_unlock(&table->lock);
+	lock_release(&table->lock);
 }
 
 static struct conn *find_locked(const union uring_address *remote, const struct connect_choice *choice)
@@ -97,11 +99,11 @@ static struct conn *find(const union uring_address *remote, const struct connect
 {
 	struct conn *conn;
 
-	shared_lock(&table->lock);
+	lock_get(&table->lock);
 	conn = find_locked(remote, choice);
 	if (conn)
 		conn_get(conn);
-	shared_unlock(&table->lock);
+	lock_release(&table->lock);
 	return conn;
 }
 
@@ -118,20 +120,20 @@ static void add_locked(struct conn *conn)
 
 void identity_add(struct conn *conn)
 {
-	shared_lock(&table->lock);
+	lock_get(&table->lock);
 	add_locked(conn);
-	shared_unlock(&table->lock);
+	lock_release(&table->lock);
 }
 
 int identity_add_first(struct conn *conn, const struct connect_choice *choice)
 {
 	int first;
 
-	shared_lock(&table->lock);
+	lock_get(&table->lock);
 	first = !find_locked(&conn->outbound->remote, choice);
 	if (first)
 		add_locked(conn);
-	shared_unlock(&table->lock);
+	lock_release(&table->lock);
 	return first;
 }
 
@@ -140,7 +142,7 @@ static void hide(struct host_tcp_connection *c)
 {
 	struct host_alias *a;
 
-	shared_lock(tcpconn_lock);
+	host_lock(tcpconn_lock);
 	for (int i = 0; i < c->aliases_count; i++) {
 		a = &c->aliases[i];
 		if (tcpconn_aliases_hash[a->hash] == a)
@@ -151,7 +153,7 @@ static void hide(struct host_tcp_connection *c)
 			a->prev->next = a->next;
 	}
 	c->aliases_count = 0;
-	shared_unlock(tcpconn_lock);
+	host_unlock(tcpconn_lock);
 }
 
 static int send_by_core(struct host_tcp_connection *c, int id, const char *p, size_t len, unsigned send_flags)
@@ -177,7 +179,7 @@ static int send_by_core(struct host_tcp_connection *c, int id, const char *p, si
 static int send_over(
 	struct host_tcp_connection *c, struct conn *other, const char *p, size_t len, unsigned send_flags)
 {
-	int rc = outbound_keep(other, p, len, send_flags);
+	int rc = opening_keep(other, p, len, (send_flags & HOST_SND_F_CON_CLOSE) != 0);
 
 	return rc ? rc : send_by_core(c, other->id, p, len, send_flags);
 }
@@ -218,9 +220,9 @@ void identity_send_elsewhere(struct host_tcp_connection *c, const struct connect
 	int rc;
 
 	/* Nobody may hold two write locks, or two who want each other's would wait for ever. */
-	shared_unlock(&c->write_lock);
+	host_unlock(&c->write_lock);
 	rc = send_unlocked(c, choice, p, len, send_flags);
-	shared_lock(&c->write_lock);
+	host_lock(&c->write_lock);
 	if (rc >= 0)
 		return;
 	listeners_format_address(&c->rcv.src_su, peer);

@@ -1,53 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/outbound/orders.h"
 
-#include "ser/connection/listeners.h"
-#include "ser/outbound/outbound.h"
-#include "ser/shared/counters.h"
-#include "ser/shared/log.h"
-#include "ser/shared/shared.h"
 #include "uring/pass_fd.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 enum {
 	CHANNEL_BUFFER = 1024 * 1024, /* the kernel gives what net.core.wmem_max allows, twice */
-	TAKEN_AT_ONCE = 64,
-	RETRY_MS = 5, /* how often an order is offered to an engine that is too busy, or not there yet */
-};
-
-/* An order on its way through the engine. */
-struct order_under_way {
-	TAILQ_ENTRY(order_under_way) link;
-	struct engine_order order;
-	struct conn *conn;                  /* a reference */
-	const struct engine_process *child; /* whose engine has it */
-	unsigned started;                   /* ticks */
-	int fd;                             /* the socket; -1: the engine has it */
-	int far_end;
 };
 
 static int channels[SCOREBOARD_ENGINES_MAX][2]; /* [0] is read by the supervisor, [1] written by all */
-static unsigned desks;
+static unsigned takers;
 
-static TAILQ_HEAD(orders, order_under_way) orders = TAILQ_HEAD_INITIALIZER(orders);
-static struct uring_op arriving, again;
-static int waits; /* again is under way */
-static uint32_t last_id;
+int orders_channel(unsigned engine)
+{
+	return channels[engine][0];
+}
 
 int orders_prepare(unsigned engines)
 {
 	int size = CHANNEL_BUFFER;
 
-	for (desks = 0; desks < engines; desks++) {
-		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, channels[desks]))
+	for (takers = 0; takers < engines; takers++) {
+		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, channels[takers]))
 			return -errno;
-		setsockopt(channels[desks][1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+		setsockopt(channels[takers][1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	}
 	return 0;
 }
@@ -58,9 +37,9 @@ int orders_send(struct conn *conn, int fd, int far_end)
 	int fds[2] = {fd, far_end}, rc = -EAGAIN;
 
 	/* In turn; where one is too busy, the next. */
-	for (unsigned i = 0; rc == -EAGAIN && i < desks; i++)
+	for (unsigned i = 0; rc == -EAGAIN && i < takers; i++)
 		rc = uring_pass_fds(
-			channels[(conn->serial + i) % desks][1], &message, sizeof(message), fds, 2);
+			channels[(conn->serial + i) % takers][1], &message, sizeof(message), fds, 2);
 	if (rc)
 		conn_put(conn);
 	return rc;
@@ -68,257 +47,12 @@ int orders_send(struct conn *conn, int fd, int far_end)
 
 void orders_bring_tickets(const struct conn *conn, const uint8_t *messages, size_t len)
 {
-	struct engine_tickets t = {
-		.kind = ENGINE_TICKETS, .order = conn->outbound->order, .len = (uint32_t)len};
+	struct message_tickets t = {
+		.kind = MESSAGE_TICKETS, .order = conn->outbound->order, .len = (uint32_t)len};
 
 	if (len > sizeof(t.messages))
 		return;
 	memcpy(t.messages, messages, len);
 	uring_pass_fd(
-		channels[conn->engine][1], &t, offsetof(struct engine_tickets, messages) + len, URING_NO_FD);
-}
-
-static void forget(struct order_under_way *t)
-{
-	TAILQ_REMOVE(&orders, t, link);
-	if (t->fd >= 0)
-		close(t->fd);
-	close(t->far_end);
-	conn_put(t->conn);
-	free(t);
-}
-
-/* What the core does when a connect() of its own fails. */
-static void count_and_blocklist(struct order_under_way *t, enum uring_client_failure why)
-{
-	union host_sockaddr to = {0};
-
-	counters_add(COUNTER_CONNECTS_FAILED);
-	counters_add_core(why == URING_CLIENT_RESET ? tcp_cnts_h.con_reset : tcp_cnts_h.connect_failed);
-	if (why == URING_CLIENT_LOCAL || !core_cfg->use_dst_blocklist ||
-		blst_proto_imask[HOST_PROTO_TLS] & HOST_BLOCKLIST_CONNECT)
-		return;
-	memcpy(&to, &t->order.remote, sizeof(t->order.remote));
-	dst_blocklist_force_su_to(HOST_BLOCKLIST_CONNECT, HOST_PROTO_TLS, &to, NULL,
-		core_cfg->blocklist_seconds * HOST_TICKS_PER_SECOND);
-}
-
-/* The core reads the end of the placeholder next. */
-static void fail(struct order_under_way *t, enum uring_client_failure why, const char *reason)
-{
-	static struct log_limit limits[URING_CLIENT_FAILURES];
-	const char *name = t->order.choice.server_name;
-	ssize_t lost = outbound_fail(t->conn);
-	char peer[64];
-
-	if (lost != -EALREADY) { /* else whoever gave it up said why */
-		count_and_blocklist(t, why);
-		listeners_format_address(&t->order.remote, peer);
-		ser_log_limited(&limits[why], LOG_LEVEL_WARNING,
-			"no connection to %s%s%s: %s; %zd bytes for it are lost", peer, *name ? " for " : "",
-			name, reason, lost > 0 ? lost : 0);
-	}
-	forget(t);
-}
-
-static struct order_under_way *find(uint32_t id)
-{
-	struct order_under_way *t;
-
-	TAILQ_FOREACH(t, &orders, link)
-	{
-		if (t->order.id == id)
-			break;
-	}
-	return t;
-}
-
-/* Returns 0, -EAGAIN for another time, or -ETIMEDOUT. */
-static int pass(struct order_under_way *t)
-{
-	struct engine_process *active = supervisor.active;
-	int rc = active && active->channel >= 0
-			 ? uring_pass_fd(active->channel, &t->order, sizeof(t->order), t->fd)
-			 : -EAGAIN;
-
-	if (!rc) {
-		t->child = active;
-		close(t->fd);
-		t->fd = -1;
-		return 0;
-	}
-	return get_ticks_raw() - t->started > t->order.connect_timeout * HOST_TICKS_PER_SECOND ? -ETIMEDOUT
-											       : -EAGAIN;
-}
-
-static void wait_a_little(void);
-
-static void pass_all(void)
-{
-	struct order_under_way *t, *next;
-	int rc;
-
-	for (t = TAILQ_FIRST(&orders); t; t = next) {
-		next = TAILQ_NEXT(t, link);
-		rc = t->fd < 0 ? 0 : pass(t);
-		if (rc == -EAGAIN)
-			wait_a_little();
-		else if (rc)
-			fail(t, URING_CLIENT_LOCAL, "no TLS engine was ready within tcp_connect_timeout");
-	}
-}
-
-static void waited(struct uring_op *op, int res)
-{
-	(void)op;
-	(void)res;
-	waits = 0;
-	pass_all();
-}
-
-static void wait_a_little(void)
-{
-	static struct __kernel_timespec pause = {.tv_nsec = RETRY_MS * 1000000L};
-
-	again.done = waited;
-	if (!waits)
-		waits = !uring_timeout(supervisor.loop, &again, &pause);
-}
-
-/* Takes the reference and the descriptors over. */
-static void take(struct conn *conn, const int fds[2])
-{
-	static struct log_limit limit;
-	struct order_under_way *t = fds[0] >= 0 && fds[1] >= 0 ? calloc(1, sizeof(*t)) : NULL;
-	ssize_t lost;
-
-	if (!t) {
-		lost = outbound_fail(conn);
-		ser_log_limited(&limit, LOG_LEVEL_ERROR,
-			"a connection that SER wanted is not opened, %zd bytes for it are lost: %s",
-			lost > 0 ? lost : 0,
-			fds[0] < 0 || fds[1] < 0
-				? "no descriptor is left: raise the limit of open files (ulimit -n)"
-				: "memory is used up");
-		for (int i = 0; i < 2; i++)
-			if (fds[i] >= 0)
-				close(fds[i]);
-		conn_put(conn);
-		return;
-	}
-	t->conn = conn;
-	t->fd = fds[0];
-	t->far_end = fds[1];
-	t->started = get_ticks_raw();
-	t->order = (struct engine_order){.kind = ENGINE_ORDER,
-		.id = ++last_id ? last_id : ++last_id,
-		.connect_timeout = (unsigned)tcp_cfg->connect_timeout_s,
-		.remote = conn->outbound->remote,
-		.local = conn->outbound->local};
-	strcpy(t->order.choice.server_id, conn->outbound->server_id);
-	strcpy(t->order.choice.server_name, conn->outbound->server_name);
-	conn->outbound->order = t->order.id;
-	TAILQ_INSERT_TAIL(&orders, t, link);
-	if (pass(t))
-		wait_a_little();
-}
-
-static void arrived(struct uring_op *op, int res)
-{
-	int channel = channels[supervisor.index][0], fds[2];
-	union {
-		struct conn *conn;
-		struct engine_tickets tickets;
-	} m;
-	ssize_t n = 1;
-
-	(void)res;
-	for (int i = 0; n > 0 && i < TAKEN_AT_ONCE; i++) {
-		n = uring_take_fds(channel, &m, sizeof(m), fds, 2);
-		if (n == sizeof(m.conn))
-			take(m.conn, fds);
-		else if (n > 0 && supervisor.active) /* where they are lost, a session is not resumed */
-			uring_pass_fd(supervisor.active->channel, &m, (size_t)n, URING_NO_FD);
-	}
-	if (uring_poll(supervisor.loop, op, channel, POLLIN))
-		ser_log(LOG_LEVEL_CRITICAL,
-			"SER can open no TLS connections any more: its supervisor's ring is full");
-}
-
-int orders_serve(void)
-{
-	arriving.done = arrived;
-	return uring_poll(supervisor.loop, &arriving, channels[supervisor.index][0], POLLIN);
-}
-
-/* Returns 0; -EALREADY when the core has closed it meanwhile; -ENOMEM. */
-static int fill_in(struct conn *conn, const struct conn *filled, size_t size)
-{
-	struct outbound *out = conn->outbound;
-	int rc = -EALREADY;
-
-	shared_lock(&out->lock);
-	if (!out->closed && out->phase == OUTBOUND_OPENING) {
-		rc = conn_complete(conn, filled, size);
-		if (!rc)
-			__atomic_store_n(&out->phase, OUTBOUND_READY, __ATOMIC_RELEASE);
-	}
-	shared_unlock(&out->lock);
-	return rc;
-}
-
-void orders_established(const struct handover *h, size_t size, int fd)
-{
-	struct order_under_way *t = find(h->order);
-	int rc;
-
-	if (!t) {
-		close(fd);
-		return;
-	}
-	rc = fd < 0 ? -EMFILE : fill_in(t->conn, &h->conn, size - offsetof(struct handover, conn));
-	if (!rc)
-		rc = uring_pass_fd(t->far_end, "", 1, fd);
-	if (fd >= 0)
-		close(fd);
-	if (!rc || rc == -EALREADY)
-		forget(t);
-	else
-		fail(t, URING_CLIENT_LOCAL,
-			rc == -ENOMEM ? "shared memory is used up: raise it with kamailio -m"
-				      : strerror(-rc));
-}
-
-void orders_failed(const struct handover_failure *f)
-{
-	struct order_under_way *t = find(f->order);
-
-	if (t)
-		fail(t,
-			(unsigned)f->why < URING_CLIENT_FAILURES ? (enum uring_client_failure)f->why
-								 : URING_CLIENT_LOCAL,
-			f->reason);
-}
-
-void orders_engine_gone(const struct engine_process *c)
-{
-	struct order_under_way *t, *next;
-
-	for (t = TAILQ_FIRST(&orders); t; t = next) {
-		next = TAILQ_NEXT(t, link);
-		if (t->child == c)
-			fail(t, URING_CLIENT_LOCAL, "the TLS engine died");
-	}
-}
-
-void orders_leave(void)
-{
-	struct order_under_way *t;
-
-	TAILQ_FOREACH(t, &orders, link)
-	{
-		close(t->far_end);
-		if (t->fd >= 0)
-			close(t->fd);
-	}
+		channels[conn->engine][1], &t, offsetof(struct message_tickets, messages) + len, URING_NO_FD);
 }

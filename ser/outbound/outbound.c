@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The worker's part: a new connection, and what is said on one. */
 #include "ser/outbound/outbound.h"
+#include "ser/outbound/opening.h"
 
 #include "ser/connection/listeners.h"
 #include "ser/outbound/descriptor_swap.h"
 #include "ser/outbound/event_route.h"
 #include "ser/outbound/identity.h"
 #include "ser/outbound/orders.h"
+#include "ser/shared/lock.h"
 #include "ser/shared/log.h"
-#include "ser/shared/shared.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -36,12 +37,6 @@ int outbound_prepare(const struct params *p)
 	if (!rc)
 		rc = descriptor_swap_prepare();
 	return rc ? rc : orders_prepare((unsigned)p->engines);
-}
-
-int outbound_is_established(const struct conn *conn)
-{
-	return !conn->outbound ||
-	       __atomic_load_n(&conn->outbound->phase, __ATOMIC_ACQUIRE) == OUTBOUND_ESTABLISHED;
 }
 
 static int lowest_free_descriptor(void)
@@ -186,31 +181,6 @@ static int find_and_give_away(struct host_tcp_connection *c)
 	return -1;
 }
 
-static void give_up(struct conn *conn, int error)
-{
-	static struct log_limit limit;
-	char peer[64];
-
-	outbound_fail(conn);
-	listeners_format_address(&conn->outbound->remote, peer);
-	ser_log_limited(&limit, LOG_LEVEL_WARNING,
-		"connection to %s given up while it is opened: %s would wait for it", peer,
-		error == -ENOBUFS  ? "more than con_ct_wq_max"
-		: error == -EDQUOT ? "of all connections more than ct_wq_max"
-				   : "more than shared memory can hold");
-}
-
-int outbound_keep(struct conn *conn, const char *p, size_t len, unsigned send_flags)
-{
-	int rc = send_queue_follow(&conn->outbound->text, p, len);
-
-	if (rc > 0 && (send_flags & HOST_SND_F_CON_CLOSE))
-		conn->outbound->close = 1;
-	if (rc < 0 && rc != -EPIPE) /* of a failure before there was a line */
-		give_up(conn, rc);
-	return rc < 0 ? -1 : rc;
-}
-
 static int is_request(const char *p, size_t len)
 {
 	return len < 8 || memcmp(p, "SIP/2.0 ", 8);
@@ -240,38 +210,24 @@ int outbound_say(struct host_tcp_connection *c, const char *p, size_t len, unsig
 			return 1;
 		}
 	}
-	return outbound_keep(conn, p, len, send_flags);
-}
-
-ssize_t outbound_fail(struct conn *conn)
-{
-	struct outbound *out = conn->outbound;
-	ssize_t lost = -EALREADY;
-
-	shared_lock(&out->lock);
-	if (out->phase != OUTBOUND_FAILED) {
-		__atomic_store_n(&out->phase, OUTBOUND_FAILED, __ATOMIC_RELEASE);
-		lost = send_queue_break(&out->text);
-	}
-	shared_unlock(&out->lock);
-	return lost;
+	return opening_keep(conn, p, len, (send_flags & HOST_SND_F_CON_CLOSE) != 0);
 }
 
 void outbound_closed(struct conn *conn)
 {
 	static struct log_limit limit;
 	struct outbound *out = conn->outbound;
-	int was_up = outbound_is_established(conn);
+	int was_up = conn_is_established(conn);
 	ssize_t lost;
 	char peer[64];
 
 	identity_remove(conn);
-	shared_lock(&out->lock);
+	lock_get(&out->lock);
 	out->closed = 1;
-	shared_unlock(&out->lock);
+	lock_release(&out->lock);
 	if (was_up)
 		return;
-	lost = outbound_fail(conn);
+	lost = opening_fail(conn);
 	if (lost <= 0 || !out->handed)
 		return;
 	listeners_format_address(&out->remote, peer);

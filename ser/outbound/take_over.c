@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The reader's part: the handshake is done, the connection becomes one like any other. */
 #include "ser/connection/listeners.h"
+#include "ser/host/connections.h"
+#include "ser/host/services.h"
 #include "ser/outbound/descriptor_swap.h"
 #include "ser/outbound/event_route.h"
+#include "ser/outbound/opening.h"
 #include "ser/outbound/outbound.h"
 #include "ser/sending/message.h"
 #include "ser/sending/send.h"
 #include "ser/shared/counters.h"
 #include "ser/shared/log.h"
-#include "ser/shared/shared.h"
 #include "uring/pass_fd.h"
 
 #include <errno.h>
@@ -17,7 +19,7 @@
 static int end(struct host_tcp_connection *c, const char *why)
 {
 	static struct log_limit limit;
-	ssize_t lost = outbound_fail(c->extra_data);
+	ssize_t lost = opening_fail(c->extra_data);
 	char peer[64];
 
 	if (lost == -EALREADY) /* it was said why */
@@ -52,8 +54,8 @@ static void count_established(struct host_tcp_connection *c)
 	if (c->state != HOST_CONN_CONNECT)
 		return;
 	c->state = HOST_CONN_OK;
-	counters_add_core(tcp_cnts_h.established);
-	counters_add_core(tcp_cnts_h.connect_success);
+	host_count(tcp_cnts_h.established);
+	host_count(tcp_cnts_h.connect_success);
 }
 
 /* With the write lock held: whoever wants to say something now waits for this to end. */
@@ -82,13 +84,13 @@ int outbound_take_over(struct host_tcp_connection *c)
 	if (take_socket(c))
 		return -1;
 	count_established(c);
-	conn_make_current(conn);
+	host_work_for(conn);
 	if (event_route_connection_out(c)) {
 		send_alert(conn, c->fd, KTLS_CLOSE_NOTIFY); /* nobody else writes yet */
 		return end(c, "the script dropped it (event_route[tls:connection-out])");
 	}
-	shared_lock(&c->write_lock);
+	host_lock(&c->write_lock);
 	rc = say_what_was_kept(c, conn);
-	shared_unlock(&c->write_lock);
+	host_unlock(&c->write_lock);
 	return rc ? end(c, "what was said before it was up could not be sent") : 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/script/answers.h"
 
+#include "ser/host/connections.h"
 #include "ser/shared/conn.h"
 
 int answer_for_message(const struct host_sip_msg *msg, const struct question *q, struct host_str *value)
@@ -8,7 +9,7 @@ int answer_for_message(const struct host_sip_msg *msg, const struct question *q,
 	/* Pages that no answer was long enough to reach cost nothing. */
 	static char buffers[ANSWERS_KEPT][ANSWER_MAX + 1];
 	static unsigned next;
-	struct conn *conn = msg ? conn_of_message(msg) : NULL;
+	struct conn *conn = msg ? host_conn_of_message(msg) : NULL;
 	char *buf;
 	ssize_t len;
 

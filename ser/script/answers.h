@@ -13,7 +13,7 @@ enum {
 /*
  * Answers, with a NUL behind it, into memory of this process that stays as it is for the next ANSWERS_KEPT -
  * 1 answers. Returns 0, or -1 where the value is null. Says nothing in the log; about the lock that it may
- * take see conn_of_message().
+ * take see host_conn_of_message().
  */
 int answer_for_message(const struct host_sip_msg *msg, const struct question *q, struct host_str *value);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/script/functions.h"
 
+#include "ser/outbound/choice.h"
 #include "ser/script/answers.h"
 #include "ser/script/variables.h"
 #include "ser/shared/log.h"
@@ -13,8 +14,6 @@ enum {
 	YES = 1,
 	NO = -1,
 };
-
-static struct host_str server_id; /* for free() */
 
 static int is_peer_verified(struct host_sip_msg *msg)
 {
@@ -33,19 +32,11 @@ static int is_peer_verified_native(struct host_sip_msg *msg, char *first, char *
 
 static int set_connect_server_id(struct host_sip_msg *msg, const struct host_str *id)
 {
-	size_t len = id && id->len > 0 ? (size_t)id->len : 0;
-	char *copy = len ? malloc(len) : NULL;
-
 	(void)msg;
-	if (len && !copy) {
-		ser_log(LOG_LEVEL_ERROR, "memory is used up: the server id is not set");
-		return NO;
-	}
-	if (len)
-		memcpy(copy, id->s, len);
-	free(server_id.s);
-	server_id = (struct host_str){copy, (int)len};
-	return YES;
+	if (!choice_set_server_id(id))
+		return YES;
+	ser_log(LOG_LEVEL_ERROR, "memory is used up: the server id is not set");
+	return NO;
 }
 
 static int set_connect_server_id_native(struct host_sip_msg *msg, char *id, char *second)
@@ -61,17 +52,6 @@ static int set_connect_server_id_native(struct host_sip_msg *msg, char *id, char
 		return NO;
 	}
 	return set_connect_server_id(msg, &value);
-}
-
-struct host_str functions_connect_server_id(void)
-{
-	return server_id;
-}
-
-void functions_forget_server_id(void)
-{
-	free(server_id.s);
-	server_id = (struct host_str){NULL, 0};
 }
 
 struct host_command functions_table[] = {

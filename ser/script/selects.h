@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The @tls selects. */
 #ifndef SER_SCRIPT_SELECTS_H
 #define SER_SCRIPT_SELECTS_H
 

@@ -2,6 +2,7 @@
 #include "ser/sending/drainer.h"
 
 #include "ser/connection/listeners.h"
+#include "ser/host/services.h"
 #include "ser/shared/counters.h"
 #include "ser/shared/log.h"
 #include "uring/close.h"
@@ -128,7 +129,7 @@ static void break_off(struct drain *d, int error)
 		return; /* whoever ended it, or the relay, said why */
 	listeners_format_address(&d->peer, peer);
 	if (error == -ETIMEDOUT) {
-		counters_add_core(tcp_cnts_h.send_timeout);
+		host_count(tcp_cnts_h.send_timeout);
 		ser_log_limited(&late, LOG_LEVEL_WARNING,
 			"connection with %s closed: it took nothing for send_timeout (%u s) while %zd bytes "
 			"waited for it",
@@ -136,7 +137,7 @@ static void break_off(struct drain *d, int error)
 		return;
 	}
 	if (error == -ECONNRESET)
-		counters_add_core(tcp_cnts_h.con_reset);
+		host_count(tcp_cnts_h.con_reset);
 	ser_log_limited(&failed, LOG_LEVEL_INFO,
 		"connection with %s closed: %zd bytes that waited for it cannot be written: %s", peer, lost,
 		strerror(-error));

@@ -6,6 +6,7 @@
 #ifndef SER_SENDING_DRAINER_H
 #define SER_SENDING_DRAINER_H
 
+#include "ser/host/layout.h"
 #include "ser/shared/conn.h"
 #include "uring/loop.h"
 

@@ -3,8 +3,8 @@
 
 #include "ser/connection/listeners.h"
 #include "ser/sending/send.h"
+#include "ser/shared/lock.h"
 #include "ser/shared/log.h"
-#include "ser/shared/shared.h"
 
 #include <errno.h>
 #include <string.h>
@@ -21,10 +21,10 @@ int message_respond(struct host_tcp_connection *c, struct conn *conn)
 {
 	int rc = 0;
 
-	shared_lock(&conn->queue.lock);
+	lock_get(&conn->queue.lock);
 	if (conn->stream.home == KTLS_HOME_KERNEL || (!c->wbuf_first && !conn->queue.busy))
 		rc = ktls_stream_respond(&conn->stream, c->fd);
-	shared_unlock(&conn->queue.lock);
+	lock_release(&conn->queue.lock);
 	return rc == -EAGAIN ? 0 : rc;
 }
 

@@ -3,6 +3,7 @@
 #ifndef SER_SENDING_MESSAGE_H
 #define SER_SENDING_MESSAGE_H
 
+#include "ser/host/layout.h"
 #include "ser/shared/conn.h"
 
 /*

@@ -2,6 +2,7 @@
 #include "ser/sending/send.h"
 
 #include "ser/connection/listeners.h"
+#include "ser/host/services.h"
 #include "ser/sending/drainer.h"
 #include "ser/sending/fd_cache.h"
 #include "ser/shared/counters.h"
@@ -23,14 +24,14 @@ static void log_failure(const struct send *s, int error)
 	case -EPIPE: /* the connection is over: by now whoever ended it has said why */
 		break;
 	case -ENOBUFS:
-		counters_add_core(tcp_cnts_h.sendq_full);
+		host_count(tcp_cnts_h.sendq_full);
 		ser_log_limited(&one, LOG_LEVEL_WARNING,
 			"connection with %s closed: it does not read, and more than tcp_conn_wq_max (%u "
 			"bytes) would wait for it",
 			peer, tcp_cfg->conn_wq_max);
 		break;
 	case -EDQUOT:
-		counters_add_core(tcp_cnts_h.sendq_full);
+		host_count(tcp_cnts_h.sendq_full);
 		ser_log_limited(&all, LOG_LEVEL_WARNING,
 			"connection with %s closed: it does not read, and more than tcp_wq_max (%u bytes) "
 			"would wait for all connections",
@@ -43,7 +44,7 @@ static void log_failure(const struct send *s, int error)
 			peer);
 		break;
 	case -EAGAIN:
-		counters_add_core(tcp_cnts_h.sendq_full);
+		host_count(tcp_cnts_h.sendq_full);
 		ser_log_limited(&behind, LOG_LEVEL_WARNING,
 			"connection with %s closed: it does not read, and too many others have just "
 			"stopped reading, too",
@@ -51,7 +52,7 @@ static void log_failure(const struct send *s, int error)
 		break;
 	default:
 		if (error == -ECONNRESET)
-			counters_add_core(tcp_cnts_h.con_reset);
+			host_count(tcp_cnts_h.con_reset);
 		ser_log_limited(&failed, LOG_LEVEL_INFO,
 			"connection with %s closed: it cannot be written: %s", peer, strerror(-error));
 	}

@@ -1,56 +1,58 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/shared/conn.h"
 
-#include "ser/outbound/outbound.h"
-#include "ser/shared/counters.h"
-#include "ser/shared/shared.h"
+#include "ser/shared/services.h"
 
 #include <errno.h>
 #include <string.h>
 #include <time.h>
 
-/* The connection whose bytes this process read last; a reader process holds one at a time. */
-static struct conn *current;
-
-size_t conn_size(SSL *ssl, const struct snapshot_about *about)
+static void note(struct conn *conn, const struct conn_made *made)
 {
-	return offsetof(struct conn, snapshot) + snapshot_size(ssl, about);
+	const struct message_established *m = made->message;
+
+	conn->why = m->why;
+	conn->why_error = m->why_error;
+	conn->engine = (uint8_t)made->engine;
+	conn->domain = made->domain ? domain_get(made->domain) : NULL;
+	ktls_stream_init(&conn->stream, m->snapshot.home, &m->keys, m->can_rekey);
 }
 
-int conn_fill(struct conn *conn, size_t size, SSL *ssl, const struct ktls_session_keys *keys, int can_rekey,
-	const struct snapshot_about *about)
+static void copy_facts(struct snapshot *to, const struct conn_made *made)
 {
-	memset(conn, 0, offsetof(struct conn, snapshot));
-	ktls_stream_init(&conn->stream, about->home, keys, can_rekey);
-	return snapshot_take(&conn->snapshot, size - offsetof(struct conn, snapshot), ssl, about);
+	memcpy(to, &made->message->snapshot, made->message->snapshot.size);
+	to->own = made->domain ? domain_own(made->domain) : NULL;
 }
 
-struct conn *conn_adopt(const struct conn *filled, size_t size)
+struct conn *conn_new(const struct conn_made *made)
 {
-	struct conn *conn = shared_memory.alloc(size);
+	struct conn *conn =
+		services.memory.alloc(offsetof(struct conn, snapshot) + made->message->snapshot.size);
 
 	if (!conn)
 		return NULL;
-	memcpy(conn, filled, size);
+	memset(conn, 0, offsetof(struct conn, snapshot));
+	note(conn, made);
+	copy_facts(&conn->snapshot, made);
 	conn->refcnt = 1;
 	conn->facts = &conn->snapshot;
-	conn->outbound = NULL;
 	conn->serial = scoreboard_next_serial();
 	send_queue_init(&conn->queue);
 	conn->since = (uint32_t)time(NULL);
-	domain_get(conn->domain);
+	conn->source = scoreboard_source_of(&made->message->remote);
 	scoreboard_source_enter(&conn->source);
+	scoreboard_count_connections(1);
 	return conn;
 }
 
 struct conn *conn_new_outbound(size_t names)
 {
-	struct conn *conn = shared_memory.alloc(sizeof(*conn));
-	struct outbound *out = conn ? shared_memory.alloc(sizeof(*out) + names) : NULL;
+	struct conn *conn = services.memory.alloc(sizeof(*conn));
+	struct outbound *out = conn ? services.memory.alloc(sizeof(*out) + names) : NULL;
 
 	if (!out) {
 		if (conn)
-			shared_memory.release(conn);
+			services.memory.release(conn);
 		return NULL;
 	}
 	memset(conn, 0, sizeof(*conn));
@@ -66,19 +68,14 @@ struct conn *conn_new_outbound(size_t names)
 	return conn;
 }
 
-int conn_complete(struct conn *conn, const struct conn *filled, size_t size)
+int conn_complete(struct conn *conn, const struct conn_made *made)
 {
-	size_t facts_size = size - offsetof(struct conn, snapshot);
-	struct snapshot *facts = shared_memory.alloc(facts_size);
+	struct snapshot *facts = services.memory.alloc(made->message->snapshot.size);
 
 	if (!facts)
 		return -ENOMEM;
-	memcpy(facts, &filled->snapshot, facts_size);
-	conn->why = filled->why;
-	conn->why_error = filled->why_error;
-	conn->engine = filled->engine;
-	conn->domain = domain_get(filled->domain);
-	conn->stream = filled->stream;
+	copy_facts(facts, made);
+	note(conn, made);
 	__atomic_store_n(&conn->facts, facts, __ATOMIC_RELEASE);
 	return 0;
 }
@@ -97,54 +94,24 @@ void conn_put(struct conn *conn)
 	domain_put(conn->domain);
 	if (conn->outbound) {
 		send_queue_free(&conn->outbound->text);
-		shared_memory.release(conn->outbound);
+		services.memory.release(conn->outbound);
 		if (conn->facts)
-			shared_memory.release((void *)conn->facts);
+			services.memory.release((void *)conn->facts);
 	}
-	shared_memory.release(conn);
+	services.memory.release(conn);
 }
 
 void conn_close(struct conn *conn)
 {
 	scoreboard_count_connections(-1);
-	if (conn->outbound)
-		outbound_closed(conn);
-	else
+	if (!conn->outbound)
 		scoreboard_source_leave(&conn->source);
-	ktls_stream_wipe(&conn->stream, &shared_memory);
+	ktls_stream_wipe(&conn->stream, &services.memory);
 	conn_put(conn);
 }
 
-void conn_make_current(struct conn *conn)
+int conn_is_established(const struct conn *conn)
 {
-	if (current == conn)
-		return;
-	if (current)
-		conn_put(current);
-	current = conn_get(conn);
-}
-
-static int is_tls(int type)
-{
-	return type == HOST_PROTO_TLS || type == HOST_PROTO_WSS;
-}
-
-struct conn *conn_of_message(const struct host_sip_msg *msg)
-{
-	int id = msg->rcv.proto_reserved1;
-	struct host_tcp_connection *c;
-	struct conn *found = NULL;
-
-	if (!is_tls(msg->rcv.proto))
-		return NULL;
-	if (current && current->id == id)
-		return conn_get(current);
-	counters_add(COUNTER_LOOKUPS);
-	shared_lock(tcpconn_lock);
-	for (c = tcpconn_id_hash[(unsigned)id & (HOST_ID_HASH_SIZE - 1)]; c && c->id != id; c = c->id_next)
-		;
-	if (c && is_tls(c->type) && c->extra_data)
-		found = conn_get(c->extra_data);
-	shared_unlock(tcpconn_lock);
-	return found;
+	return !conn->outbound ||
+	       __atomic_load_n(&conn->outbound->phase, __ATOMIC_ACQUIRE) == OUTBOUND_ESTABLISHED;
 }

@@ -6,36 +6,49 @@
  * The core's connection holds one reference; a process that answers selects holds another, so that a snapshot
  * outlives a connection that closes meanwhile.
  *
- * A connection that SER opens has its record before its handshake, with an outbound part
- * (ser/outbound/outbound.h) and, until the handshake is done, without facts.
+ * A connection that SER opens has its record before its handshake, with an outbound part and, until the
+ * handshake is done, without facts.
  */
 #ifndef SER_SHARED_CONN_H
 #define SER_SHARED_CONN_H
 
 #include "ktls/stream.h"
 #include "select/snapshot.h"
-#include "ser/host/layout.h"
 #include "ser/shared/domain.h"
+#include "ser/shared/messages.h"
 #include "ser/shared/scoreboard.h"
 #include "ser/shared/send_queue.h"
 
-/* Why the records of a connection live where they do. */
-enum conn_why {
-	CONN_WHY_KERNEL,    /* it took the keys */
-	CONN_WHY_OFF,       /* ktls is 0 for the domain */
-	CONN_WHY_NOT_TAKEN, /* this kernel does not take the suite, version or direction */
-	CONN_WHY_NO_REKEY,  /* ktls_rekey_required, and this kernel cannot change keys */
-	CONN_WHY_REFUSED,   /* it takes such keys, but refused these */
-	CONN_WHY_NO_AEAD,   /* the suite's keys cannot leave OpenSSL */
+enum outbound_phase {
+	OUTBOUND_OPENING, /* the engine connects and shakes hands */
+	OUTBOUND_READY,   /* keys and facts are in the record; a reader gets the socket next */
+	OUTBOUND_ESTABLISHED,
+	OUTBOUND_FAILED,
 };
 
-struct outbound;
+/* The part of a connection that SER opens (ser/outbound/outbound.h). */
+struct outbound {
+	int lock;       /* ser/shared/lock.h: closed, and the change from OPENING */
+	uint8_t phase;  /* enum outbound_phase */
+	uint8_t closed; /* the core is done with it */
+	uint8_t handed; /* the socket is with a supervisor */
+	uint8_t fresh;  /* its opener has not said its first message yet */
+	uint8_t close;  /* to be closed behind the text */
+	uint8_t spare;  /* another one of its identity was there first: it ends unused */
+	int opener;     /* the host's number of the process */
+	uint32_t order; /* number of its struct message_order */
+	union uring_address remote, local;
+	struct send_queue text;    /* busy until the connection is established; broken when it failed */
+	struct conn *next, **link; /* ser/outbound/identity.h */
+	const char *server_id, *server_name; /* in names; empty where the script chose nothing */
+	char names[];
+};
 
 struct conn {
 	int refcnt;
 	int id;                /* the core's id of the connection */
 	int sent_last;         /* an alert that ends our side was sent */
-	uint8_t why;           /* enum conn_why */
+	uint8_t why;           /* enum home_why */
 	uint8_t engine;        /* number of the one that shook hands */
 	int16_t why_error;     /* negative errno, or 0 */
 	uint32_t since;        /* seconds since 1970 */
@@ -49,19 +62,19 @@ struct conn {
 	struct snapshot snapshot;     /* the last member: it has a tail; not in outbound ones */
 };
 
-/*
- * Fills a record from a finished handshake; conn has room for conn_size() bytes. The keys stay the caller's
- * to wipe, about->own must outlive the record. Returns 0 or -ENOSPC.
- */
-size_t conn_size(SSL *ssl, const struct snapshot_about *about);
-int conn_fill(struct conn *conn, size_t size, SSL *ssl, const struct ktls_session_keys *keys, int can_rekey,
-	const struct snapshot_about *about);
+/* What becomes of a handshake that engine number engine has done; domain: NULL, or for a reference. */
+struct conn_made {
+	const struct message_established *message; /* checked */
+	struct domain *domain;
+	unsigned engine;
+	unsigned page; /* of its process */
+};
 
 /*
- * A copy of a filled record in shared memory, with one reference, counted for its source address. Returns
- * NULL when shared memory is used up.
+ * A record of a connection that a peer opened, in shared memory, with one reference; it counts, also for its
+ * source address. Returns NULL when shared memory is used up.
  */
-struct conn *conn_adopt(const struct conn *filled, size_t size);
+struct conn *conn_new(const struct conn_made *made);
 
 /*
  * An empty record with an outbound part, in shared memory, with one reference. Returns NULL when that is used
@@ -70,10 +83,10 @@ struct conn *conn_adopt(const struct conn *filled, size_t size);
 struct conn *conn_new_outbound(size_t names);
 
 /*
- * Puts what a filled record says into an outbound one, which must not be read yet: facts is set last. Returns
- * 0, or -ENOMEM when shared memory is used up.
+ * Puts what the handshake brought into an outbound record, which must not be read yet: facts is set last.
+ * Returns 0, or -ENOMEM when shared memory is used up.
  */
-int conn_complete(struct conn *conn, const struct conn *filled, size_t size);
+int conn_complete(struct conn *conn, const struct conn_made *made);
 
 /* Another reference. */
 struct conn *conn_get(struct conn *conn);
@@ -84,14 +97,7 @@ void conn_put(struct conn *conn);
 /* The connection is over: it no longer counts, its keys are wiped and the core's reference is dropped. */
 void conn_close(struct conn *conn);
 
-/* Says that this process now works for conn: selects of its messages are answered without any lock. */
-void conn_make_current(struct conn *conn);
-
-/*
- * The record of the connection that a message came over, with a reference for the caller (conn_put()), or
- * NULL when it was no TLS connection (a WebSocket may lie in one) or is gone. Takes the core's connection
- * lock only when this process is not the one that reads the connection.
- */
-struct conn *conn_of_message(const struct host_sip_msg *msg);
+/* 1 when the record's stream may be used; of a connection that was accepted always. */
+int conn_is_established(const struct conn *conn);
 
 #endif

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The module's counters, in the core's group "tls": they are read with kamcmd (counters.grp_get_all tls,
- * stats.fetch tls:) and by the core's exporters.
- *
- * Every counter is kept for each of the core's processes; an engine and its supervisor are one of them.
+ * What the module counts, on the scoreboard; the host gets to see it as its group "tls"
+ * (ser/manage/counters.h). Each engine process counts on its own page, all others share a row.
  */
 #ifndef SER_SHARED_COUNTERS_H
 #define SER_SHARED_COUNTERS_H
@@ -31,30 +29,31 @@ enum counter {
 	COUNTER_ACCEPT_PAUSES,
 	COUNTER_RELAYS_LOST,
 	COUNTER_ENGINE_DEATHS,
+	COUNTER_ENGINE_MESSAGES_REFUSED,
 	COUNTER_CONNECTIONS_LOST,
 	COUNTER_CONNECTS_OK,
 	COUNTER_CONNECTS_FAILED,
 	COUNTER_CONNECTS_RESUMED,
 	/* Kept by processes that run scripts. */
 	COUNTER_LOOKUPS,
+	COUNTER_REJECTS, /* not one of the group: they are the core's local_reject */
 	COUNTERS
 };
 
-/* Registers all; call it in mod_init(). Returns 0 or -1 with a log line. */
-int counters_register(void);
+/* Fatal alerts are counted by direction and description: COUNTERS + 2 * counters_alert(d) + received. */
+enum {
+	COUNTER_ALERTS_MAX = 64,
+	COUNTER_SLOTS = COUNTERS + 2 * COUNTER_ALERTS_MAX,
+};
 
 void counters_add(enum counter counter);
 
-/* A fatal alert: "alert_received_<name>" or "alert_sent_<name>", the name as ktls_alert_name() has it. */
 void counters_add_alert(int received, uint8_t description);
 
-/* One of the core's own, by its handle (tcp_cnts_h). */
-void counters_add_core(uint16_t handle);
+/* The number of a fatal alert; 0 for those without a name, which share it. */
+unsigned counters_alert(uint8_t description);
 
-/* The core's own counter of connections that were refused. */
-void counters_add_reject(void);
-
-/* Name (static text) and value, over all processes, of counter i; counters and gauges; NULL past the end. */
-const char *counters_get(unsigned i, long *value);
+/* For a process with a row of its own (COUNTER_SLOTS). */
+void counters_use(uint64_t *row);
 
 #endif

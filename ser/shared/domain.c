@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/shared/domain.h"
 
-#include "ser/shared/shared.h"
+#include "ser/shared/services.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -46,7 +46,7 @@ static struct domain *make(const char *name, X509 *cert)
 
 	if (len < 0)
 		return NULL;
-	d = shared_memory.alloc(sizeof(*d) + name_len + sizeof(*own) + (size_t)len);
+	d = services.memory.alloc(sizeof(*d) + name_len + sizeof(*own) + (size_t)len);
 	if (!d)
 		return NULL;
 	*d = (struct domain){.refcnt = 1, .own = len ? (uint32_t)name_len : 0};
@@ -98,7 +98,7 @@ struct domain *domain_get(struct domain *domain)
 void domain_put(struct domain *domain)
 {
 	if (domain && !__atomic_sub_fetch(&domain->refcnt, 1, __ATOMIC_ACQ_REL))
-		shared_memory.release(domain);
+		services.memory.release(domain);
 }
 
 const char *domain_name(const struct domain *domain)

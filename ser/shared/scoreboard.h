@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What engines, supervisors and SER's processes tell each other: memory of our own that all of them share.
+ * The scoreboard: numbers that engines, supervisors and SER's processes tell each other, in memory of our
+ * own.
  *
- * Everything in it is a number that is read and written atomically. No locks: an engine may be killed at any
- * moment, and must not take with it what the others need. For the same reason engines keep out of SER's
- * shared memory, whose allocator has one.
+ * Every number is read and written atomically, and there are no locks: an engine may be killed at any moment
+ * and must not take with it what the others need. An engine sees all of it and may write only its own page
+ * (scoreboard_confine()); nothing that others rely on comes from there.
  */
 #ifndef SER_SHARED_SCOREBOARD_H
 #define SER_SHARED_SCOREBOARD_H
 
-#include "uring/server.h"
+#include "ser/shared/counters.h"
+#include "uring/address.h"
 
 #include <stdint.h>
 #include <sys/types.h>
 
 enum {
-	SCOREBOARD_ENGINES_MAX = 16,
+	SCOREBOARD_ENGINES_MAX = 16,   /* supervisors, each with one engine that accepts */
+	SCOREBOARD_PROCESSES_MAX = 10, /* engine processes of one supervisor at once, older ones included */
 	SCOREBOARD_SOURCE_SLOTS = 1 << 16,
 };
 
@@ -28,20 +31,39 @@ enum {
 	SCOREBOARD_IDS_EACH = (0x7fffffff - SCOREBOARD_FIRST_ID) / (SCOREBOARD_ENGINES_MAX + 1),
 };
 
-struct scoreboard_engine {
-	pid_t pid;            /* 0 while it is dead */
-	uint32_t starts;      /* 1 for the first */
-	uint32_t handed;      /* connections that it gave to its supervisor */
-	uint32_t taken;       /* of these: those that the supervisor has received */
+/* What an engine process says of itself. */
+struct engine_page {
+	uint32_t beat;        /* goes up as long as its loop turns */
 	uint32_t handshakes;  /* under way */
 	uint32_t relayed;     /* connections */
-	uint32_t established; /* handshakes that it finished since SER started */
+	uint32_t established; /* handshakes that it finished */
+	uint32_t handed;      /* connections that it gave to its supervisor */
+	uint64_t counters[COUNTER_SLOTS];
+};
+
+/* What a supervisor says of its engines. */
+struct scoreboard_engine {
+	pid_t pid;                                /* of the one that accepts; 0 while it is dead */
+	uint32_t page;                            /* its page's number */
+	uint32_t starts;                          /* 1 for the first */
+	uint32_t established;                     /* by processes that are gone */
+	uint32_t taken[SCOREBOARD_PROCESSES_MAX]; /* connections that a process handed over and that came */
 };
 
 /* What may change while all run (ser/manage/settings.h). */
 struct scoreboard_settings {
 	int tls_log, connection_timeout, low_mem_threshold1;
 	int max_connections, max_tls_connections; /* the core's, which hold for TCP */
+	uint32_t conn_wq_max, wq_max; /* the core\'s: bytes that may wait for one connection, for all */
+	int log_level;                /* lines above it are not written */
+	int keep_chain;               /* 1: some script asks for verified chains, so snapshots keep them */
+};
+
+/* How full SER is, as a supervisor saw it last. */
+struct scoreboard_load {
+	uint32_t plain;       /* TCP connections without TLS */
+	uint32_t tls;         /* TLS connections that tcp_main has */
+	uint32_t free_memory; /* KB of shared memory */
 };
 
 /* Where a source address is counted: two counters, of which the smaller is believed. */
@@ -52,24 +74,46 @@ struct scoreboard_source {
 extern struct scoreboard_engine *scoreboard_engines; /* SCOREBOARD_ENGINES_MAX of them */
 extern uint32_t *scoreboard_keys_gone;               /* for ktls_cipher_share() */
 
-/* Makes the board; call it before the first fork. Returns 0 or -ENOMEM. */
+/* Makes the scoreboard; call it before the first fork. Returns 0 or a negative errno. */
 int scoreboard_init(void);
+
+/*
+ * For an engine process: from now on it can write its own page only, whatever it does (memfd_create(2),
+ * F_SEAL_FUTURE_WRITE). Returns 0 or a negative errno.
+ */
+int scoreboard_confine(unsigned engine, unsigned process);
+
+/* The page of an engine process. */
+struct engine_page *scoreboard_page(unsigned engine, unsigned process);
+
+/* For a supervisor whose engine process is gone: keeps what it counted and clears its page. */
+void scoreboard_clear_page(unsigned engine, unsigned process);
+
+/* Sums for those who ask SER how its engines are. */
+uint32_t scoreboard_established(unsigned engine);
+uint32_t scoreboard_handshakes(unsigned engine);
+uint32_t scoreboard_relayed(unsigned engine);
+
+/* Connections that an engine process handed over and that its supervisor has not taken yet. */
+uint32_t scoreboard_on_the_way(unsigned engine, unsigned process);
 
 void scoreboard_set_settings(const struct scoreboard_settings *now);
 struct scoreboard_settings scoreboard_get_settings(void);
 
+void scoreboard_set_load(const struct scoreboard_load *now);
+struct scoreboard_load scoreboard_get_load(void);
+
 /*
- * Connections of all engines from when an engine hands them over until they are closed or lost: what the core
- * knows of, and what it does not know yet. Whoever hands over counts one more, whoever loses or closes one
- * less.
+ * TLS connections from when SER has a record of them until they are closed, whether tcp_main knows them yet
+ * or not. Only SER's processes and supervisors count.
  */
 unsigned scoreboard_connections(void);
 void scoreboard_count_connections(int change);
 
 /*
- * Connections by source address. The table has a fixed size and is addressed by a keyed hash: an address may
- * be taken to have more connections than it has, when it shares both counters with busy ones, never fewer.
- * An IPv6 address counts as its /64, since who has one address has all of these.
+ * Connections by the host they come from (uring/address.h). The table has a fixed size and is addressed by a
+ * keyed hash: a host may be taken to have more connections than it has, when it shares both counters with
+ * busy ones, never fewer.
  */
 struct scoreboard_source scoreboard_source_of(const union uring_address *remote);
 unsigned scoreboard_source_connections(const struct scoreboard_source *source);
@@ -86,5 +130,11 @@ int scoreboard_next_id(void);
 /* The process of tcp_main; 0 until it is told. */
 pid_t scoreboard_tcp_main(void);
 void scoreboard_set_tcp_main(pid_t pid);
+
+/* For ser/shared/counters.c: the counters of SER's own processes, and of engine processes that are gone. */
+uint64_t *scoreboard_counters(void);
+uint64_t scoreboard_sum(unsigned slot);
+/* Sets what of a sum the core knows already. Returns what it knew before. */
+uint64_t scoreboard_exchange_known(unsigned slot, uint64_t sum);
 
 #endif

@@ -2,8 +2,9 @@
 #include "ser/shared/send_queue.h"
 
 #include "ktls/kernel.h"
-#include "ser/host/layout.h"
-#include "ser/shared/shared.h"
+#include "ser/shared/lock.h"
+#include "ser/shared/scoreboard.h"
+#include "ser/shared/services.h"
 
 #include <errno.h>
 #include <string.h>
@@ -24,7 +25,7 @@ static size_t *total; /* in shared memory */
 
 int send_queue_prepare(void)
 {
-	total = shared_memory.alloc(sizeof(*total));
+	total = services.memory.alloc(sizeof(*total));
 	if (!total)
 		return -ENOMEM;
 	*total = 0;
@@ -55,7 +56,7 @@ static void drop_first(struct send_queue *q)
 	q->first = c->next;
 	if (!q->first)
 		q->last = NULL;
-	shared_memory.release(c);
+	services.memory.release(c);
 }
 
 void send_queue_free(struct send_queue *q)
@@ -77,9 +78,11 @@ int send_queue_is_busy(const struct send_queue *q)
 /* The sum may pass its limit by what processes append in the same moment. */
 static int over_limit(const struct send_queue *q, size_t len)
 {
-	if (q->len + len > (q->max ? q->max : tcp_cfg->conn_wq_max))
+	const struct scoreboard_settings now = scoreboard_get_settings();
+
+	if (q->len + len > (q->max ? q->max : now.conn_wq_max))
 		return -ENOBUFS;
-	return send_queue_total() + len > (q->max_all ? q->max_all : tcp_cfg->wq_max) ? -EDQUOT : 0;
+	return send_queue_total() + len > (q->max_all ? q->max_all : now.wq_max) ? -EDQUOT : 0;
 }
 
 static size_t fill_last(struct send_queue *q, const uint8_t *p, size_t len)
@@ -100,7 +103,7 @@ static int add_chunk(struct send_queue *q, size_t len)
 {
 	size_t size =
 		len > CHUNK_SIZE - sizeof(struct send_chunk) ? len : CHUNK_SIZE - sizeof(struct send_chunk);
-	struct send_chunk *c = shared_memory.alloc(sizeof(*c) + size);
+	struct send_chunk *c = services.memory.alloc(sizeof(*c) + size);
 
 	if (!c)
 		return -ENOMEM;
@@ -140,7 +143,7 @@ static int put(struct send_queue *q, const void *p, size_t len, int begin)
 {
 	int rc;
 
-	shared_lock(&q->lock);
+	lock_get(&q->lock);
 	if (q->broken) {
 		rc = -EPIPE;
 	} else if (!q->busy && !begin) {
@@ -153,7 +156,7 @@ static int put(struct send_queue *q, const void *p, size_t len, int begin)
 			set_busy(q, 1);
 		rc = rc ? rc : !begin;
 	}
-	shared_unlock(&q->lock);
+	lock_release(&q->lock);
 	return rc;
 }
 
@@ -188,13 +191,13 @@ ssize_t send_queue_take(struct send_queue *q, void *buf, size_t size)
 {
 	ssize_t n = -EPIPE;
 
-	shared_lock(&q->lock);
+	lock_get(&q->lock);
 	if (!q->broken) {
 		n = (ssize_t)take(q, buf, size);
 		if (!n)
 			set_busy(q, 0);
 	}
-	shared_unlock(&q->lock);
+	lock_release(&q->lock);
 	return n;
 }
 
@@ -202,11 +205,11 @@ int send_queue_follow_alert(struct send_queue *q, uint8_t description)
 {
 	int rc;
 
-	shared_lock(&q->lock);
+	lock_get(&q->lock);
 	rc = q->broken ? -EPIPE : q->busy;
 	if (rc > 0)
 		q->alert = description;
-	shared_unlock(&q->lock);
+	lock_release(&q->lock);
 	return rc;
 }
 
@@ -214,10 +217,10 @@ ssize_t send_queue_break(struct send_queue *q)
 {
 	ssize_t lost;
 
-	shared_lock(&q->lock);
+	lock_get(&q->lock);
 	lost = q->broken ? -EPIPE : (ssize_t)q->len;
 	break_locked(q);
-	shared_unlock(&q->lock);
+	lock_release(&q->lock);
 	return lost;
 }
 
@@ -225,11 +228,11 @@ int send_queue_close(struct send_queue *q)
 {
 	int rc;
 
-	shared_lock(&q->lock);
+	lock_get(&q->lock);
 	rc = q->broken ? -EPIPE : q->busy;
 	if (rc > 0)
 		q->closing = 1;
-	shared_unlock(&q->lock);
+	lock_release(&q->lock);
 	return rc;
 }
 
@@ -293,9 +296,9 @@ int send_queue_flush(struct send_queue *q, int fd, int *progress)
 
 	*progress = 0;
 	for (int i = 0; more && i < WRITES_AT_ONCE; i++) {
-		shared_lock(&q->lock);
+		lock_get(&q->lock);
 		more = flush_step(q, fd, progress, &state);
-		shared_unlock(&q->lock);
+		lock_release(&q->lock);
 	}
 	return state;
 }

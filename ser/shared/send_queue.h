@@ -17,7 +17,7 @@
 struct send_chunk;
 
 struct send_queue {
-	int lock; /* shared_lock() */
+	int lock; /* ser/shared/lock.h */
 	int busy; /* the drainer has the connection, or is about to get it */
 	struct send_chunk *first, *last;
 	size_t len;            /* bytes that wait */

@@ -7,7 +7,7 @@
 #define SER_SHARED_TICKET_KEYS_H
 
 #include "cfg/error.h"
-#include "ser/module/params.h"
+#include "ser/shared/params.h"
 #include "uring/loop.h"
 
 #include <openssl/ssl.h>

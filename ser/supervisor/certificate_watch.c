@@ -3,9 +3,10 @@
 
 #include "ser/connection/listeners.h"
 #include "ser/host/layout.h"
+#include "ser/host/services.h"
 #include "ser/manage/settings.h"
-#include "ser/module/params.h"
 #include "ser/shared/log.h"
+#include "ser/shared/params.h"
 #include "ser/supervisor/reload.h"
 
 #include <errno.h>
@@ -206,7 +207,7 @@ int certificate_watch_start(unsigned seconds)
 	}
 	if (pid)
 		return 0;
-	settings_hold();
+	host_hold_settings();
 	listeners_close();
 	watch(seconds);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A process that reloads when files of the configuration have changed. */
 #ifndef SER_SUPERVISOR_CERTIFICATE_WATCH_H
 #define SER_SUPERVISOR_CERTIFICATE_WATCH_H
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Finds mistakes in certificates and keys before SER runs. */
 #ifndef SER_SUPERVISOR_CONFIG_CHECK_H
 #define SER_SUPERVISOR_CONFIG_CHECK_H
 

@@ -3,16 +3,20 @@
 #include "ser/connection/inject.h"
 #include "ser/connection/listeners.h"
 #include "ser/host/layout.h"
-#include "ser/outbound/orders.h"
+#include "ser/host/services.h"
 #include "ser/shared/counters.h"
-#include "ser/shared/handover.h"
+#include "ser/shared/limits.h"
 #include "ser/shared/log.h"
+#include "ser/shared/scoreboard.h"
+#include "ser/supervisor/engine_message.h"
+#include "ser/supervisor/orders.h"
 #include "ser/supervisor/private.h"
 #include "uring/pass_fd.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -26,100 +30,148 @@ enum {
 	DELAY_FIRST_MS = 500,
 	DELAY_MAX_MS = 30000,
 	LIVED_LONG_SECONDS = 10, /* an engine that lived so long starts the count anew */
-	RETIRED_MAX = 8,         /* with more, the oldest says goodbye to its relayed connections */
+	RETIRED_MAX = SCOREBOARD_PROCESSES_MAX -
+		      2, /* with more, the oldest says goodbye to its relayed connections */
 	MESSAGES_A_TURN = 64,
-	CHANNEL_BUFFER = 4 * HANDOVER_MAX, /* the kernel gives what net.core.wmem_max allows, twice */
+	ENGINE_LINES = 1000,              /* of the log: its own limits are stricter, unless it lies */
+	CHANNEL_BUFFER = 4 * MESSAGE_MAX, /* the kernel gives what net.core.wmem_max allows, twice */
 };
+
+struct supervisor supervisor;
 
 static struct supervisor *const self = &supervisor;
 
 static void replace_active(void);
 
 /* The engine looked when the handshake began; others may have ended theirs meanwhile. */
-static int source_has_too_many(const struct handover *h)
+static int has_no_place(const union uring_address *remote)
 {
 	static struct log_limit limit;
+	struct scoreboard_source source = scoreboard_source_of(remote);
 	unsigned max = (unsigned)self->parts.params->max_connections_per_source;
-	char text[64];
+	char text[URING_ADDRESS_TEXT], words[LIMIT_TEXT];
+	int counter;
 
-	if (!max || scoreboard_source_connections(&h->conn.source) < max)
+	host_publish_load();
+	counter = limits_reached(0, words);
+	if (counter < 0 && max && scoreboard_source_connections(&source) >= max) {
+		counter = COUNTER_LIMIT_SOURCE_CONNECTIONS;
+		snprintf(words, sizeof(words), "it has max_connections_per_source (%u) connections", max);
+	}
+	if (counter < 0)
 		return 0;
-	counters_add(COUNTER_LIMIT_SOURCE_CONNECTIONS);
-	counters_add_reject();
-	listeners_format_address(&h->peer.remote, text);
-	ser_log_limited(&limit, LOG_LEVEL_ERROR,
-		"connection from %s refused: it has max_connections_per_source (%u) connections", text, max);
+	counters_add((enum counter)counter);
+	counters_add(COUNTER_REJECTS);
+	uring_address_text(&remote->any, text);
+	ser_log_limited(&limit, LOG_LEVEL_ERROR, "connection from %s refused: %s", text, words);
 	return 1;
 }
 
-static void take_inbound(const struct handover *h, size_t size, int fd)
+static void take_inbound(const struct conn_made *made, int fd)
 {
-	__atomic_add_fetch(&self->parts.board->taken, 1, __ATOMIC_RELAXED);
-	if (fd >= 0 && !source_has_too_many(h)) {
-		inject(fd, &h->peer, &h->conn, size - offsetof(struct handover, conn));
+	const union uring_address *remote = &made->message->remote;
+
+	__atomic_add_fetch(&scoreboard_engines[self->index].taken[made->page], 1, __ATOMIC_RELAXED);
+	if (fd >= 0 && !has_no_place(remote)) {
+		inject(fd, made);
 		return;
 	}
-	scoreboard_count_connections(-1);
 	if (fd < 0)
-		inject_refuse(&h->peer, "no descriptor is left: raise the limit of open files (ulimit -n)");
+		inject_refuse(remote, "no descriptor is left: raise the limit of open files (ulimit -n)");
 	else
 		close(fd);
 }
 
-static void take(const struct handover *h, size_t size, int fd)
+static void take_established(const struct engine_process *p, const struct message_established *m, int fd)
 {
-	const struct handover_failure *f = (const struct handover_failure *)h;
+	const struct conn_made made = {.message = m,
+		.domain = domain_of(cfg_set_context(p->set, m->domain)),
+		.engine = self->index,
+		.page = p->page};
 
-	if (size == sizeof(*f) && f->kind == HANDOVER_FAILED) {
-		orders_failed(f);
-	} else if (size >= sizeof(*h) && h->kind == HANDOVER_ESTABLISHED) {
-		if (h->order)
-			orders_established(h, size, fd);
-		else
-			take_inbound(h, size, fd);
-		return;
-	}
-	if (fd >= 0)
-		close(fd);
+	if (m->order)
+		orders_established(p, &made, fd);
+	else
+		take_inbound(&made, fd);
 }
 
 /* To the engine that accepts. */
 static void tell_to_look(void)
 {
-	const char message = ENGINE_LOOK;
+	const struct message_plain message = {MESSAGE_LOOK};
 
 	if (self->active && self->active->channel >= 0)
-		send(self->active->channel, &message, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+		uring_pass_fd(self->active->channel, &message, sizeof(message), URING_NO_FD);
 }
 
-/* Returns 0 when there may be more to read, 1 when there is nothing for now, -1 when the channel is closed.
- */
-static int take_one(int channel)
+static void take(const struct engine_process *p, const union engine_message *m, int fd)
 {
-	static union {
-		struct handover message;
-		char bytes[HANDOVER_MAX];
-	} buffer;
-	int fd;
-	ssize_t n = uring_take_fd(channel, &buffer, sizeof(buffer), &fd);
+	static struct log_limit limit = {.burst = ENGINE_LINES};
+
+	switch (m->kind) {
+	case MESSAGE_ESTABLISHED:
+		take_established(p, &m->established, fd);
+		break;
+	case MESSAGE_FAILED:
+		orders_failed(p, &m->failed);
+		break;
+	case MESSAGE_LOG:
+		ser_log_limited(&limit, m->log.level, "%s", m->log.text);
+		break;
+	case MESSAGE_STOPPED:
+		tell_to_look();
+	}
+}
+
+/* Whatever it says next is not worth reading, and what it holds may be somebody else's by now. */
+static void end_liar(struct engine_process *p, const char *why)
+{
+	counters_add(COUNTER_ENGINE_MESSAGES_REFUSED);
+	ser_log(LOG_LEVEL_CRITICAL,
+		"the TLS engine (process %d) is ended: a message of it was refused, because %s; it may have "
+		"been taken "
+		"over",
+		(int)p->pid, why);
+	if (p->pid)
+		kill(p->pid, SIGKILL);
+}
+
+static const char *check(
+	const struct engine_process *p, union engine_message *m, size_t size, const int fds[2])
+{
+	const struct engine_message_limits limits = {.listeners = self->parts.listener_count, .set = p->set};
+
+	return engine_message_check(
+		m, size, (unsigned)(fds[0] >= 0) + (unsigned)(fds[1] >= 0), fds[0], &limits);
+}
+
+/* Returns 0 when there may be more to read, 1 when there is nothing for now, -1 when nothing will come. */
+static int take_one(struct engine_process *p)
+{
+	static union engine_message m;
+	const char *why;
+	int fds[2];
+	ssize_t n = uring_take_fds(p->channel, &m, sizeof(m), fds, 2);
 
 	if (n == -EAGAIN)
 		return 1;
-	if (n <= 0)
+	if (n <= 0 && n != -EMSGSIZE)
 		return -1;
-	if (n == 1 && buffer.bytes[0] == ENGINE_STOPPED) {
-		tell_to_look();
-		return 0;
-	}
-	take(&buffer.message, (size_t)n, fd);
-	OPENSSL_cleanse(&buffer, (size_t)n);
-	return 0;
+	why = n < 0 ? "it is too long" : check(p, &m, (size_t)n, fds);
+	if (!why)
+		take(p, &m, fds[0]);
+	else
+		end_liar(p, why);
+	for (int i = why ? 0 : 1; i < 2; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	OPENSSL_cleanse(&m, n < 0 ? sizeof(m) : (size_t)n);
+	return why ? -1 : 0;
 }
 
 /* As soon as it is dead and what it had handed over is taken. */
 static void forget_if_over(struct engine_process *c)
 {
-	struct scoreboard_engine *board = self->parts.board;
 	int was_active = c == self->active;
 
 	if (c->pid || c->channel >= 0)
@@ -127,11 +179,8 @@ static void forget_if_over(struct engine_process *c)
 	orders_engine_gone(c);
 	TAILQ_REMOVE(&self->engines, c, link);
 	cfg_set_unref(c->set);
+	scoreboard_clear_page(self->index, c->page);
 	free(c);
-	if (TAILQ_EMPTY(&self->engines)) { /* what it counted and never sent */
-		scoreboard_count_connections((int)(board->taken - board->handed));
-		board->handed = board->taken;
-	}
 	if (was_active) {
 		self->active = NULL;
 		replace_active();
@@ -157,7 +206,7 @@ static void readable(struct uring_op *op, int res)
 
 	(void)res;
 	for (int i = 0; !rc && i < MESSAGES_A_TURN; i++)
-		rc = take_one(c->channel);
+		rc = take_one(c);
 	if (rc >= 0) {
 		wait_for_messages(c);
 		return;
@@ -177,8 +226,9 @@ static void become_engine(int report)
 		if (c->channel >= 0)
 			close(c->channel);
 	}
-	orders_leave();
-	supervisor_leave();
+	close(self->wake_fd);
+	close(unix_tcp_sock);
+	uring_loop_free(self->loop);
 	engine_run(&self->parts, report);
 }
 
@@ -194,12 +244,31 @@ static int open_channel(struct engine_process *c)
 	return 0;
 }
 
+/* One that no engine process has. */
+static int find_page(unsigned *page)
+{
+	const struct engine_process *p;
+
+	for (*page = 0; *page < SCOREBOARD_PROCESSES_MAX; ++*page) {
+		TAILQ_FOREACH(p, &self->engines, link)
+		{
+			if (p->page == *page)
+				break;
+		}
+		if (!p)
+			return 0;
+	}
+	errno = EAGAIN;
+	return -1;
+}
+
 struct engine_process *engine_process_start(int report)
 {
 	struct engine_process *c = calloc(1, sizeof(*c));
 
-	if (!c || open_channel(c))
+	if (!c || find_page(&c->page) || open_channel(c))
 		goto failed;
+	self->parts.process = c->page;
 	c->readable.done = readable;
 	TAILQ_INSERT_TAIL(&self->engines, c, link);
 	c->pid = fork();
@@ -246,10 +315,10 @@ static void end_oldest(void)
 
 static void retire(struct engine_process *c)
 {
-	const char message = ENGINE_RETIRE;
+	const struct message_plain message = {MESSAGE_RETIRE};
 
 	c->retired = 1;
-	if (c->pid && send(c->channel, &message, 1, MSG_DONTWAIT | MSG_NOSIGNAL) != 1)
+	if (c->pid && uring_pass_fd(c->channel, &message, sizeof(message), URING_NO_FD))
 		kill(c->pid, SIGTERM);
 	end_oldest();
 }
@@ -259,8 +328,9 @@ void engine_process_activate(struct engine_process *c)
 	struct engine_process *before = self->active;
 
 	self->active = c;
-	self->parts.board->pid = c->pid;
-	self->parts.board->starts++;
+	scoreboard_engines[self->index].page = c->page;
+	scoreboard_engines[self->index].pid = c->pid;
+	scoreboard_engines[self->index].starts++;
 	if (before)
 		retire(before);
 }
@@ -318,7 +388,8 @@ static void replace_active(void)
 
 static void active_died(struct engine_process *c, int status)
 {
-	struct scoreboard_engine *board = self->parts.board;
+	struct scoreboard_engine *board = &scoreboard_engines[self->index];
+	struct engine_page *page = scoreboard_page(self->index, c->page);
 	int by_signal = WIFSIGNALED(status);
 
 	if (board->starts == 1 && !by_signal && WEXITSTATUS(status) == ENGINE_CANNOT_START)
@@ -331,10 +402,10 @@ static void active_died(struct engine_process *c, int status)
 		"the TLS engine (process %d) died (%s %d); another starts in %u ms; connections it relayed "
 		"(%u) and handshakes (%u) are lost, all others go on",
 		(int)c->pid, by_signal ? "signal" : "exit code",
-		by_signal ? WTERMSIG(status) : WEXITSTATUS(status), delay_ms(), board->relayed,
-		board->handshakes);
+		by_signal ? WTERMSIG(status) : WEXITSTATUS(status), delay_ms(), page->relayed,
+		page->handshakes);
 	board->pid = 0;
-	board->relayed = board->handshakes = 0;
+	page->relayed = page->handshakes = 0;
 }
 
 void engine_process_ended(pid_t pid, int status)

@@ -17,6 +17,7 @@ struct engine_process {
 	struct cfg_set *set; /* what it works with; a reference */
 	pid_t pid;           /* 0: it is dead */
 	int channel;         /* our end; -1: the engine's is closed and all is read */
+	unsigned page;       /* its number on the scoreboard */
 	int retired;         /* it accepts nothing any more, and ends with its last connection */
 	int ending;          /* it was told to end at once */
 	unsigned started;    /* ticks */
@@ -26,6 +27,7 @@ struct supervisor {
 	unsigned index;
 	struct engine_parts parts;
 	struct uring_loop *loop;
+	int wake_fd;                                          /* signals reach the loop by it */
 	TAILQ_HEAD(engine_processes, engine_process) engines; /* oldest first */
 	struct engine_process *active; /* the one that accepts; NULL while there is none */
 	unsigned deaths;               /* of active ones in a row */
@@ -36,10 +38,7 @@ struct supervisor {
 
 extern struct supervisor supervisor; /* a process has one */
 
-/* supervisor.c: closes what a child must not have, ends the ring. */
-void supervisor_leave(void);
-
-/* children.c */
+/* engines.c */
 
 /*
  * Forks an engine with parts.set that tells report (see engine_run()) when it is ready. Returns it, or NULL

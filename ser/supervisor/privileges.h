@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The rights that the engine uses at the start, and that it drops. */
 #ifndef SER_SUPERVISOR_PRIVILEGES_H
 #define SER_SUPERVISOR_PRIVILEGES_H
 

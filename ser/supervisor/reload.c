@@ -2,8 +2,9 @@
 #include "ser/supervisor/reload.h"
 
 #include "ser/shared/domain.h"
+#include "ser/shared/lock.h"
 #include "ser/shared/log.h"
-#include "ser/shared/shared.h"
+#include "ser/shared/services.h"
 #include "ser/shared/ticket_keys.h"
 #include "ser/supervisor/private.h"
 
@@ -57,7 +58,7 @@ int reload_prepare(const struct params *p)
 	int ends[2];
 
 	params = p;
-	shared = shared_memory.alloc(sizeof(*shared));
+	shared = services.memory.alloc(sizeof(*shared));
 	if (!shared)
 		return -ENOMEM;
 	memset(shared, 0, sizeof(*shared));
@@ -342,7 +343,7 @@ int reload_request(const char *config, char text[RELOAD_TEXT])
 	struct timespec began;
 	int rc;
 
-	shared_lock(&shared->lock);
+	lock_get(&shared->lock);
 	clock_gettime(CLOCK_REALTIME_COARSE, &began);
 	rc = ask_all(BUILD, config, &a);
 	snprintf(text, RELOAD_TEXT, "%s", a.text);
@@ -355,7 +356,7 @@ int reload_request(const char *config, char text[RELOAD_TEXT])
 		else
 			note(began, config);
 	}
-	shared_unlock(&shared->lock);
+	lock_release(&shared->lock);
 	return rc;
 }
 
@@ -363,8 +364,8 @@ struct reload_last reload_last(void)
 {
 	struct reload_last last;
 
-	shared_lock(&shared->lock);
+	lock_get(&shared->lock);
 	last = shared->last;
-	shared_unlock(&shared->lock);
+	lock_release(&shared->lock);
 	return last;
 }

@@ -8,7 +8,7 @@
 #define SER_SUPERVISOR_RELOAD_H
 
 #include "cfg/set.h"
-#include "ser/module/params.h"
+#include "ser/shared/params.h"
 
 #include <limits.h>
 #include <time.h>

@@ -2,16 +2,18 @@
 #include "ser/supervisor/supervisor.h"
 
 #include "ser/connection/inject.h"
+#include "ser/connection/listeners.h"
 #include "ser/host/layout.h"
-#include "ser/manage/settings.h"
-#include "ser/outbound/orders.h"
+#include "ser/host/services.h"
 #include "ser/sending/drainer.h"
 #include "ser/shared/domain.h"
 #include "ser/shared/log.h"
 #include "ser/shared/ticket_keys.h"
+#include "ser/supervisor/orders.h"
 #include "ser/supervisor/private.h"
 #include "ser/supervisor/privileges.h"
 #include "ser/supervisor/reload.h"
+#include "ser/supervisor/tick.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,11 +26,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-struct supervisor supervisor;
-
 static struct uring_op wake;
 static volatile sig_atomic_t ending;
-static int wake_fd = -1;
 
 static void give_up(int sig)
 {
@@ -47,7 +46,7 @@ static void on_signal(int sig)
 		ending = 1;
 		setitimer(ITIMER_REAL, &patience, NULL);
 	}
-	if (write(wake_fd, &one, sizeof(one)) != sizeof(one) && ending)
+	if (write(supervisor.wake_fd, &one, sizeof(one)) != sizeof(one) && ending)
 		_exit(0);
 	errno = e;
 }
@@ -65,21 +64,14 @@ static void woken(struct uring_op *op, int res)
 	int status;
 
 	(void)res;
-	if (read(wake_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
+	if (read(supervisor.wake_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
 		ending = 1;
 	if (ending)
 		end();
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 		engine_process_ended(pid, status);
-	if (uring_poll(supervisor.loop, op, wake_fd, POLLIN))
+	if (uring_poll(supervisor.loop, op, supervisor.wake_fd, POLLIN))
 		end();
-}
-
-void supervisor_leave(void)
-{
-	close(wake_fd);
-	close(unix_tcp_sock);
-	uring_loop_free(supervisor.loop);
 }
 
 /* The core's handlers would end the process on the spot. */
@@ -87,12 +79,12 @@ static int watch_signals(void)
 {
 	struct sigaction quit = {.sa_handler = give_up}, act = {.sa_handler = on_signal};
 
-	wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	supervisor.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	wake.done = woken;
-	if (wake_fd < 0 || sigaction(SIGALRM, &quit, NULL) || sigaction(SIGTERM, &act, NULL) ||
+	if (supervisor.wake_fd < 0 || sigaction(SIGALRM, &quit, NULL) || sigaction(SIGTERM, &act, NULL) ||
 		sigaction(SIGINT, &act, NULL) || sigaction(SIGCHLD, &act, NULL))
 		return -errno;
-	return uring_poll(supervisor.loop, &wake, wake_fd, POLLIN);
+	return uring_poll(supervisor.loop, &wake, supervisor.wake_fd, POLLIN);
 }
 
 /* One process does for all: what peers do not take with tcp_async=no is few connections' matter. */
@@ -108,7 +100,7 @@ static int set_up(struct cfg_config *config, struct cfg_error *error)
 	const char *why;
 	int rc;
 
-	settings_hold();
+	host_hold_settings();
 	/* With the right to lock memory, where there is one: then the ring's is not counted. */
 	rc = uring_loop_new(&supervisor.loop, &why);
 	if (rc)
@@ -121,7 +113,7 @@ static int set_up(struct cfg_config *config, struct cfg_error *error)
 	if (watch_signals())
 		return cfg_fail(error, "the TLS engine cannot start: no eventfd");
 	inject_init(supervisor.loop, supervisor.index);
-	if (serve_all() || reload_serve() || orders_serve())
+	if (serve_all() || reload_serve() || orders_serve() || tick_start(supervisor.loop))
 		return cfg_fail(error, "the TLS engine cannot start: its ring takes nothing");
 	return 0;
 }
@@ -175,10 +167,11 @@ int supervisor_start(unsigned index, const struct params *params, const struct k
 {
 	int report[2], pid, rc;
 
-	supervisor = (struct supervisor){.index = index};
+	supervisor = (struct supervisor){.index = index, .wake_fd = -1};
 	TAILQ_INIT(&supervisor.engines);
-	supervisor.parts =
-		(struct engine_parts){.params = params, .caps = caps, .board = &scoreboard_engines[index]};
+	supervisor.parts = (struct engine_parts){
+		.params = params, .caps = caps, .engine = index, .proxy_header = ksr_tcp_accept_haproxy};
+	supervisor.parts.listeners = listeners_all(&supervisor.parts.listener_count);
 	if (pipe2(report, O_CLOEXEC)) {
 		ser_log(LOG_LEVEL_ERROR, "the TLS engine cannot start: %s", strerror(errno));
 		return -1;

@@ -8,7 +8,7 @@
 #define SER_SUPERVISOR_SUPERVISOR_H
 
 #include "ktls/kernel.h"
-#include "ser/module/params.h"
+#include "ser/shared/params.h"
 
 enum {
 	SUPERVISOR_START_SECONDS = 20,

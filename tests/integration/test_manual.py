@@ -51,7 +51,7 @@ def test_all_in_the_index():
 
 def test_counters():
     """docs/operations.md has each, and no other."""
-    text = read("ser/shared/counters.c")
+    text = read("ser/manage/counters.c")
     named = set(re.findall(r'\[(?:COUNTER|GAUGE)_\w+\] = \{"(\w+)"', text))
     assert len(named) == len(re.findall(r"\[(?:COUNTER|GAUGE)_\w+\] = ", text)) > 20
     table = read("docs/operations.md").split("\n## Counters\n")[1].split("\n## ")[0]

@@ -44,8 +44,8 @@ def number(expression):
 
 
 def numbers():
-    """Rows of numbers[] in ser/module/params.c: default, least, most by name."""
-    rows = re.findall(r"\tNUMBER\((\w+), ([^,]+), ([^,]+), ([^,]+?)\),", read("ser", "module", "params.c"))
+    """Rows of numbers[] in ser/shared/params.c: default, least, most by name."""
+    rows = re.findall(r"\tNUMBER\((\w+), ([^,]+), ([^,]+), ([^,]+?)\),", read("ser", "shared", "params.c"))
     return {name: tuple(map(number, values)) for name, *values in rows}
 
 
@@ -125,7 +125,7 @@ def test_of_the_module():
     assert set(numbers()) == {name for name, row in rows.items() if row[1] == "int"}
     for name, (default, least, most) in numbers().items():
         assert (rows[name][2], rows[name][3]) == (f"`{default}`", f"{least} to {most}"), rows[name]
-    texts = re.findall(r'\{"(\w+)", offsetof\(struct params, \w+\), ([01])\}', read("ser", "module", "params.c"))
+    texts = re.findall(r'\{"(\w+)", offsetof\(struct params, \w+\), ([01])\}', read("ser", "shared", "params.c"))
     assert {name: "path" if path == "1" else "text" for name, path in texts} == \
         {name: row[1] for name, row in rows.items() if row[1] != "int"}
 

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The module's parameters: modparam("tls", NAME, VALUE). */
-#ifndef SER_MODULE_PARAMS_H
-#define SER_MODULE_PARAMS_H
+#ifndef SER_SHARED_PARAMS_H
+#define SER_SHARED_PARAMS_H
 
 #include "cfg/config.h"
-#include "ser/host/layout.h"
-
-/* The table that the core reads at loadmodule. */
-extern struct host_param params_table[];
 
 /* Those of the module itself; those of domains are in a struct cfg_config. */
 struct params {
@@ -31,6 +27,12 @@ struct params {
 	int con_ct_wq_max, ct_wq_max; /* bytes that wait for a handshake of SER's own, for all of these */
 	int low_mem_threshold1;       /* KB of shared memory that must be free for a new connection */
 };
+
+/* Keeps a line of the configuration, as written; text is NULL where it is a number. Returns 0 or -1. */
+int params_keep(const char *name, const char *text, int number);
+
+/* The file that relative paths start from, which must stay. */
+void params_set_base(const char *file);
 
 /* 0: new connections wait in the kernel's backlog where they can. */
 int params_refuse_at_limit(const struct params *p);

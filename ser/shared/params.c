@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "ser/module/params.h"
+#include "ser/shared/params.h"
 
 #include "cfg/attribute.h"
 #include "cfg/stock_params.h"
-#include "ser/module/params_names.h"
 #include "ser/shared/log.h"
 #include "ser/shared/scoreboard.h"
 
@@ -26,8 +25,14 @@ struct line {
 
 static struct line *lines;
 static unsigned line_count;
+static const char *base_file;
 
-static int keep(const char *name, const char *text, int number)
+void params_set_base(const char *file)
+{
+	base_file = file;
+}
+
+int params_keep(const char *name, const char *text, int number)
 {
 	struct line *more;
 
@@ -45,25 +50,6 @@ static int keep(const char *name, const char *text, int number)
 	line_count++;
 	return 0;
 }
-
-#define FUNCTIONS(name)                                                                                      \
-	static int text_##name(unsigned type, void *value)                                                   \
-	{                                                                                                    \
-		(void)type;                                                                                  \
-		return keep(#name, value, 0);                                                                \
-	}                                                                                                    \
-	static int number_##name(unsigned type, void *value)                                                 \
-	{                                                                                                    \
-		(void)type;                                                                                  \
-		return keep(#name, NULL, (int)(intptr_t)value);                                              \
-	}
-PARAMS_ALL(FUNCTIONS)
-
-#define ROWS(name)                                                                                           \
-	{#name, HOST_PARAM_STRING | HOST_PARAM_USE_FUNC, (void *)text_##name},                               \
-		{#name, HOST_PARAM_INT | HOST_PARAM_USE_FUNC, (void *)number_##name},
-
-struct host_param params_table[] = {PARAMS_ALL(ROWS){NULL, 0, NULL}};
 
 /* The module's own parameters: numbers with a range, and texts. */
 static const struct number {
@@ -104,8 +90,8 @@ static const struct text {
 };
 
 enum {
-	LOW_MEM_THRESHOLD = 1024,                          /* KB, for -1: a connection takes some 18 */
-	SILENCE_MAX = INT_MAX / 2 / HOST_TICKS_PER_SECOND, /* the core compares differences of ticks */
+	LOW_MEM_THRESHOLD = 1024,       /* KB, for -1: a connection takes some 18 */
+	SILENCE_MAX = INT_MAX / 2 / 16, /* the host compares differences of ticks, 16 a second */
 };
 
 static int take_number(
@@ -130,7 +116,7 @@ static int take_text(struct params *p, const struct text *t, const struct line *
 	if (!l->text)
 		return cfg_add_error(errors, "%s: %d is a number; give a text", l->name, l->number);
 	free(*target);
-	*target = t->is_path ? cfg_resolve_path(cfg_file, l->text) : strdup(l->text);
+	*target = t->is_path ? cfg_resolve_path(base_file, l->text) : strdup(l->text);
 	return *target ? 0 : cfg_add_error(errors, "out of memory while the parameters were read");
 }
 
@@ -193,7 +179,7 @@ int params_refuse_at_limit(const struct params *p)
 
 struct cfg_config *params_domains(const char *file, struct cfg_errors *errors, struct cfg_errors *warnings)
 {
-	struct cfg_config *c = cfg_config_new(cfg_file);
+	struct cfg_config *c = cfg_config_new(base_file);
 
 	if (!c) {
 		cfg_add_error(errors, "out of memory while the parameters were read");

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* An engine's log: it opens no file and no socket, so its supervisor writes its lines. */
+#include "ser/shared/log.h"
+#include "ser/engine/private.h"
+#include "ser/shared/services.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static int channel;
+
+/* A line that the supervisor is too busy for is lost: nothing here waits. */
+static void say(int level, const char *text)
+{
+	struct message_log m = {.kind = MESSAGE_LOG, .level = level};
+	int len = snprintf(m.text, sizeof(m.text), "%s", text);
+
+	if (len >= (int)sizeof(m.text))
+		len = (int)sizeof(m.text) - 1;
+	if (level <= scoreboard_get_settings().log_level)
+		uring_pass_fd(channel, &m, offsetof(struct message_log, text) + (size_t)len + 1, URING_NO_FD);
+}
+
+void engine_log_to(int fd)
+{
+	channel = fd;
+	services.log = say;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ser/shared/limits.h"
+
+#include "ser/shared/scoreboard.h"
+
+#include <stdio.h>
+
+enum {
+	ON_THE_WAY_MAX = 1024,  /* connections that tcp_main has not taken yet */
+	CONNECTION_MEMORY = 18, /* KB of SER's shared memory that one takes */
+};
+
+int limits_reached(long more, char words[LIMIT_TEXT])
+{
+	struct scoreboard_settings now = scoreboard_get_settings();
+	struct scoreboard_load load = scoreboard_get_load();
+	/* Not the core's own number of TLS connections: what waits for tcp_main is not in it. */
+	long tls = scoreboard_connections();
+
+	if (tls + more >= now.max_tls_connections || (long)load.plain + tls + more >= now.max_connections) {
+		snprintf(words, LIMIT_TEXT, "tls_max_connections (%d) or tcp_max_connections (%d) is reached",
+			now.max_tls_connections, now.max_connections);
+		return COUNTER_LIMIT_CONNECTIONS;
+	}
+	if (tls - (long)load.tls >= ON_THE_WAY_MAX) {
+		snprintf(words, LIMIT_TEXT, "SER's tcp_main does not keep up");
+		return COUNTER_LIMIT_QUEUE;
+	}
+	if (now.low_mem_threshold1 && load.free_memory < now.low_mem_threshold1 + more * CONNECTION_MEMORY) {
+		snprintf(words, LIMIT_TEXT,
+			"less than %d KB of shared memory are free (low_mem_threshold1): raise it with "
+			"kamailio -m",
+			now.low_mem_threshold1);
+		return COUNTER_LIMIT_MEMORY;
+	}
+	return -1;
+}
