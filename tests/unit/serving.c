@@ -51,7 +51,7 @@ static void failed(void *arg, const struct uring_peer *peer, const char *reason,
 	struct serving *s = arg;
 
 	s->failures[s->failed++ % SERVING_MAX] =
-		(struct failure){peer->transport_remote.in.sin_port, milliseconds()};
+		(struct failure){peer->transport_remote.in.sin_port, ktls_clock_ms()};
 	s->peer = *peer;
 	s->wrong += peer->listener != s || !*reason;
 	s->wrong += timed_out != (strstr(reason, "handshake_timeout") != NULL);
@@ -237,7 +237,7 @@ static void speak(struct caller *c)
 	n = c->piece && n > c->piece ? c->piece : n;
 	n = n < c->budget ? n : c->budget;
 	n = n < sizeof(sink) ? n : sizeof(sink);
-	if (!n || c->error || milliseconds() < c->next_piece)
+	if (!n || c->error || ktls_clock_ms() < c->next_piece)
 		return;
 	sent = send(c->fd, data, n, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (sent < 0) {
@@ -246,7 +246,7 @@ static void speak(struct caller *c)
 	}
 	assert_int_equal(BIO_read(out, sink, (int)sent), sent);
 	c->budget -= (size_t)sent;
-	c->next_piece = milliseconds() + c->pause_ms;
+	c->next_piece = ktls_clock_ms() + c->pause_ms;
 }
 
 static void caller_turn(struct caller *c)
