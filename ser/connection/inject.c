@@ -3,10 +3,10 @@
 
 #include "ser/connection/hooks.h"
 #include "ser/connection/idle.h"
-#include "ser/connection/listeners.h"
 #include "ser/shared/counters.h"
 #include "ser/shared/log.h"
 #include "ser/shared/shared.h"
+#include "uring/address.h"
 #include "uring/pass_fd.h"
 
 #include <arpa/inet.h>
@@ -62,10 +62,10 @@ static void discard(struct host_tcp_connection *c)
 void inject_refuse(const struct uring_peer *peer, const char *why)
 {
 	static struct log_limit limit;
-	char remote[64];
+	char remote[URING_ADDRESS_TEXT];
 
 	counters_add(COUNTER_CONNECTIONS_LOST);
-	listeners_format_address(&peer->remote, remote);
+	uring_address_text(&peer->remote.any, remote);
 	ser_log_limited(&limit, LOG_LEVEL_ERROR, "connection from %s refused: %s", remote, why);
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the engine does with single connections: lets them in, finds their records a home, gives them to the
  * core. */
-#include "ser/connection/listeners.h"
 #include "ser/engine/private.h"
 #include "ser/host/layout.h"
 #include "ser/script/selects.h"
@@ -9,6 +8,7 @@
 #include "ser/shared/domain.h"
 #include "ser/shared/handover.h"
 #include "ser/shared/log.h"
+#include "uring/address.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -64,14 +64,14 @@ void engine_begin(void *arg, const struct uring_peer *peer, struct ktls_handshak
 void engine_failed(void *arg, const struct uring_peer *peer, const char *reason, int timed_out)
 {
 	static struct log_limit limit;
-	char remote[64], local[64];
+	char remote[URING_ADDRESS_TEXT], local[URING_ADDRESS_TEXT];
 
 	(void)arg;
 	counters_add(COUNTER_HANDSHAKES_FAILED);
 	if (timed_out)
 		counters_add(COUNTER_HANDSHAKES_TIMED_OUT);
-	listeners_format_address(&peer->remote, remote);
-	listeners_format_address(&peer->local, local);
+	uring_address_text(&peer->remote.any, remote);
+	uring_address_text(&peer->local.any, local);
 	ser_log_limited(
 		&limit, LOG_LEVEL_WARNING, "handshake with %s at %s failed: %s", remote, local, reason);
 }
@@ -85,10 +85,10 @@ static void log_established(const struct handover *h)
 	};
 	static struct log_limit limit = {.burst = CONNECTION_LINES};
 	const struct snapshot *s = &h->conn.snapshot;
-	char remote[64], local[64];
+	char remote[URING_ADDRESS_TEXT], local[URING_ADDRESS_TEXT];
 
-	listeners_format_address(&h->peer.remote, remote);
-	listeners_format_address(&h->peer.local, local);
+	uring_address_text(&h->peer.remote.any, remote);
+	uring_address_text(&h->peer.local.any, local);
 	ser_log_limited(&limit, scoreboard_get_settings().tls_log,
 		"%s connected %s %s with %s %s, records in %s", h->order ? local : remote,
 		h->order ? "to" : "at", h->order ? remote : local, (const char *)s->data + s->version,
@@ -311,12 +311,12 @@ void engine_established(void *arg, const struct uring_peer *peer, int fd, struct
 void engine_relay_ended(void *arg, const struct uring_peer *peer, const char *reason)
 {
 	static struct log_limit limit;
-	char remote[64];
+	char remote[URING_ADDRESS_TEXT];
 
 	(void)arg;
 	if (!reason)
 		return;
 	counters_add(COUNTER_RELAYS_LOST);
-	listeners_format_address(&peer->remote, remote);
+	uring_address_text(&peer->remote.any, remote);
 	ser_log_limited(&limit, LOG_LEVEL_NOTICE, "connection with %s closed: %s", remote, reason);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Who gets in, and when everybody has to wait. */
-#include "ser/connection/listeners.h"
 #include "ser/engine/private.h"
 #include "ser/host/layout.h"
 #include "ser/shared/counters.h"
 #include "ser/shared/log.h"
+#include "uring/address.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -64,10 +64,10 @@ static int limit_reached(long more, char words[LIMIT_TEXT])
 static void log_refusal(const struct uring_peer *peer, const char *words)
 {
 	static struct log_limit limit;
-	char text[64];
+	char text[URING_ADDRESS_TEXT];
 
 	counters_add_reject();
-	listeners_format_address(&peer->remote, text);
+	uring_address_text(&peer->remote.any, text);
 	ser_log_limited(&limit, LOG_LEVEL_ERROR, "connection from %s refused: %s", text, words);
 }
 

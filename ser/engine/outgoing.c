@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the engine does for connections that SER opens: shakes hands as their client. */
 #include "cfg/client.h"
-#include "ser/connection/listeners.h"
 #include "ser/engine/private.h"
 #include "ser/shared/counters.h"
 #include "ser/shared/handover.h"
 #include "ser/shared/log.h"
+#include "uring/address.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -93,9 +93,9 @@ void engine_open(struct engine *e, const struct engine_order *order, int fd)
 static void offer_session(SSL *ssl, const struct cfg_domain *d, const struct engine_order *order)
 {
 	const char *name = cfg_client_name(d, order->choice.server_name);
-	char key[KTLS_SESSION_KEY_MAX], peer[64];
+	char key[KTLS_SESSION_KEY_MAX], peer[URING_ADDRESS_TEXT];
 
-	listeners_format_address(&order->remote, peer);
+	uring_address_text(&order->remote.any, peer);
 	if (snprintf(key, sizeof(key), "%u %s %s", d->index, peer, name ? name : "") < (int)sizeof(key))
 		ktls_sessions_offer(ssl, key);
 }

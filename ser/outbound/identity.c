@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/outbound/identity.h"
 
-#include "ser/connection/listeners.h"
 #include "ser/outbound/outbound.h"
 #include "ser/shared/log.h"
 #include "ser/shared/shared.h"
+#include "uring/address.h"
 
 #include <errno.h>
 #include <string.h>
@@ -214,7 +214,7 @@ void identity_send_elsewhere(struct host_tcp_connection *c, const struct connect
 	const char *p, size_t len, unsigned send_flags)
 {
 	static struct log_limit limit;
-	char peer[64];
+	char peer[URING_ADDRESS_TEXT];
 	int rc;
 
 	/* Nobody may hold two write locks, or two who want each other's would wait for ever. */
@@ -223,7 +223,7 @@ void identity_send_elsewhere(struct host_tcp_connection *c, const struct connect
 	shared_lock(&c->write_lock);
 	if (rc >= 0)
 		return;
-	listeners_format_address(&c->rcv.src_su, peer);
+	uring_address_text(&c->rcv.src_su.s, peer);
 	ser_log_limited(&limit, LOG_LEVEL_ERROR,
 		"a message of %zu bytes to %s (server_id \"%s\", server_name \"%s\") is lost: no connection",
 		len, peer, choice->server_id, choice->server_name);

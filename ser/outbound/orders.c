@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/outbound/orders.h"
 
-#include "ser/connection/listeners.h"
 #include "ser/outbound/outbound.h"
 #include "ser/shared/counters.h"
 #include "ser/shared/log.h"
 #include "ser/shared/shared.h"
+#include "uring/address.h"
 #include "uring/pass_fd.h"
 
 #include <errno.h>
@@ -109,11 +109,11 @@ static void fail(struct order_under_way *t, enum uring_client_failure why, const
 	static struct log_limit limits[URING_CLIENT_FAILURES];
 	const char *name = t->order.choice.server_name;
 	ssize_t lost = outbound_fail(t->conn);
-	char peer[64];
+	char peer[URING_ADDRESS_TEXT];
 
 	if (lost != -EALREADY) { /* else whoever gave it up said why */
 		count_and_blocklist(t, why);
-		listeners_format_address(&t->order.remote, peer);
+		uring_address_text(&t->order.remote.any, peer);
 		ser_log_limited(&limits[why], LOG_LEVEL_WARNING,
 			"no connection to %s%s%s: %s; %zd bytes for it are lost", peer, *name ? " for " : "",
 			name, reason, lost > 0 ? lost : 0);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/sending/drainer.h"
 
-#include "ser/connection/listeners.h"
 #include "ser/shared/counters.h"
 #include "ser/shared/log.h"
+#include "uring/address.h"
 #include "uring/close.h"
 #include "uring/pass_fd.h"
 
@@ -23,7 +23,7 @@ enum {
 
 struct arrival {
 	struct conn *conn; /* with a reference */
-	struct sockaddr_in6 peer;
+	union uring_address peer;
 };
 
 struct drain {
@@ -34,7 +34,7 @@ struct drain {
 	int fd;
 	int expired; /* its time is over unless the next write makes progress */
 	int poll_is_useless;
-	struct sockaddr_in6 peer;
+	union uring_address peer;
 };
 
 static int channel[2] = {-1, -1}; /* [0] is read by the drainer, [1] written by all */
@@ -121,12 +121,12 @@ static void break_off(struct drain *d, int error)
 {
 	static struct log_limit late, failed;
 	ssize_t lost = send_queue_break(&d->conn->queue);
-	char peer[64];
+	char peer[URING_ADDRESS_TEXT];
 
 	shutdown(d->fd, SHUT_RDWR);
 	if (lost < 0 || (d->conn->stream.home == KTLS_HOME_RELAYED && error != -ETIMEDOUT))
 		return; /* whoever ended it, or the relay, said why */
-	listeners_format_address(&d->peer, peer);
+	uring_address_text(&d->peer.any, peer);
 	if (error == -ETIMEDOUT) {
 		counters_add_core(tcp_cnts_h.send_timeout);
 		ser_log_limited(&late, LOG_LEVEL_WARNING,

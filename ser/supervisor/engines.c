@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The engines of a supervisor: one that accepts, and older ones that finish what they began. */
 #include "ser/connection/inject.h"
-#include "ser/connection/listeners.h"
 #include "ser/host/layout.h"
 #include "ser/outbound/orders.h"
 #include "ser/shared/counters.h"
 #include "ser/shared/handover.h"
 #include "ser/shared/log.h"
 #include "ser/supervisor/private.h"
+#include "uring/address.h"
 #include "uring/pass_fd.h"
 
 #include <errno.h>
@@ -40,13 +40,13 @@ static int source_has_too_many(const struct handover *h)
 {
 	static struct log_limit limit;
 	unsigned max = (unsigned)self->parts.params->max_connections_per_source;
-	char text[64];
+	char text[URING_ADDRESS_TEXT];
 
 	if (!max || scoreboard_source_connections(&h->conn.source) < max)
 		return 0;
 	counters_add(COUNTER_LIMIT_SOURCE_CONNECTIONS);
 	counters_add_reject();
-	listeners_format_address(&h->peer.remote, text);
+	uring_address_text(&h->peer.remote.any, text);
 	ser_log_limited(&limit, LOG_LEVEL_ERROR,
 		"connection from %s refused: it has max_connections_per_source (%u) connections", text, max);
 	return 1;
