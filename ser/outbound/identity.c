@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/random.h>
 
 enum {
 	BUCKETS = 1024,
@@ -17,6 +18,7 @@ enum {
 
 static struct table {
 	int lock;
+	uint64_t key; /* of the hash: whoever makes SER connect must not choose buckets */
 	struct conn *buckets[BUCKETS];
 } * table; /* in shared memory */
 
@@ -30,7 +32,7 @@ int identity_prepare(void)
 	if (!table)
 		return -ENOMEM;
 	memset(table, 0, sizeof(*table));
-	return 0;
+	return getrandom(&table->key, sizeof(table->key), 0) == sizeof(table->key) ? 0 : -ENOMEM;
 }
 
 int identity_choose(struct connect_choice *choice)
@@ -48,23 +50,9 @@ int identity_is(const struct conn *conn, const struct connect_choice *choice)
 	       !strcasecmp(conn->outbound->server_name, choice->server_name);
 }
 
-static int is_same_address(const union uring_address *a, const union uring_address *b)
-{
-	if (a->any.sa_family != b->any.sa_family || a->in.sin_port != b->in.sin_port)
-		return 0;
-	return a->any.sa_family == AF_INET6
-		       ? !memcmp(&a->in6.sin6_addr, &b->in6.sin6_addr, sizeof(a->in6.sin6_addr))
-		       : a->in.sin_addr.s_addr == b->in.sin_addr.s_addr;
-}
-
 static struct conn **bucket_of(const union uring_address *a)
 {
-	uint32_t word = a->in.sin_addr.s_addr, n = a->in.sin_port;
-
-	if (a->any.sa_family == AF_INET6)
-		memcpy(&word, a->in6.sin6_addr.s6_addr + 12, sizeof(word));
-	n = (n + word) * 2654435761u;
-	return &table->buckets[n >> 16 & (BUCKETS - 1)];
+	return &table->buckets[uring_address_hash(a, table->key) % BUCKETS];
 }
 
 void identity_remove(struct conn *conn)
@@ -86,7 +74,7 @@ static struct conn *find_locked(const union uring_address *remote, const struct 
 	struct conn *conn;
 
 	for (conn = *bucket_of(remote); conn; conn = conn->outbound->next)
-		if (is_same_address(&conn->outbound->remote, remote) && identity_is(conn, choice) &&
+		if (uring_address_is_same(&conn->outbound->remote, remote) && identity_is(conn, choice) &&
 			conn->outbound->phase != OUTBOUND_FAILED)
 			break;
 	return conn;

@@ -68,29 +68,14 @@ void scoreboard_count_connections(int change)
 	__atomic_add_fetch(&board->connections, (uint32_t)change, __ATOMIC_RELAXED);
 }
 
-/* The finalizer of splitmix64: enough against collisions on purpose, as long as the key is secret. */
-static uint32_t slot_of(uint64_t address, uint64_t key)
-{
-	uint64_t x = address ^ key;
-
-	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
-	x += key;
-	x = (x ^ x >> 31) * UINT64_C(0xbf58476d1ce4e5b9);
-	return (uint32_t)(x >> 40) % SCOREBOARD_SOURCE_SLOTS;
-}
-
 struct scoreboard_source scoreboard_source_of(const union uring_address *remote)
 {
-	uint64_t address = 0;
+	uint64_t host = uring_address_host(remote);
+	struct scoreboard_source s;
 
-	if (remote->any.sa_family == AF_INET)
-		address = remote->in.sin_addr.s_addr;
-	else if (IN6_IS_ADDR_V4MAPPED(&remote->in6.sin6_addr))
-		address = remote->in6.sin6_addr.s6_addr32[3];
-	else
-		memcpy(&address, &remote->in6.sin6_addr, sizeof(address));
-	return (struct scoreboard_source){{slot_of(address, keys[0]), slot_of(address, keys[1])}};
+	for (int i = 0; i < 2; i++)
+		s.slot[i] = (uint32_t)(uring_host_hash(host, keys[i]) % SCOREBOARD_SOURCE_SLOTS);
+	return s;
 }
 
 unsigned scoreboard_source_connections(const struct scoreboard_source *s)

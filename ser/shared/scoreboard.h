@@ -44,7 +44,7 @@ struct scoreboard_settings {
 	int max_connections, max_tls_connections; /* the core's, which hold for TCP */
 };
 
-/* Where a source address is counted: two counters, of which the smaller is believed. */
+/* Where a source is counted: two counters, of which the smaller is believed. */
 struct scoreboard_source {
 	uint32_t slot[2];
 };
@@ -67,9 +67,9 @@ unsigned scoreboard_connections(void);
 void scoreboard_count_connections(int change);
 
 /*
- * Connections by source address. The table has a fixed size and is addressed by a keyed hash: an address may
- * be taken to have more connections than it has, when it shares both counters with busy ones, never fewer.
- * An IPv6 address counts as its /64, since who has one address has all of these.
+ * Connections by source, which is a host (uring/address.h). The table has a fixed size and is addressed by a
+ * keyed hash: a host may be taken to have more connections than it has, when it shares both counters with
+ * busy ones, never fewer.
  */
 struct scoreboard_source scoreboard_source_of(const union uring_address *remote);
 unsigned scoreboard_source_connections(const struct scoreboard_source *source);
