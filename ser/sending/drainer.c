@@ -5,14 +5,13 @@
 #include "ser/shared/log.h"
 #include "uring/address.h"
 #include "uring/close.h"
+#include "uring/deadline.h"
 #include "uring/pass_fd.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -28,8 +27,7 @@ struct arrival {
 
 struct drain {
 	struct uring_op op; /* waits for room; the first member */
-	TAILQ_ENTRY(drain) link;
-	int64_t deadline; /* CLOCK_MONOTONIC milliseconds */
+	struct uring_deadline deadline;
 	struct conn *conn;
 	int fd;
 	int expired; /* its time is over unless the next write makes progress */
@@ -41,10 +39,9 @@ static int channel[2] = {-1, -1}; /* [0] is read by the drainer, [1] written by 
 static unsigned timeout;
 
 static struct uring_loop *loop;
-static struct uring_op arriving, timer;
-static int arrival_waits, timer_runs;
-static struct __kernel_timespec timer_span;
-static TAILQ_HEAD(drains, drain) drains = TAILQ_HEAD_INITIALIZER(drains); /* in the order of deadlines */
+static struct uring_op arriving;
+static int arrival_waits;
+static struct uring_deadlines deadlines;
 
 int drainer_prepare(unsigned send_timeout)
 {
@@ -71,40 +68,9 @@ int drainer_hand_over(struct conn *conn, const union host_sockaddr *peer, int fd
 	return rc;
 }
 
-static int64_t now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-/* Every deadline is the same time away when it is set, so one timer for the first is enough. */
-static void start_timer(void)
-{
-	struct drain *first = TAILQ_FIRST(&drains);
-	int64_t left;
-
-	if (!first || timer_runs)
-		return;
-	left = first->deadline - now();
-	if (left < 1)
-		left = 1;
-	timer_span = (struct __kernel_timespec){.tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000};
-	timer_runs = !uring_timeout(loop, &timer, &timer_span);
-}
-
 static void give_time(struct drain *d)
 {
-	d->deadline = now() + (int64_t)timeout * 1000;
-	TAILQ_INSERT_TAIL(&drains, d, link);
-	start_timer();
-}
-
-static void renew(struct drain *d)
-{
-	TAILQ_REMOVE(&drains, d, link);
-	give_time(d);
+	uring_deadline_set(&deadlines, &d->deadline, (int64_t)timeout * 1000);
 }
 
 /* Where the ring takes nothing for now, the next operation that ends tries again. */
@@ -146,7 +112,7 @@ static void break_off(struct drain *d, int error)
  * other processes, which is why it is shut down. */
 static void let_go(struct drain *d, int last)
 {
-	TAILQ_REMOVE(&drains, d, link);
+	uring_deadline_clear(&deadlines, &d->deadline);
 	if (last) {
 		shutdown(d->fd, SHUT_RDWR);
 		uring_close_politely(d->fd);
@@ -174,7 +140,7 @@ static void drain(struct drain *d)
 	progress &= !closing; /* nobody prolongs what the core has closed */
 	if (state == SEND_QUEUE_WAITS) {
 		if (progress)
-			renew(d);
+			give_time(d);
 		state = d->expired && !progress ? -ETIMEDOUT : wait_for_room(d);
 		d->expired = 0;
 		if (!state)
@@ -197,25 +163,13 @@ static void room(struct uring_op *op, int res)
 }
 
 /* A poll says that there is room when there is a good deal of it; whoever reads slowly gets a last chance. */
-static void expire(struct drain *d)
+static int expire(struct uring_deadline *deadline)
 {
+	struct drain *d = (struct drain *)((char *)deadline - offsetof(struct drain, deadline));
+
 	d->expired = 1;
-	renew(d);
-	uring_cancel(loop, &d->op);
-}
-
-static void timer_done(struct uring_op *op, int res)
-{
-	struct drain *d;
-	int64_t t = now();
-
-	(void)op;
-	(void)res;
-	timer_runs = 0;
-	while ((d = TAILQ_FIRST(&drains)) && d->deadline <= t)
-		expire(d);
-	start_timer();
 	wait_for_arrivals();
+	return uring_cancel(loop, &d->op);
 }
 
 /* Takes the reference and the descriptor over. */
@@ -255,6 +209,6 @@ int drainer_start(struct uring_loop *l)
 {
 	loop = l;
 	arriving.done = arrived;
-	timer.done = timer_done;
+	uring_deadlines_init(&deadlines, loop, expire);
 	return wait_for_arrivals();
 }
