@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/outbound/orders.h"
 
+#include "ktls/clock.h"
 #include "ser/outbound/outbound.h"
 #include "ser/shared/counters.h"
 #include "ser/shared/log.h"
@@ -27,7 +28,7 @@ struct order_under_way {
 	struct engine_order order;
 	struct conn *conn;                  /* a reference */
 	const struct engine_process *child; /* whose engine has it */
-	unsigned started;                   /* ticks */
+	int64_t started;                    /* ktls_clock_ms() */
 	int fd;                             /* the socket; -1: the engine has it */
 	int far_end;
 };
@@ -147,8 +148,7 @@ static int pass(struct order_under_way *t)
 		t->fd = -1;
 		return 0;
 	}
-	return get_ticks_raw() - t->started > t->order.connect_timeout * HOST_TICKS_PER_SECOND ? -ETIMEDOUT
-											       : -EAGAIN;
+	return ktls_clock_ms() - t->started > (int64_t)t->order.connect_timeout * 1000 ? -ETIMEDOUT : -EAGAIN;
 }
 
 static void wait_a_little(void);
@@ -209,7 +209,7 @@ static void take(struct conn *conn, const int fds[2])
 	t->conn = conn;
 	t->fd = fds[0];
 	t->far_end = fds[1];
-	t->started = get_ticks_raw();
+	t->started = ktls_clock_ms();
 	t->order = (struct engine_order){.kind = ENGINE_ORDER,
 		.id = ++last_id ? last_id : ++last_id,
 		.connect_timeout = (unsigned)tcp_cfg->connect_timeout_s,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/shared/log.h"
 
+#include "ktls/clock.h"
 #include "ser/host/layout.h"
 
 #include <stdarg.h>
@@ -62,10 +63,10 @@ void ser_log(int level, const char *format, ...)
 
 void ser_log_limited(struct log_limit *limit, int level, const char *format, ...)
 {
-	unsigned now = get_ticks_raw();
+	int64_t now = ktls_clock_ms();
 	va_list args;
 
-	if (now - limit->period_began >= LOG_PERIOD * HOST_TICKS_PER_SECOND) {
+	if (now - limit->period_began >= LOG_PERIOD * 1000) {
 		if (limit->suppressed)
 			ser_log(level, "%u more lines like the next one were left out", limit->suppressed);
 		*limit = (struct log_limit){.burst = limit->burst, .period_began = now};

@@ -3,6 +3,8 @@
 #ifndef SER_SHARED_LOG_H
 #define SER_SHARED_LOG_H
 
+#include <stdint.h>
+
 enum log_level { /* the host's levels */
 	LOG_LEVEL_CRITICAL = -3,
 	LOG_LEVEL_ERROR = -1,
@@ -18,7 +20,7 @@ void ser_log(int level, const char *format, ...) __attribute__((format(printf, 2
 /* Lets burst lines (0: LOG_BURST) of one kind pass in LOG_PERIOD seconds; private to a process. */
 struct log_limit {
 	unsigned burst;
-	unsigned period_began; /* ticks */
+	int64_t period_began; /* ktls_clock_ms() */
 	unsigned passed, suppressed;
 };
 

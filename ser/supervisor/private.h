@@ -19,7 +19,7 @@ struct engine_process {
 	int channel;         /* our end; -1: the engine's is closed and all is read */
 	int retired;         /* it accepts nothing any more, and ends with its last connection */
 	int ending;          /* it was told to end at once */
-	unsigned started;    /* ticks */
+	int64_t started;     /* ktls_clock_ms() */
 };
 
 struct supervisor {
