@@ -159,14 +159,6 @@ int ktls_late_take(struct ktls_late *late, uint64_t id, const uint8_t *messages,
 	return rc;
 }
 
-void ktls_late_drop(struct ktls_late *late, uint64_t id)
-{
-	struct kept *k = find(late, id);
-
-	if (k)
-		drop(late, k);
-}
-
 void ktls_late_expire(struct ktls_late *late)
 {
 	struct kept *k;
