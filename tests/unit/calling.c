@@ -162,7 +162,6 @@ static void answer(struct calling *c, int fd)
 /* What it should do on the first bytes it gets. Returns 1 when that is not to read them. */
 static int is_rude(const struct calling *c, struct callee *callee)
 {
-	struct linger at_once = {.l_onoff = 1};
 	char byte;
 
 	if (callee->said || (!c->manners.resets && !c->manners.hangs_up && !c->manners.speaks))
@@ -175,7 +174,7 @@ static int is_rude(const struct calling *c, struct callee *callee)
 		return 1;
 	}
 	if (c->manners.resets)
-		assert_int_equal(setsockopt(callee->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
+		reset_on_close(callee->fd);
 	else /* unread bytes would make it a reset */
 		while (recv(callee->fd, (char[256]){0}, 256, MSG_DONTWAIT) > 0)
 			;

@@ -106,3 +106,10 @@ unsigned count_descriptors(void)
 	closedir(dir);
 	return n;
 }
+
+void reset_on_close(int fd)
+{
+	struct linger at_once = {.l_onoff = 1};
+
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
+}

@@ -42,4 +42,7 @@ int connect_to(const struct sockaddr_in *at);
 /* Number of descriptors that are open in this process. */
 unsigned count_descriptors(void);
 
+/* Lets close() reset the connection. */
+void reset_on_close(int fd);
+
 #endif
