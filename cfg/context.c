@@ -4,7 +4,6 @@
 
 #include <openssl/err.h>
 #include <pthread.h>
-#include <stdlib.h>
 
 static int domain_index = -1;
 
@@ -74,25 +73,4 @@ SSL_CTX *cfg_make_context(const struct cfg_domain *d, struct cfg_pems *pems, str
 		return b.ctx;
 	SSL_CTX_free(b.ctx);
 	return NULL;
-}
-
-SSL_CTX *cfg_build_context(const struct cfg_domain *d, struct cfg_error *e, struct cfg_error *warning)
-{
-	struct cfg_errors *said = calloc(2, sizeof(*said));
-	struct cfg_pems pems = {0};
-	SSL_CTX *ctx;
-
-	warning->text[0] = '\0';
-	if (!said) {
-		cfg_fail(e, "out of memory while a TLS context was made");
-		return NULL;
-	}
-	ctx = cfg_make_context(d, &pems, &said[0], &said[1]);
-	if (!ctx)
-		*e = said[0].list[0];
-	if (said[1].count)
-		*warning = said[1].list[0];
-	cfg_pems_clear(&pems);
-	free(said);
-	return ctx;
 }

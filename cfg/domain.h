@@ -129,12 +129,6 @@ const char *cfg_domain_verify_client(const struct cfg_domain *d);
 int cfg_domain_error(struct cfg_errors *errors, const struct cfg_domain *d, enum cfg_attribute_id attribute,
 	const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/*
- * One domain's context without a set: SSL_CTX_free(). NULL with the first sentence in *e. *warning gets the
- * first warning or becomes empty. The domain must live as long as the context.
- */
-SSL_CTX *cfg_build_context(const struct cfg_domain *d, struct cfg_error *e, struct cfg_error *warning);
-
 #pragma GCC visibility pop
 
 #endif

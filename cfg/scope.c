@@ -84,21 +84,6 @@ int cfg_parse_param_scope(const char *param, const char *text, int secret, int *
 		param, text);
 }
 
-int cfg_parse_scope(
-	const char *param, const char *text, struct cfg_scope *scope, const char **value, struct cfg_error *e)
-{
-	int outgoing;
-
-	if (cfg_parse_param_scope(param, text, 0, &outgoing, scope, value, e))
-		return -1;
-	if (outgoing)
-		return cfg_fail(e,
-			"%s: '%s' is for connections to an address (@), which this parameter has no values "
-			"for",
-			param, text);
-	return 0;
-}
-
 static in_port_t port_of(const struct cfg_scope *scope)
 {
 	return scope->address.any.sa_family == AF_INET ? scope->address.in.sin_port

@@ -229,8 +229,3 @@ int cfg_ssl_local(SSL *ssl, const struct sockaddr *local)
 		local->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
 	return 0;
 }
-
-const struct cfg_config *cfg_set_config(const struct cfg_set *set)
-{
-	return set->config;
-}

@@ -81,9 +81,6 @@ SSL_CTX *cfg_set_context(const struct cfg_set *set, unsigned domain);
  * of others. Valid as long as the context's set. */
 const struct cfg_domain *cfg_context_domain(const SSL_CTX *ctx);
 
-/* The configuration of the set, valid as long as the set. */
-const struct cfg_config *cfg_set_config(const struct cfg_set *set);
-
 #pragma GCC visibility pop
 
 #endif

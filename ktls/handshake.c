@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ktls/handshake.h"
 
+#include "ktls/clock.h"
 #include "ktls/name.h"
 #include "ktls/record.h"
 
@@ -10,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct ktls_handshake {
 	SSL *ssl;
@@ -105,14 +105,6 @@ int ktls_context_prepare(SSL_CTX *ctx, enum ktls_verify verify)
 	return 0;
 }
 
-static int64_t now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 struct ktls_handshake *ktls_handshake_new(SSL_CTX *ctx, enum ktls_role role)
 {
 	struct ktls_handshake *h = calloc(1, sizeof(*h));
@@ -127,7 +119,7 @@ struct ktls_handshake *ktls_handshake_new(SSL_CTX *ctx, enum ktls_role role)
 		return NULL;
 	}
 	h->role = role;
-	h->started = now();
+	h->started = ktls_clock_ms();
 	BIO_set_mem_eof_return(in, -1);
 	SSL_set_bio(h->ssl, in, out);
 	SSL_set_app_data(h->ssl, (char *)h);
@@ -218,7 +210,7 @@ static void run(struct ktls_handshake *h)
 	count_output(h);
 	if (rc == 1) {
 		h->state = KTLS_HANDSHAKE_DONE;
-		h->milliseconds = (unsigned)(now() - h->started);
+		h->milliseconds = (unsigned)(ktls_clock_ms() - h->started);
 	} else if (SSL_get_error(h->ssl, rc) != SSL_ERROR_WANT_READ) {
 		describe_failure(h);
 	}

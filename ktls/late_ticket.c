@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ktls/late_ticket.h"
 
+#include "ktls/clock.h"
 #include "ktls/record.h"
 #include "ktls/stream.h"
 
@@ -9,7 +10,6 @@
 #include <openssl/err.h>
 #include <stdlib.h>
 #include <sys/queue.h>
-#include <time.h>
 
 enum {
 	MESSAGE_HEADER_LEN = 4, /* type and length: RFC 8446 4 */
@@ -21,22 +21,15 @@ struct kept {
 	uint64_t id;
 	SSL *ssl;
 	struct ktls_key rx; /* that OpenSSL still reads with, whatever the connection uses by now */
-	time_t end;         /* CLOCK_MONOTONIC seconds */
+	int64_t end;        /* ktls_clock_ms() */
 	unsigned taken;
 };
 
 struct ktls_late {
 	TAILQ_HEAD(, kept) all; /* the oldest is in front */
-	unsigned count, max, seconds;
+	unsigned count, max;
+	int64_t ms; /* how long each is kept */
 };
-
-static time_t now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec;
-}
 
 static void drop(struct ktls_late *late, struct kept *k)
 {
@@ -69,7 +62,7 @@ int ktls_late_new(struct ktls_late **late, unsigned max, unsigned seconds)
 		return -ENOMEM;
 	TAILQ_INIT(&l->all);
 	l->max = max;
-	l->seconds = seconds;
+	l->ms = (int64_t)seconds * 1000;
 	*late = l;
 	return 0;
 }
@@ -98,7 +91,7 @@ int ktls_late_keep(
 		drop(late, TAILQ_FIRST(&late->all));
 	k->id = id;
 	k->rx = keys->rx;
-	k->end = now() + late->seconds;
+	k->end = ktls_clock_ms() + late->ms;
 	k->ssl = ktls_handshake_take_ssl(h);
 	TAILQ_INSERT_TAIL(&late->all, k, link);
 	late->count++;
@@ -166,20 +159,12 @@ int ktls_late_take(struct ktls_late *late, uint64_t id, const uint8_t *messages,
 	return rc;
 }
 
-void ktls_late_drop(struct ktls_late *late, uint64_t id)
-{
-	struct kept *k = find(late, id);
-
-	if (k)
-		drop(late, k);
-}
-
 void ktls_late_expire(struct ktls_late *late)
 {
 	struct kept *k;
-	time_t t = now();
+	int64_t now = ktls_clock_ms();
 
-	while ((k = TAILQ_FIRST(&late->all)) && k->end <= t)
+	while ((k = TAILQ_FIRST(&late->all)) && k->end <= now)
 		drop(late, k);
 }
 

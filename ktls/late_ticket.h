@@ -47,9 +47,6 @@ int ktls_late_keep(
  */
 int ktls_late_take(struct ktls_late *late, uint64_t id, const uint8_t *messages, size_t len);
 
-/* The connection is over: its SSL object is not kept any longer. Does nothing for an unknown id. */
-void ktls_late_drop(struct ktls_late *late, uint64_t id);
-
 /* Frees those whose time is over. Others of these functions do so, too; call it now and then. */
 void ktls_late_expire(struct ktls_late *late);
 

@@ -2,6 +2,7 @@
 #include "ktls/stream.h"
 
 #include "ktls/cipher.h"
+#include "ktls/clock.h"
 #include "ktls/kernel.h"
 #include "ktls/stream_private.h"
 #include "ktls/sys.h"
@@ -9,7 +10,6 @@
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <string.h>
-#include <time.h>
 
 /* Opened content that did not fit the reader's buffer, then bytes of records not yet opened. */
 struct ktls_stash {
@@ -134,11 +134,10 @@ static void owe(struct ktls_stream *s, uint8_t what)
 /* Each costs key derivations and, in the kernel's home, system calls: a peer gets only so many. */
 static int too_many_key_updates(struct ktls_stream *s)
 {
-	struct timespec ts;
+	int64_t now = ktls_clock_ms() / 1000;
 
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
-	if (ts.tv_sec - s->update_period >= KTLS_KEY_UPDATE_PERIOD) {
-		s->update_period = ts.tv_sec;
+	if (now - s->update_period >= KTLS_KEY_UPDATE_PERIOD) {
+		s->update_period = now;
 		s->key_updates = 0;
 	}
 	return s->key_updates++ == KTLS_KEY_UPDATES_MAX;

@@ -73,7 +73,7 @@ struct ktls_stream {
 	uint8_t owes;      /* set by the reader, paid by a writer */
 	uint8_t idle_records;
 	uint8_t key_updates;   /* since update_period began */
-	int64_t update_period; /* seconds of CLOCK_MONOTONIC */
+	int64_t update_period; /* seconds of ktls_clock_ms() */
 	struct ktls_post post;
 	/* In the kernel's home without the key's bytes; tx.seq counts the records written there, too. */
 	struct ktls_key rx, tx;

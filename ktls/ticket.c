@@ -86,11 +86,6 @@ int ktls_ticket_read(struct ktls_ticket_keys *keys, const char *path)
 	return rc;
 }
 
-void ktls_ticket_wipe(struct ktls_ticket_keys *keys)
-{
-	OPENSSL_cleanse(keys, sizeof(*keys));
-}
-
 static int set_up(const struct ktls_ticket_key *key, const uint8_t *iv, EVP_CIPHER_CTX *cipher,
 	EVP_MAC_CTX *mac, int encrypt)
 {

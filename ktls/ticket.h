@@ -41,9 +41,6 @@ int ktls_ticket_rotate(struct ktls_ticket_keys *keys);
  */
 int ktls_ticket_read(struct ktls_ticket_keys *keys, const char *path);
 
-/* Wipes all. */
-void ktls_ticket_wipe(struct ktls_ticket_keys *keys);
-
 /* Makes ctx use the keys, which must outlive it. Returns 0 or -ENOMEM. */
 int ktls_ticket_use(SSL_CTX *ctx, struct ktls_ticket_keys *keys);
 

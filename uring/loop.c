@@ -15,7 +15,6 @@ enum {
 
 struct uring_loop {
 	struct io_uring ring;
-	const char *features;
 	STAILQ_HEAD(, uring_op) patient; /* completed, not run yet */
 };
 
@@ -32,21 +31,15 @@ static const int needed_opcodes[] = {
 
 static int open_ring_of(struct uring_loop *loop, unsigned entries)
 {
-	static const struct {
-		unsigned flags;
-		const char *name;
-	} variants[] = {
-		{IORING_SETUP_CLAMP | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
-			"single issuer, deferred task work"},                              /* 6.1 */
-		{IORING_SETUP_CLAMP | IORING_SETUP_COOP_TASKRUN, "cooperative task work"}, /* 5.19 */
-		{IORING_SETUP_CLAMP, ""},
+	static const unsigned variants[] = {
+		IORING_SETUP_CLAMP | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN, /* 6.1 */
+		IORING_SETUP_CLAMP | IORING_SETUP_COOP_TASKRUN,                               /* 5.19 */
+		IORING_SETUP_CLAMP,
 	};
 	int rc = -EINVAL;
 
-	for (unsigned i = 0; rc == -EINVAL && i < sizeof(variants) / sizeof(variants[0]); i++) {
-		rc = io_uring_queue_init(entries, &loop->ring, variants[i].flags);
-		loop->features = variants[i].name;
-	}
+	for (unsigned i = 0; rc == -EINVAL && i < sizeof(variants) / sizeof(variants[0]); i++)
+		rc = io_uring_queue_init(entries, &loop->ring, variants[i]);
 	return rc;
 }
 
@@ -263,9 +256,4 @@ int uring_turn(struct uring_loop *loop)
 	/* One of them has its turn even where the urgent ones never end. */
 	run_patient(loop, run_urgent(loop) ? 1 : PATIENT_A_TURN);
 	return 0;
-}
-
-const char *uring_features(const struct uring_loop *loop)
-{
-	return loop->features;
 }

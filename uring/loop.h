@@ -69,9 +69,6 @@ int uring_cancel(struct uring_loop *loop, struct uring_op *op);
  */
 int uring_turn(struct uring_loop *loop);
 
-/* Names of the newer ring features in use, for a log line: static text, maybe empty. */
-const char *uring_features(const struct uring_loop *loop);
-
 #pragma GCC visibility pop
 
 #endif

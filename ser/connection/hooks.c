@@ -14,6 +14,7 @@
 #include "ser/shared/log.h"
 #include "ser/shared/scoreboard.h"
 #include "ser/shared/services.h"
+#include "uring/address.h"
 
 #include <errno.h>
 #include <string.h>
@@ -147,7 +148,7 @@ static void say_eof(struct host_tcp_connection *c, int *flags)
 static void end_reading(struct host_tcp_connection *c, const struct ktls_read *r, int *flags)
 {
 	const struct conn *conn = c->extra_data;
-	char peer[64];
+	char peer[URING_ADDRESS_TEXT];
 
 	say_eof(c, flags);
 	if (r->end == KTLS_END_ERROR && r->error == -ECONNRESET) {
@@ -158,7 +159,7 @@ static void end_reading(struct host_tcp_connection *c, const struct ktls_read *r
 		send_last_alert(c, c->fd, r->alert);
 	if (conn->queue.broken)
 		return; /* we ended it, and said so */
-	listeners_format_address(&c->rcv.src_su, peer);
+	uring_address_text(&c->rcv.src_su.s, peer);
 	log_end(r, peer);
 }
 
@@ -187,7 +188,7 @@ static int on_read(struct host_tcp_connection *c, int *flags)
 	struct host_tcp_req *req = &c->req;
 	ssize_t room = (ssize_t)req->b_size - (req->pos - req->buf);
 	struct ktls_read r;
-	char peer[64];
+	char peer[URING_ADDRESS_TEXT];
 	ssize_t n;
 
 	*flags &= ~HOST_RD_REPEAT;
@@ -200,7 +201,7 @@ static int on_read(struct host_tcp_connection *c, int *flags)
 		return 0;
 	}
 	if (room <= 0) {
-		listeners_format_address(&c->rcv.src_su, peer);
+		uring_address_text(&c->rcv.src_su.s, peer);
 		ser_log_limited(&limit, LOG_LEVEL_WARNING,
 			"connection with %s closed: its message does not fit tcp_rd_buf_size (%u bytes)",
 			peer, req->b_size + 1);

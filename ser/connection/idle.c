@@ -3,35 +3,22 @@
 
 #include "ser/connection/hooks.h"
 #include "ser/host/services.h"
+#include "uring/deadline.h"
 
 #include <stdlib.h>
-#include <sys/queue.h>
 #include <sys/socket.h>
 
 enum {
 	/* tcp_main has taken a connection over by then; if not, it is too busy for this to matter. */
-	LOOK_AFTER_SECONDS = 2,
-	LOOKS_AT_ONCE = 64, /* connections looked for while the core's lock is held */
+	LOOK_AFTER_MS = 2000,
 };
 
 struct fresh {
-	STAILQ_ENTRY(fresh) link;
+	struct uring_deadline look; /* the first member */
 	int id;
-	unsigned since; /* ticks */
 };
 
-static STAILQ_HEAD(, fresh) all = STAILQ_HEAD_INITIALIZER(all);
-static struct uring_loop *loop;
-static struct uring_op timer;
-static int timer_runs;
-
-static void start_timer(void)
-{
-	static struct __kernel_timespec second = {.tv_sec = 1};
-
-	if (!timer_runs && !STAILQ_EMPTY(&all))
-		timer_runs = !uring_timeout(loop, &timer, &second);
-}
+static struct uring_deadlines looks;
 
 /*
  * tcp_main's timer fires earlier for a connection that waits to be written: this one says so, and can be
@@ -68,57 +55,33 @@ static void set_time(struct host_tcp_connection *c)
 		fire_earlier(c);
 }
 
-static void look_for(int id)
+static int look(struct uring_deadline *d)
 {
+	struct fresh *f = (struct fresh *)d;
 	struct host_tcp_connection *c;
 
-	for (c = tcpconn_id_hash[(unsigned)id & (HOST_ID_HASH_SIZE - 1)]; c && c->id != id; c = c->id_next)
-		;
+	host_lock(tcpconn_lock);
+	c = tcpconn_id_hash[(unsigned)f->id & (HOST_ID_HASH_SIZE - 1)];
+	while (c && c->id != f->id)
+		c = c->id_next;
 	if (c)
 		set_time(c);
+	host_unlock(tcpconn_lock);
+	free(f);
+	return 0;
 }
 
-static struct fresh *next_due(unsigned now)
+void idle_init(struct uring_loop *loop)
 {
-	struct fresh *f = STAILQ_FIRST(&all);
-
-	return f && now - f->since >= LOOK_AFTER_SECONDS * HOST_TICKS_PER_SECOND ? f : NULL;
-}
-
-static void look(struct uring_op *op, int res)
-{
-	unsigned now = get_ticks_raw();
-	struct fresh *f;
-
-	(void)op;
-	(void)res;
-	timer_runs = 0;
-	while ((f = next_due(now))) {
-		host_lock(tcpconn_lock);
-		for (int i = 0; f && i < LOOKS_AT_ONCE; i++) {
-			STAILQ_REMOVE_HEAD(&all, link);
-			look_for(f->id);
-			free(f);
-			f = next_due(now);
-		}
-		host_unlock(tcpconn_lock);
-	}
-	start_timer();
-}
-
-void idle_init(struct uring_loop *l)
-{
-	loop = l;
-	timer.done = look;
+	uring_deadlines_init(&looks, loop, look);
 }
 
 void idle_watch(int id)
 {
-	struct fresh *f = malloc(sizeof(*f));
+	struct fresh *f = calloc(1, sizeof(*f));
 
 	if (!f)
 		return;
-	*f = (struct fresh){.id = id, .since = get_ticks_raw()};
-	STAILQ_INSERT_TAIL(&all, f, link);
-	start_timer();
+	f->id = id;
+	uring_deadline_set(&looks, &f->look, LOOK_AFTER_MS);
 }

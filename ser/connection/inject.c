@@ -9,6 +9,7 @@
 #include "ser/shared/counters.h"
 #include "ser/shared/log.h"
 #include "ser/shared/services.h"
+#include "uring/address.h"
 #include "uring/pass_fd.h"
 
 #include <arpa/inet.h>

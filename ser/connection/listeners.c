@@ -2,10 +2,9 @@
 #include "ser/connection/listeners.h"
 
 #include "ser/shared/log.h"
+#include "uring/address.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -15,21 +14,6 @@ static struct host_socket_info *cores[LISTENERS_MAX];
 static unsigned taken;
 static struct sockaddr_un replacement_address; /* of the first one */
 static socklen_t replacement_address_len;
-
-void listeners_format_address(const void *sockaddr, char *text)
-{
-	const struct sockaddr_in *in = sockaddr;
-	const struct sockaddr_in6 *in6 = sockaddr;
-	char ip[INET6_ADDRSTRLEN] = "?";
-
-	if (in->sin_family == AF_INET6) {
-		inet_ntop(AF_INET6, &in6->sin6_addr, ip, sizeof(ip));
-		snprintf(text, 64, "[%s]:%u", ip, ntohs(in6->sin6_port));
-		return;
-	}
-	inet_ntop(AF_INET, &in->sin_addr, ip, sizeof(ip));
-	snprintf(text, 64, "%s:%u", ip, ntohs(in->sin_port));
-}
 
 /* A listening socket whose name the kernel chose; it never becomes readable by itself. */
 static int open_replacement(void)
@@ -54,13 +38,13 @@ static int open_replacement(void)
 
 int listeners_take(struct host_socket_info *si)
 {
-	char text[64];
+	char text[URING_ADDRESS_TEXT];
 	int replacement;
 
 	if (tcp_init(si))
 		return -1; /* the core has said why */
 	si->proto = HOST_PROTO_TLS;
-	listeners_format_address(&si->su, text);
+	uring_address_text(&si->su.s, text);
 	if (taken == LISTENERS_MAX) {
 		ser_log(LOG_LEVEL_ERROR,
 			"listen: tls:%s is more than the %d TLS listeners this module can serve", text,

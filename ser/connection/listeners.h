@@ -36,7 +36,4 @@ void listeners_stop(void);
  */
 int listeners_wake_tcp_main(void);
 
-/* "127.0.0.1:5061" or "[::1]:5061" into text, 64 bytes. */
-void listeners_format_address(const void *sockaddr, char *text);
-
 #endif

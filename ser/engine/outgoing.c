@@ -4,6 +4,7 @@
 #include "ser/engine/private.h"
 #include "ser/shared/counters.h"
 #include "ser/shared/log.h"
+#include "uring/address.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/outbound/identity.h"
 
-#include "ser/connection/listeners.h"
 #include "ser/host/services.h"
 #include "ser/outbound/opening.h"
+#include "ser/outbound/outbound.h"
 #include "ser/shared/lock.h"
 #include "ser/shared/log.h"
 #include "ser/shared/services.h"
+#include "uring/address.h"
 
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/random.h>
 
 enum {
 	BUCKETS = 1024,
@@ -19,6 +21,7 @@ enum {
 
 static struct table {
 	int lock;
+	uint64_t key; /* of the hash: whoever makes SER connect must not choose buckets */
 	struct conn *buckets[BUCKETS];
 } * table; /* in shared memory */
 
@@ -32,7 +35,7 @@ int identity_prepare(void)
 	if (!table)
 		return -ENOMEM;
 	memset(table, 0, sizeof(*table));
-	return 0;
+	return getrandom(&table->key, sizeof(table->key), 0) == sizeof(table->key) ? 0 : -ENOMEM;
 }
 
 int identity_choose(struct connect_choice *choice)
@@ -50,23 +53,9 @@ int identity_is(const struct conn *conn, const struct connect_choice *choice)
 	       !strcasecmp(conn->outbound->server_name, choice->server_name);
 }
 
-static int is_same_address(const union uring_address *a, const union uring_address *b)
-{
-	if (a->any.sa_family != b->any.sa_family || a->in.sin_port != b->in.sin_port)
-		return 0;
-	return a->any.sa_family == AF_INET6
-		       ? !memcmp(&a->in6.sin6_addr, &b->in6.sin6_addr, sizeof(a->in6.sin6_addr))
-		       : a->in.sin_addr.s_addr == b->in.sin_addr.s_addr;
-}
-
 static struct conn **bucket_of(const union uring_address *a)
 {
-	uint32_t word = a->in.sin_addr.s_addr, n = a->in.sin_port;
-
-	if (a->any.sa_family == AF_INET6)
-		memcpy(&word, a->in6.sin6_addr.s6_addr + 12, sizeof(word));
-	n = (n + word) * 2654435761u;
-	return &table->buckets[n >> 16 & (BUCKETS - 1)];
+	return &table->buckets[uring_address_hash(a, table->key) % BUCKETS];
 }
 
 void identity_remove(struct conn *conn)
@@ -88,7 +77,7 @@ static struct conn *find_locked(const union uring_address *remote, const struct 
 	struct conn *conn;
 
 	for (conn = *bucket_of(remote); conn; conn = conn->outbound->next)
-		if (is_same_address(&conn->outbound->remote, remote) && identity_is(conn, choice) &&
+		if (uring_address_is_same(&conn->outbound->remote, remote) && identity_is(conn, choice) &&
 			conn->outbound->phase != OUTBOUND_FAILED)
 			break;
 	return conn;
@@ -216,7 +205,7 @@ void identity_send_elsewhere(struct host_tcp_connection *c, const struct connect
 	const char *p, size_t len, unsigned send_flags)
 {
 	static struct log_limit limit;
-	char peer[64];
+	char peer[URING_ADDRESS_TEXT];
 	int rc;
 
 	/* Nobody may hold two write locks, or two who want each other's would wait for ever. */
@@ -225,7 +214,7 @@ void identity_send_elsewhere(struct host_tcp_connection *c, const struct connect
 	host_lock(&c->write_lock);
 	if (rc >= 0)
 		return;
-	listeners_format_address(&c->rcv.src_su, peer);
+	uring_address_text(&c->rcv.src_su.s, peer);
 	ser_log_limited(&limit, LOG_LEVEL_ERROR,
 		"a message of %zu bytes to %s (server_id \"%s\", server_name \"%s\") is lost: no connection",
 		len, peer, choice->server_id, choice->server_name);

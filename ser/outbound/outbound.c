@@ -3,13 +3,13 @@
 #include "ser/outbound/outbound.h"
 #include "ser/outbound/opening.h"
 
-#include "ser/connection/listeners.h"
 #include "ser/outbound/descriptor_swap.h"
 #include "ser/outbound/event_route.h"
 #include "ser/outbound/identity.h"
 #include "ser/outbound/orders.h"
 #include "ser/shared/lock.h"
 #include "ser/shared/log.h"
+#include "uring/address.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -71,7 +71,7 @@ static int give_away(struct host_tcp_connection *c, int fd)
 	struct conn *conn = c->extra_data;
 	socklen_t len = sizeof(conn->outbound->local);
 	int pair[2] = {-1, -1}, rc;
-	char peer[64];
+	char peer[URING_ADDRESS_TEXT];
 
 	memset(&conn->outbound->local, 0, len);
 	getsockname(fd, &conn->outbound->local.any, &len);
@@ -87,7 +87,7 @@ static int give_away(struct host_tcp_connection *c, int fd)
 	conn->outbound->handed = !rc;
 	if (!rc)
 		return 0;
-	listeners_format_address(&c->rcv.src_su, peer);
+	uring_address_text(&c->rcv.src_su.s, peer);
 	ser_log_limited(&limit, LOG_LEVEL_ERROR, "no connection to %s: %s", peer,
 		rc == -EAGAIN ? "the TLS engine does not keep up with those that are being opened"
 			      : strerror(-rc));
@@ -100,10 +100,10 @@ static struct conn *new_record(struct host_tcp_connection *c, const struct conne
 	size_t id = strlen(choice->server_id) + 1, name = strlen(choice->server_name) + 1;
 	struct conn *conn = conn_new_outbound(id + name);
 	struct outbound *out;
-	char peer[64];
+	char peer[URING_ADDRESS_TEXT];
 
 	if (!conn) {
-		listeners_format_address(&c->rcv.src_su, peer);
+		uring_address_text(&c->rcv.src_su.s, peer);
 		ser_log_limited(&limit, LOG_LEVEL_ERROR,
 			"no connection to %s: shared memory is used up: raise it with kamailio -m", peer);
 		return NULL;
@@ -171,11 +171,11 @@ int outbound_begin(struct host_tcp_connection *c, int sock)
 static int find_and_give_away(struct host_tcp_connection *c)
 {
 	static struct log_limit limit;
-	char peer[64];
+	char peer[URING_ADDRESS_TEXT];
 
 	if (expected.conn == c->extra_data && is_that_socket(expected.fd, c))
 		return give_away(c, expected.fd);
-	listeners_format_address(&c->rcv.src_su, peer);
+	uring_address_text(&c->rcv.src_su.s, peer);
 	ser_log_limited(
 		&limit, LOG_LEVEL_ERROR, "no connection to %s: the core's socket was not found", peer);
 	return -1;
@@ -219,7 +219,7 @@ void outbound_closed(struct conn *conn)
 	struct outbound *out = conn->outbound;
 	int was_up = conn_is_established(conn);
 	ssize_t lost;
-	char peer[64];
+	char peer[URING_ADDRESS_TEXT];
 
 	identity_remove(conn);
 	lock_get(&out->lock);
@@ -230,7 +230,7 @@ void outbound_closed(struct conn *conn)
 	lost = opening_fail(conn);
 	if (lost <= 0 || !out->handed)
 		return;
-	listeners_format_address(&out->remote, peer);
+	uring_address_text(&out->remote.any, peer);
 	ser_log_limited(&limit, LOG_LEVEL_WARNING,
 		"connection to %s closed before its handshake was done; %zd bytes for it are lost", peer,
 		lost);

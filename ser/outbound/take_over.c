@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The reader's part: the handshake is done, the connection becomes one like any other. */
-#include "ser/connection/listeners.h"
 #include "ser/host/connections.h"
 #include "ser/host/services.h"
 #include "ser/outbound/descriptor_swap.h"
@@ -11,6 +10,7 @@
 #include "ser/sending/send.h"
 #include "ser/shared/counters.h"
 #include "ser/shared/log.h"
+#include "uring/address.h"
 #include "uring/pass_fd.h"
 
 #include <errno.h>
@@ -20,11 +20,11 @@ static int end(struct host_tcp_connection *c, const char *why)
 {
 	static struct log_limit limit;
 	ssize_t lost = opening_fail(c->extra_data);
-	char peer[64];
+	char peer[URING_ADDRESS_TEXT];
 
 	if (lost == -EALREADY) /* it was said why */
 		return -1;
-	listeners_format_address(&c->rcv.src_su, peer);
+	uring_address_text(&c->rcv.src_su.s, peer);
 	ser_log_limited(&limit, LOG_LEVEL_ERROR, "connection to %s closed: %s; %zd bytes for it are lost",
 		peer, why, lost > 0 ? lost : 0);
 	return -1;

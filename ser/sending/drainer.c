@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/sending/drainer.h"
 
-#include "ser/connection/listeners.h"
 #include "ser/host/services.h"
 #include "ser/shared/counters.h"
 #include "ser/shared/log.h"
+#include "uring/address.h"
 #include "uring/close.h"
+#include "uring/deadline.h"
 #include "uring/pass_fd.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -24,28 +23,26 @@ enum {
 
 struct arrival {
 	struct conn *conn; /* with a reference */
-	struct sockaddr_in6 peer;
+	union uring_address peer;
 };
 
 struct drain {
 	struct uring_op op; /* waits for room; the first member */
-	TAILQ_ENTRY(drain) link;
-	int64_t deadline; /* CLOCK_MONOTONIC milliseconds */
+	struct uring_deadline deadline;
 	struct conn *conn;
 	int fd;
 	int expired; /* its time is over unless the next write makes progress */
 	int poll_is_useless;
-	struct sockaddr_in6 peer;
+	union uring_address peer;
 };
 
 static int channel[2] = {-1, -1}; /* [0] is read by the drainer, [1] written by all */
 static unsigned timeout;
 
 static struct uring_loop *loop;
-static struct uring_op arriving, timer;
-static int arrival_waits, timer_runs;
-static struct __kernel_timespec timer_span;
-static TAILQ_HEAD(drains, drain) drains = TAILQ_HEAD_INITIALIZER(drains); /* in the order of deadlines */
+static struct uring_op arriving;
+static int arrival_waits;
+static struct uring_deadlines deadlines;
 
 int drainer_prepare(unsigned send_timeout)
 {
@@ -72,40 +69,9 @@ int drainer_hand_over(struct conn *conn, const union host_sockaddr *peer, int fd
 	return rc;
 }
 
-static int64_t now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-/* Every deadline is the same time away when it is set, so one timer for the first is enough. */
-static void start_timer(void)
-{
-	struct drain *first = TAILQ_FIRST(&drains);
-	int64_t left;
-
-	if (!first || timer_runs)
-		return;
-	left = first->deadline - now();
-	if (left < 1)
-		left = 1;
-	timer_span = (struct __kernel_timespec){.tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000};
-	timer_runs = !uring_timeout(loop, &timer, &timer_span);
-}
-
 static void give_time(struct drain *d)
 {
-	d->deadline = now() + (int64_t)timeout * 1000;
-	TAILQ_INSERT_TAIL(&drains, d, link);
-	start_timer();
-}
-
-static void renew(struct drain *d)
-{
-	TAILQ_REMOVE(&drains, d, link);
-	give_time(d);
+	uring_deadline_set(&deadlines, &d->deadline, (int64_t)timeout * 1000);
 }
 
 /* Where the ring takes nothing for now, the next operation that ends tries again. */
@@ -122,12 +88,12 @@ static void break_off(struct drain *d, int error)
 {
 	static struct log_limit late, failed;
 	ssize_t lost = send_queue_break(&d->conn->queue);
-	char peer[64];
+	char peer[URING_ADDRESS_TEXT];
 
 	shutdown(d->fd, SHUT_RDWR);
 	if (lost < 0 || (d->conn->stream.home == KTLS_HOME_RELAYED && error != -ETIMEDOUT))
 		return; /* whoever ended it, or the relay, said why */
-	listeners_format_address(&d->peer, peer);
+	uring_address_text(&d->peer.any, peer);
 	if (error == -ETIMEDOUT) {
 		host_count(tcp_cnts_h.send_timeout);
 		ser_log_limited(&late, LOG_LEVEL_WARNING,
@@ -147,7 +113,7 @@ static void break_off(struct drain *d, int error)
  * other processes, which is why it is shut down. */
 static void let_go(struct drain *d, int last)
 {
-	TAILQ_REMOVE(&drains, d, link);
+	uring_deadline_clear(&deadlines, &d->deadline);
 	if (last) {
 		shutdown(d->fd, SHUT_RDWR);
 		uring_close_politely(d->fd);
@@ -175,7 +141,7 @@ static void drain(struct drain *d)
 	progress &= !closing; /* nobody prolongs what the core has closed */
 	if (state == SEND_QUEUE_WAITS) {
 		if (progress)
-			renew(d);
+			give_time(d);
 		state = d->expired && !progress ? -ETIMEDOUT : wait_for_room(d);
 		d->expired = 0;
 		if (!state)
@@ -198,25 +164,13 @@ static void room(struct uring_op *op, int res)
 }
 
 /* A poll says that there is room when there is a good deal of it; whoever reads slowly gets a last chance. */
-static void expire(struct drain *d)
+static int expire(struct uring_deadline *deadline)
 {
+	struct drain *d = (struct drain *)((char *)deadline - offsetof(struct drain, deadline));
+
 	d->expired = 1;
-	renew(d);
-	uring_cancel(loop, &d->op);
-}
-
-static void timer_done(struct uring_op *op, int res)
-{
-	struct drain *d;
-	int64_t t = now();
-
-	(void)op;
-	(void)res;
-	timer_runs = 0;
-	while ((d = TAILQ_FIRST(&drains)) && d->deadline <= t)
-		expire(d);
-	start_timer();
 	wait_for_arrivals();
+	return uring_cancel(loop, &d->op);
 }
 
 /* Takes the reference and the descriptor over. */
@@ -256,6 +210,6 @@ int drainer_start(struct uring_loop *l)
 {
 	loop = l;
 	arriving.done = arrived;
-	timer.done = timer_done;
+	uring_deadlines_init(&deadlines, loop, expire);
 	return wait_for_arrivals();
 }

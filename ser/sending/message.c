@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/sending/message.h"
 
-#include "ser/connection/listeners.h"
 #include "ser/sending/send.h"
 #include "ser/shared/lock.h"
 #include "ser/shared/log.h"
+#include "uring/address.h"
 
 #include <errno.h>
 #include <string.h>
@@ -47,7 +47,7 @@ ssize_t message_protect(struct host_tcp_connection *c, struct conn *conn, const 
 	static uint8_t sealed[SEALED_MAX];
 	static struct log_limit limit;
 	ssize_t n = (ssize_t)len;
-	char peer[64];
+	char peer[URING_ADDRESS_TEXT];
 	int rc = 0;
 
 	*out = in;
@@ -61,7 +61,7 @@ ssize_t message_protect(struct host_tcp_connection *c, struct conn *conn, const 
 	}
 	if (!rc)
 		return n;
-	listeners_format_address(&c->rcv.src_su, peer);
+	uring_address_text(&c->rcv.src_su.s, peer);
 	ser_log_limited(&limit, LOG_LEVEL_ERROR, "connection with %s closed: %s", peer,
 		rc == -EOVERFLOW ? "its key has protected as many records as is safe" : strerror(-rc));
 	return -1;

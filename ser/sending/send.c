@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/sending/send.h"
 
-#include "ser/connection/listeners.h"
 #include "ser/host/services.h"
 #include "ser/sending/drainer.h"
 #include "ser/sending/fd_cache.h"
 #include "ser/shared/counters.h"
 #include "ser/shared/log.h"
+#include "uring/address.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,9 +17,9 @@
 static void log_failure(const struct send *s, int error)
 {
 	static struct log_limit one, all, memory, behind, failed; /* one for each kind */
-	char peer[64];
+	char peer[URING_ADDRESS_TEXT];
 
-	listeners_format_address(&s->c->rcv.src_su, peer);
+	uring_address_text(&s->c->rcv.src_su.s, peer);
 	switch (error) {
 	case -EPIPE: /* the connection is over: by now whoever ended it has said why */
 		break;

@@ -66,7 +66,7 @@ struct scoreboard_load {
 	uint32_t free_memory; /* KB of shared memory */
 };
 
-/* Where a source address is counted: two counters, of which the smaller is believed. */
+/* Where a source is counted: two counters, of which the smaller is believed. */
 struct scoreboard_source {
 	uint32_t slot[2];
 };

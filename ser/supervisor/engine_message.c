@@ -69,10 +69,9 @@ static int are_keys(const struct ktls_session_keys *k, unsigned home, uint32_t o
 static const char *check_numbers(
 	const struct message_established *m, const struct engine_message_limits *limits)
 {
-	const struct cfg_config *config = cfg_set_config(limits->set);
+	const SSL_CTX *ctx = cfg_set_context(limits->set, m->domain);
 
-	if (m->domain >= config->count ||
-		config->domains[m->domain]->kind != (m->order ? CFG_CLIENT : CFG_SERVER))
+	if (!ctx || cfg_context_domain(ctx)->kind != (m->order ? CFG_CLIENT : CFG_SERVER))
 		return "a connection has a domain that there is not";
 	if (!m->order && m->listener >= limits->listeners)
 		return "a connection has a listener that there is not";

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The engines of a supervisor: one that accepts, and older ones that finish what they began. */
+#include "ktls/clock.h"
 #include "ser/connection/inject.h"
-#include "ser/connection/listeners.h"
 #include "ser/host/layout.h"
 #include "ser/host/services.h"
 #include "ser/shared/counters.h"
@@ -11,6 +11,7 @@
 #include "ser/supervisor/engine_message.h"
 #include "ser/supervisor/orders.h"
 #include "ser/supervisor/private.h"
+#include "uring/address.h"
 #include "uring/pass_fd.h"
 
 #include <errno.h>
@@ -29,7 +30,7 @@ enum {
 	DEATHS_FORGIVEN = 3,   /* in a row, before the next start is delayed */
 	DELAY_FIRST_MS = 500,
 	DELAY_MAX_MS = 30000,
-	LIVED_LONG_SECONDS = 10, /* an engine that lived so long starts the count anew */
+	LIVED_LONG_MS = 10000, /* an engine that lived so long starts the count anew */
 	RETIRED_MAX = SCOREBOARD_PROCESSES_MAX -
 		      2, /* with more, the oldest says goodbye to its relayed connections */
 	MESSAGES_A_TURN = 64,
@@ -281,7 +282,7 @@ struct engine_process *engine_process_start(int report)
 		goto failed;
 	}
 	c->set = cfg_set_ref(self->parts.set);
-	c->started = get_ticks_raw();
+	c->started = ktls_clock_ms();
 	wait_for_messages(c);
 	return c;
 failed:
@@ -394,7 +395,7 @@ static void active_died(struct engine_process *c, int status)
 
 	if (board->starts == 1 && !by_signal && WEXITSTATUS(status) == ENGINE_CANNOT_START)
 		_exit(1); /* it said why, and SER ends */
-	if (get_ticks_raw() - c->started > LIVED_LONG_SECONDS * HOST_TICKS_PER_SECOND)
+	if (ktls_clock_ms() - c->started > LIVED_LONG_MS)
 		self->deaths = 0;
 	self->deaths++;
 	counters_add(COUNTER_ENGINE_DEATHS);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/supervisor/orders.h"
 
+#include "ktls/clock.h"
 #include "ser/host/layout.h"
 #include "ser/host/services.h"
 #include "ser/outbound/opening.h"
@@ -29,7 +30,7 @@ struct running_order {
 	struct message_order order;
 	struct conn *conn;                    /* a reference */
 	const struct engine_process *process; /* the one that has it */
-	unsigned started;                     /* ticks */
+	int64_t started;                      /* ktls_clock_ms() */
 	int fd;                               /* the socket; -1: the engine has it */
 	int far_end;                          /* of the placeholder */
 };
@@ -109,8 +110,7 @@ static int pass(struct running_order *t)
 		t->fd = -1;
 		return 0;
 	}
-	return get_ticks_raw() - t->started > t->order.connect_timeout * HOST_TICKS_PER_SECOND ? -ETIMEDOUT
-											       : -EAGAIN;
+	return ktls_clock_ms() - t->started > (int64_t)t->order.connect_timeout * 1000 ? -ETIMEDOUT : -EAGAIN;
 }
 
 static void wait_a_little(void);
@@ -171,7 +171,7 @@ static void take(struct conn *conn, const int fds[2])
 	t->conn = conn;
 	t->fd = fds[0];
 	t->far_end = fds[1];
-	t->started = get_ticks_raw();
+	t->started = ktls_clock_ms();
 	t->order = (struct message_order){.kind = MESSAGE_ORDER,
 		.id = ++last_id ? last_id : ++last_id,
 		.connect_timeout = (unsigned)tcp_cfg->connect_timeout_s,

@@ -20,7 +20,7 @@ struct engine_process {
 	unsigned page;       /* its number on the scoreboard */
 	int retired;         /* it accepts nothing any more, and ends with its last connection */
 	int ending;          /* it was told to end at once */
-	unsigned started;    /* ticks */
+	int64_t started;     /* ktls_clock_ms() */
 };
 
 struct supervisor {

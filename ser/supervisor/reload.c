@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/supervisor/reload.h"
 
+#include "ktls/clock.h"
 #include "ser/shared/domain.h"
 #include "ser/shared/lock.h"
 #include "ser/shared/log.h"
@@ -272,22 +273,14 @@ int reload_serve(void)
 
 /* The other side. */
 
-static int64_t now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 /* Answers to requests that nobody waited for are passed over. */
 static int wait_for_answer(int fd, uint32_t number, struct answer *a)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};
-	int64_t end = now() + ANSWER_WITHIN_MS, left;
+	int64_t end = ktls_clock_ms() + ANSWER_WITHIN_MS, left;
 	ssize_t n;
 
-	while ((left = end - now()) > 0) {
+	while ((left = end - ktls_clock_ms()) > 0) {
 		if (poll(&p, 1, (int)left) <= 0)
 			continue;
 		n = recv(fd, a, sizeof(*a) - 1, MSG_DONTWAIT);

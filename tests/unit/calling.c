@@ -29,7 +29,7 @@ static void established(void *arg, void *token, int fd, struct ktls_handshake *h
 		    getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, &len) || !on;
 	c->established++;
 	call->fd = fd;
-	call->at = milliseconds();
+	call->at = ktls_clock_ms();
 	call->reused = SSL_session_reused(ktls_handshake_ssl(h));
 	call->keys_rc = ktls_handshake_keys(h, &call->keys);
 }
@@ -43,7 +43,7 @@ static void failed(void *arg, void *token, enum uring_client_failure why, int er
 	c->failed++;
 	call->why = why;
 	call->error = error;
-	call->at = milliseconds();
+	call->at = ktls_clock_ms();
 	snprintf(call->reason, sizeof(call->reason), "%s", reason);
 }
 
@@ -162,7 +162,6 @@ static void answer(struct calling *c, int fd)
 /* What it should do on the first bytes it gets. Returns 1 when that is not to read them. */
 static int is_rude(const struct calling *c, struct callee *callee)
 {
-	struct linger at_once = {.l_onoff = 1};
 	char byte;
 
 	if (callee->said || (!c->manners.resets && !c->manners.hangs_up && !c->manners.speaks))
@@ -175,7 +174,7 @@ static int is_rude(const struct calling *c, struct callee *callee)
 		return 1;
 	}
 	if (c->manners.resets)
-		assert_int_equal(setsockopt(callee->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
+		reset_on_close(callee->fd);
 	else /* unread bytes would make it a reset */
 		while (recv(callee->fd, (char[256]){0}, 256, MSG_DONTWAIT) > 0)
 			;
@@ -222,14 +221,14 @@ static void speak(const struct calling *c, struct callee *callee)
 	if (m->say_at_most && n > m->say_at_most - callee->said)
 		n = m->say_at_most - callee->said;
 	n = n < sizeof(sink) ? n : sizeof(sink);
-	if (!n || milliseconds() < callee->next_piece)
+	if (!n || ktls_clock_ms() < callee->next_piece)
 		return;
 	sent = send(callee->fd, data, n, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (sent <= 0)
 		return;
 	assert_int_equal(BIO_read(out, sink, (int)sent), sent);
 	callee->said += (size_t)sent;
-	callee->next_piece = milliseconds() + m->pause_ms;
+	callee->next_piece = ktls_clock_ms() + m->pause_ms;
 }
 
 static void callee_turn(const struct calling *c, struct callee *callee)

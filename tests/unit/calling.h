@@ -46,7 +46,7 @@ struct call {
 	enum uring_client_failure why;
 	int error;
 	char reason[300];
-	int64_t at; /* milliseconds() */
+	int64_t at; /* ktls_clock_ms() */
 };
 
 struct calling {

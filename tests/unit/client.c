@@ -142,6 +142,26 @@ unsigned client_take_tickets(struct client *c, struct ktls_session_keys *keys)
 	return count;
 }
 
+SSL_SESSION *client_take_session(struct client *c)
+{
+	SSL *ssl = ktls_handshake_take_ssl(c->ours);
+	SSL_SESSION *session;
+	uint8_t wire[8192];
+	size_t len = client_left_over(c, wire, sizeof(wire));
+
+	ktls_handshake_free(c->ours);
+	c->ours = NULL;
+	if (len)
+		assert_int_equal(BIO_write(SSL_get_rbio(ssl), wire, (int)len), len);
+	assert_true(SSL_read(ssl, wire, 1) <= 0);
+	ERR_clear_error();
+	session = SSL_get1_session(ssl);
+	/* Without a proper end OpenSSL would not resume it. */
+	SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+	SSL_free(ssl);
+	return session;
+}
+
 size_t client_left_over(struct client *c, uint8_t *out, size_t cap)
 {
 	BIO *wire = SSL_get_wbio(c->server);

@@ -34,6 +34,12 @@ void client_establish(struct client *c, struct ktls_session_keys *keys);
 /* Opens the tickets that the server has sent behind the handshake. Returns the number of records. */
 unsigned client_take_tickets(struct client *c, struct ktls_session_keys *keys);
 
+/*
+ * Lets OpenSSL read what the server has said behind the handshake, and ends our side. Returns the session,
+ * for SSL_SESSION_free().
+ */
+SSL_SESSION *client_take_session(struct client *c);
+
 /* Bytes that the server wrote and we did not take; at most cap of them are moved to out. */
 size_t client_left_over(struct client *c, uint8_t *out, size_t cap);
 

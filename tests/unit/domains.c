@@ -4,6 +4,8 @@
 #include "connection.h"
 #include "folder.h"
 
+#include "cfg/context_private.h"
+
 #include <ctype.h>
 #include <openssl/err.h>
 #include <string.h>
@@ -18,10 +20,25 @@ struct cfg_domain make_domain(const char *certificate, const char *key, const ch
 	return d;
 }
 
+SSL_CTX *build_context(const struct cfg_domain *d, struct cfg_error *e, struct cfg_error *warning)
+{
+	static struct cfg_errors errors, warnings;
+	struct cfg_pems pems = {0};
+	SSL_CTX *ctx;
+
+	memset(&errors, 0, sizeof(errors));
+	memset(&warnings, 0, sizeof(warnings));
+	ctx = cfg_make_context(d, &pems, &errors, &warnings);
+	cfg_pems_clear(&pems);
+	*e = errors.list[0];
+	*warning = warnings.list[0];
+	return ctx;
+}
+
 SSL_CTX *build_good(const struct cfg_domain *d)
 {
 	struct cfg_error e = {.text = ""}, warning = {.text = "old"};
-	SSL_CTX *ctx = cfg_build_context(d, &e, &warning);
+	SSL_CTX *ctx = build_context(d, &e, &warning);
 
 	assert_string_equal(e.text, "");
 	assert_non_null(ctx);
@@ -36,7 +53,7 @@ void build_refused(struct cfg_domain *d, const char *param, const char *value, c
 	size_t len = strlen(param);
 
 	memset(&e, 'x', sizeof(e));
-	assert_null(cfg_build_context(d, &e, &warning));
+	assert_null(build_context(d, &e, &warning));
 	assert_true(memchr(e.text, '\0', sizeof(e.text)) != NULL);
 	if (strncmp(e.text, param, len) || e.text[len] != ':' || !strstr(e.text, value) ||
 		!strstr(e.text, reason))

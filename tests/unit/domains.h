@@ -10,6 +10,10 @@
 /* A domain with these files of the folder and defaults else; ca_list may be NULL. For cfg_domain_clear(). */
 struct cfg_domain make_domain(const char *certificate, const char *key, const char *ca_list);
 
+/* Builds the domain's context; NULL with the first sentence in *e. *warning is the first warning, or empty.
+ */
+SSL_CTX *build_context(const struct cfg_domain *d, struct cfg_error *e, struct cfg_error *warning);
+
 /* Builds the domain's context, which must succeed without a warning. */
 SSL_CTX *build_good(const struct cfg_domain *d);
 

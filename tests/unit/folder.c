@@ -79,6 +79,12 @@ void folder_add_key(const char *name, EVP_PKEY *key, const char *password)
 	assert_int_equal(fclose(f), 0);
 }
 
+void folder_add_identity(const char *name, const struct identity *id)
+{
+	folder_add_cert(name, id->cert);
+	folder_add_key(name, id->key, NULL);
+}
+
 void folder_add_old_key(const char *name, EVP_PKEY *key, const char *password)
 {
 	FILE *f = open_file(name);

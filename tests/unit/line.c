@@ -117,20 +117,7 @@ void line_update(struct line *l, int request)
 
 void line_hear(struct line *l, enum ktls_content_type type, const void *p, size_t n)
 {
-	uint8_t record[KTLS_MAX_RECORD];
-	struct ktls_plain plain;
-	ssize_t len;
-
-	assert_int_equal(recv(l->theirs, record, KTLS_HEADER_LEN, MSG_DONTWAIT), KTLS_HEADER_LEN);
-	len = ktls_record_length(record);
-	assert_true(len > KTLS_HEADER_LEN);
-	assert_int_equal(
-		recv(l->theirs, record + KTLS_HEADER_LEN, (size_t)len - KTLS_HEADER_LEN, MSG_DONTWAIT),
-		len - KTLS_HEADER_LEN);
-	assert_int_equal(ktls_record_open(&l->peer_rx, record, (size_t)len, &plain), 0);
-	assert_int_equal(plain.type, type);
-	assert_int_equal(plain.len, n);
-	assert_memory_equal(plain.data, p, n);
+	assert_record(l->theirs, MSG_DONTWAIT, &l->peer_rx, type, p, n);
 }
 
 void line_hear_nothing(struct line *l)

@@ -122,17 +122,5 @@ void peer_writes(struct pair *p, enum ktls_content_type type, const void *data, 
 
 void assert_peer_reads(struct pair *p, enum ktls_content_type type, const void *expected, size_t len)
 {
-	uint8_t record[KTLS_MAX_RECORD];
-	struct ktls_plain plain;
-	ssize_t n;
-
-	assert_int_equal(recv(p->a, record, KTLS_HEADER_LEN, MSG_WAITALL), KTLS_HEADER_LEN);
-	n = ktls_record_length(record);
-	assert_true(n > 0);
-	n -= KTLS_HEADER_LEN;
-	assert_int_equal(recv(p->a, record + KTLS_HEADER_LEN, (size_t)n, MSG_WAITALL), n);
-	assert_int_equal(ktls_record_open(&p->b_tx, record, (size_t)n + KTLS_HEADER_LEN, &plain), 0);
-	assert_int_equal(plain.type, type);
-	assert_int_equal(plain.len, len);
-	assert_memory_equal(plain.data, expected, len);
+	assert_record(p->a, MSG_WAITALL, &p->b_tx, type, expected, len);
 }

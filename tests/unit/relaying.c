@@ -180,9 +180,9 @@ void relaying_go_on(struct relaying *s)
 unsigned relaying_turns(struct relaying *s, int ms)
 {
 	unsigned turns = 0, ticks = s->ticks;
-	int64_t end = milliseconds() + ms;
+	int64_t end = ktls_clock_ms() + ms;
 
-	while (milliseconds() < end) {
+	while (ktls_clock_ms() < end) {
 		assert_int_equal(uring_turn(s->turns.loop), 0);
 		turns++;
 	}

@@ -51,7 +51,7 @@ static void failed(void *arg, const struct uring_peer *peer, const char *reason,
 	struct serving *s = arg;
 
 	s->failures[s->failed++ % SERVING_MAX] =
-		(struct failure){peer->transport_remote.in.sin_port, milliseconds()};
+		(struct failure){peer->transport_remote.in.sin_port, ktls_clock_ms()};
 	s->peer = *peer;
 	s->wrong += peer->listener != s || !*reason;
 	s->wrong += timed_out != (strstr(reason, "handshake_timeout") != NULL);
@@ -237,7 +237,7 @@ static void speak(struct caller *c)
 	n = c->piece && n > c->piece ? c->piece : n;
 	n = n < c->budget ? n : c->budget;
 	n = n < sizeof(sink) ? n : sizeof(sink);
-	if (!n || c->error || milliseconds() < c->next_piece)
+	if (!n || c->error || ktls_clock_ms() < c->next_piece)
 		return;
 	sent = send(c->fd, data, n, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (sent < 0) {
@@ -246,7 +246,7 @@ static void speak(struct caller *c)
 	}
 	assert_int_equal(BIO_read(out, sink, (int)sent), sent);
 	c->budget -= (size_t)sent;
-	c->next_piece = milliseconds() + c->pause_ms;
+	c->next_piece = ktls_clock_ms() + c->pause_ms;
 }
 
 static void caller_turn(struct caller *c)
@@ -349,9 +349,7 @@ void caller_hang_up(struct caller *c)
 
 void caller_reset(struct caller *c)
 {
-	struct linger at_once = {.l_onoff = 1};
-
-	assert_int_equal(setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
+	reset_on_close(c->fd);
 	caller_hang_up(c);
 }
 
@@ -367,19 +365,7 @@ struct accepted *serving_find(struct serving *s, const struct caller *c)
 /* The bytes are on their way over loopback at most, so blocking reads end. */
 void accepted_hears(struct accepted *a, const char *text)
 {
-	uint8_t record[KTLS_MAX_RECORD];
-	struct ktls_plain plain;
-	ssize_t len;
-
-	assert_int_equal(recv(a->fd, record, KTLS_HEADER_LEN, MSG_WAITALL), KTLS_HEADER_LEN);
-	len = ktls_record_length(record);
-	assert_true(len > KTLS_HEADER_LEN);
-	len -= KTLS_HEADER_LEN;
-	assert_int_equal(recv(a->fd, record + KTLS_HEADER_LEN, (size_t)len, MSG_WAITALL), len);
-	assert_int_equal(ktls_record_open(&a->keys.rx, record, (size_t)len + KTLS_HEADER_LEN, &plain), 0);
-	assert_int_equal(plain.type, KTLS_APPLICATION_DATA);
-	assert_int_equal(plain.len, strlen(text));
-	assert_memory_equal(plain.data, text, plain.len);
+	assert_record(a->fd, MSG_WAITALL, &a->keys.rx, KTLS_APPLICATION_DATA, text, strlen(text));
 }
 
 static int caller_has_data(void *arg)

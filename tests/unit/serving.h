@@ -37,7 +37,7 @@ struct accepted {
 
 struct failure {
 	uint16_t port; /* the client's own, also behind a PROXY header */
-	int64_t at;    /* milliseconds() */
+	int64_t at;    /* ktls_clock_ms() */
 };
 
 struct serving {

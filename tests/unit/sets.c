@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "sets.h"
 
+#include "folder.h"
+
 #include <openssl/err.h>
+#include <stdlib.h>
 
 struct cfg_set *set_with(const char *text, const struct cfg_build *how)
 {
@@ -14,6 +17,18 @@ struct cfg_set *set_with(const char *text, const struct cfg_build *how)
 	assert_int_equal(ERR_peek_error(), 0);
 	cfg_config_unref(config); /* the set has its own reference */
 	return set;
+}
+
+void sets_open_folder(void)
+{
+	folder_open();
+	main_config = folder_path("ser.cfg");
+}
+
+void sets_close_folder(void)
+{
+	folder_close();
+	free((char *)main_config);
 }
 
 struct cfg_set *set_of(const char *text)

@@ -8,6 +8,10 @@
 
 #include "cfg/set.h"
 
+/* The folder with its files, and ser.cfg in it: set-up and clean-up around all others. */
+void sets_open_folder(void);
+void sets_close_folder(void);
+
 /* tls.cfg's contents, built for both kinds, without an error. cfg_set_unref(). */
 struct cfg_set *set_of(const char *text);
 

@@ -6,6 +6,7 @@
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 size_t unhex(const char *hex, uint8_t *out, size_t cap)
 {
@@ -189,6 +190,24 @@ SSL_CTX *our_client_context(int version, const char *suite, enum ktls_verify ver
 
 	assert_int_equal(ktls_context_prepare(ctx, verify), 0);
 	return ctx;
+}
+
+void assert_record(
+	int fd, int flags, struct ktls_key *k, enum ktls_content_type type, const void *expected, size_t len)
+{
+	uint8_t record[KTLS_MAX_RECORD];
+	struct ktls_plain plain;
+	ssize_t n;
+
+	assert_int_equal(recv(fd, record, KTLS_HEADER_LEN, flags), KTLS_HEADER_LEN);
+	n = ktls_record_length(record);
+	assert_true(n > KTLS_HEADER_LEN);
+	assert_int_equal(
+		recv(fd, record + KTLS_HEADER_LEN, (size_t)n - KTLS_HEADER_LEN, flags), n - KTLS_HEADER_LEN);
+	assert_int_equal(ktls_record_open(k, record, (size_t)n, &plain), 0);
+	assert_int_equal(plain.type, type);
+	assert_int_equal(plain.len, len);
+	assert_memory_equal(plain.data, expected, len);
 }
 
 long tls_stat(const char *name)

@@ -43,6 +43,10 @@ struct ktls_secret make_secret(uint8_t len, unsigned seed);
  */
 size_t seal_inner(const struct ktls_key *k, const uint8_t *inner, size_t len, uint8_t *record);
 
+/* Receives one record, with recv()'s flags, and ends the test unless it is this under that key. */
+void assert_record(
+	int fd, int flags, struct ktls_key *k, enum ktls_content_type type, const void *expected, size_t len);
+
 /* A counter of /proc/net/tls_stat, 0 where there is none. */
 long tls_stat(const char *name);
 

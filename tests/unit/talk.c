@@ -297,9 +297,7 @@ void talk_close_client(struct talk *t)
 
 void talk_reset_client(struct talk *t)
 {
-	struct linger at_once = {.l_onoff = 1};
-
-	assert_int_equal(setsockopt(t->client, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
+	reset_on_close(t->client);
 	talk_close_client(t);
 }
 

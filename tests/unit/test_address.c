@@ -1,27 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Addresses: their text, which are one host, which are the same, and how they spread over a table. */
-#include "support.h"
-
-#include "uring/address.h"
+#include "addresses.h"
 
 #include <arpa/inet.h>
-#include <string.h>
-
-static union uring_address address(const char *ip, uint16_t port)
-{
-	union uring_address a;
-
-	memset(&a, 0, sizeof(a));
-	if (inet_pton(AF_INET, ip, &a.in.sin_addr) == 1) {
-		a.any.sa_family = AF_INET;
-		a.in.sin_port = htons(port);
-	} else {
-		assert_int_equal(inet_pton(AF_INET6, ip, &a.in6.sin6_addr), 1);
-		a.any.sa_family = AF_INET6;
-		a.in6.sin6_port = htons(port);
-	}
-	return a;
-}
 
 static void test_text(void **state)
 {
@@ -39,7 +20,7 @@ static void test_text(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < COUNT(cases); i++) {
-		union uring_address a = address(cases[i].ip, cases[i].port);
+		union uring_address a = make_address(cases[i].ip, cases[i].port);
 		char text[URING_ADDRESS_TEXT];
 
 		assert_string_equal(uring_address_text(&a.any, text), cases[i].text);
@@ -69,8 +50,9 @@ static void test_same(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < COUNT(pairs); i++) {
-		union uring_address one = address(pairs[i].one, 5061), other = address(pairs[i].other, 5061),
-				    port = address(pairs[i].other, 5062);
+		union uring_address one = make_address(pairs[i].one, 5061),
+				    other = make_address(pairs[i].other, 5061),
+				    port = make_address(pairs[i].other, 5062);
 		int same_host = uring_address_host(&one) == uring_address_host(&other);
 
 		if (same_host != pairs[i].same_host ||
@@ -97,7 +79,7 @@ static void test_spread(void **state)
 
 	(void)state;
 	for (uint16_t i = 0; i < SLOTS; i++) {
-		union uring_address a = address("10.0.0.0", 5061), b = address("2001:db8::1", i);
+		union uring_address a = make_address("10.0.0.0", 5061), b = make_address("2001:db8::1", i);
 		uint64_t key = UINT64_C(0x0123456789abcdef), hash;
 
 		a.in.sin_addr.s_addr = htonl(0x0a000000u + i);

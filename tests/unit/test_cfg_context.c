@@ -206,7 +206,7 @@ static void test_verify_without_ca_list(void **state)
 
 		d.verify_certificate = mode & 1;
 		d.require_certificate = mode >> 1;
-		ctx = cfg_build_context(&d, &e, &warning);
+		ctx = build_context(&d, &e, &warning);
 		assert_non_null(ctx);
 		assert_int_equal(strncmp(warning.text, "ca_list: ", 9), 0);
 		SSL_CTX_free(ctx);
@@ -229,7 +229,7 @@ static int refuses_all_encrypted(void)
 	for (unsigned i = 0; i < COUNT(files); i++) {
 		struct cfg_domain d = make_domain(files[i][0], files[i][1], files[i][2]);
 
-		refused += !cfg_build_context(&d, &e, &warning);
+		refused += !build_context(&d, &e, &warning);
 		cfg_domain_clear(&d);
 	}
 	return refused == COUNT(files);

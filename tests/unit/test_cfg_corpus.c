@@ -21,8 +21,7 @@ static int make_files(void **state)
 	other = make_identity("EC", "other", NULL);
 	rsa = make_identity("RSA", "rsa", NULL);
 	ca = make_authority("ca", NULL);
-	folder_open();
-	main_config = folder_path("ser.cfg");
+	sets_open_folder();
 	folder_add_cert("server.pem", server.cert);
 	folder_add_key("server.key", server.key, NULL);
 	folder_add_cert("other.pem", other.cert);
@@ -32,16 +31,14 @@ static int make_files(void **state)
 	folder_add_cert("ca.pem", ca.cert);
 	folder_add_crl("ca.crl", &ca, NULL, 3600);
 	/* What a server domain has that names no files. */
-	folder_add_cert("cert.pem", server.cert);
-	folder_add_key("cert.pem", server.key, NULL);
+	folder_add_identity("cert.pem", &server);
 	return 0;
 }
 
 static int free_files(void **state)
 {
 	(void)state;
-	folder_close();
-	free((char *)main_config);
+	sets_close_folder();
 	free_identity(&server);
 	free_identity(&other);
 	free_identity(&rsa);

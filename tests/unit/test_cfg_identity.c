@@ -15,12 +15,6 @@ static void set_dates(struct identity *id, long begin, long end)
 	assert_true(X509_sign(id->cert, id->key, EVP_sha256()) > 0);
 }
 
-static void add_identity(const char *name, const struct identity *id)
-{
-	folder_add_cert(name, id->cert);
-	folder_add_key(name, id->key, NULL);
-}
-
 static int make_files(void **state)
 {
 	(void)state;
@@ -33,14 +27,13 @@ static int make_files(void **state)
 	friend_id = make_identity("EC", "friend", &root);
 	set_dates(&old, -7200, -3600);
 	set_dates(&early, 3600, 7200);
-	folder_open();
-	main_config = folder_path("ser.cfg");
-	add_identity("rsa.pem", &rsa);
-	add_identity("cert.pem", &ec);
-	add_identity("ec2.pem", &ec2);
-	add_identity("old.pem", &old);
-	add_identity("early.pem", &early);
-	add_identity("friend.pem", &friend_id);
+	sets_open_folder();
+	folder_add_identity("rsa.pem", &rsa);
+	folder_add_identity("cert.pem", &ec);
+	folder_add_identity("ec2.pem", &ec2);
+	folder_add_identity("old.pem", &old);
+	folder_add_identity("early.pem", &early);
+	folder_add_identity("friend.pem", &friend_id);
 	folder_add_cert("root.pem", root.cert);
 	folder_add_cert("plain.pem", ec.cert);
 	folder_add_key("secret.key", ec.key, "pass word");
@@ -56,8 +49,7 @@ static int free_files(void **state)
 	struct identity *all[] = {&rsa, &ec, &ec2, &old, &early, &root, &friend_id};
 
 	(void)state;
-	folder_close();
-	free((char *)main_config);
+	sets_close_folder();
 	for (unsigned i = 0; i < COUNT(all); i++)
 		free_identity(all[i]);
 	return 0;

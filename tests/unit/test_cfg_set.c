@@ -12,12 +12,6 @@ static struct identity first, second, third, root, middle, low, friend_id;
 #define SECOND "certificate=second.pem\n"
 #define THIRD  "certificate=third.pem\n"
 
-static void add_identity(const char *name, const struct identity *id)
-{
-	folder_add_cert(name, id->cert);
-	folder_add_key(name, id->key, NULL);
-}
-
 static int make_files(void **state)
 {
 	(void)state;
@@ -28,11 +22,10 @@ static int make_files(void **state)
 	middle = make_authority("middle", &root);
 	low = make_identity("EC", "low", &middle);
 	friend_id = make_identity("EC", "friend", &root);
-	folder_open();
-	main_config = folder_path("ser.cfg");
-	add_identity("first.pem", &first);
-	add_identity("second.pem", &second);
-	add_identity("third.pem", &third);
+	sets_open_folder();
+	folder_add_identity("first.pem", &first);
+	folder_add_identity("second.pem", &second);
+	folder_add_identity("third.pem", &third);
 	folder_add_cert("root.pem", root.cert);
 	folder_add_cert("others.pem", first.cert);
 	folder_add_cert("others.pem", second.cert);
@@ -42,8 +35,7 @@ static int make_files(void **state)
 static int free_files(void **state)
 {
 	(void)state;
-	folder_close();
-	free((char *)main_config);
+	sets_close_folder();
 	free_identity(&first);
 	free_identity(&second);
 	free_identity(&third);

@@ -13,18 +13,15 @@ static int make_files(void **state)
 {
 	(void)state;
 	id = make_identity("EC", "server", NULL);
-	folder_open();
-	main_config = folder_path("ser.cfg");
-	folder_add_cert("cert.pem", id.cert);
-	folder_add_key("cert.pem", id.key, NULL);
+	sets_open_folder();
+	folder_add_identity("cert.pem", &id);
 	return 0;
 }
 
 static int free_files(void **state)
 {
 	(void)state;
-	folder_close();
-	free((char *)main_config);
+	sets_close_folder();
 	free_identity(&id);
 	return 0;
 }

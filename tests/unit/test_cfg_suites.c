@@ -102,7 +102,7 @@ static int takes_suites_of_the_system(const char *conf)
 	SSL_CTX *ctx;
 	int last;
 
-	if (CONF_modules_load_file(conf, NULL, 0) != 1 || !(ctx = cfg_build_context(&d, &e, &warning)))
+	if (CONF_modules_load_file(conf, NULL, 0) != 1 || !(ctx = build_context(&d, &e, &warning)))
 		return 0;
 	suites = SSL_CTX_get_ciphers(ctx);
 	last = sk_SSL_CIPHER_num(suites) - 1;

@@ -21,10 +21,8 @@ static int make_files(void **state)
 	revoked = make_identity("EC", "revoked", &root);
 	low = make_identity("EC", "low", &middle);
 	stranger = make_identity("EC", "stranger", NULL);
-	folder_open();
-	main_config = folder_path("ser.cfg");
-	folder_add_cert("cert.pem", server.cert);
-	folder_add_key("cert.pem", server.key, NULL);
+	sets_open_folder();
+	folder_add_identity("cert.pem", &server);
 	folder_add_cert("root.pem", root.cert);
 	folder_add_crl("root.crl", &root, revoked.cert, 3600);
 	folder_add_crl("both.crl", &root, revoked.cert, 3600);
@@ -44,8 +42,7 @@ static int free_files(void **state)
 	struct identity *all[] = {&server, &root, &middle, &good, &revoked, &low, &stranger};
 
 	(void)state;
-	folder_close();
-	free((char *)main_config);
+	sets_close_folder();
 	for (unsigned i = 0; i < COUNT(all); i++)
 		free_identity(all[i]);
 	return 0;

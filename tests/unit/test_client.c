@@ -140,27 +140,6 @@ static void test_nothing_behind_the_handshake_is_taken(void **state)
 			check_left_over(&scenarios[i], pieces[p]);
 }
 
-/* Gives the SSL object back its connection: only it knows TLS 1.3 tickets. Returns the session. */
-static SSL_SESSION *session_of(struct client *c)
-{
-	SSL *ssl = ktls_handshake_take_ssl(c->ours);
-	SSL_SESSION *session;
-	uint8_t wire[8192];
-	size_t len = client_left_over(c, wire, sizeof(wire));
-
-	ktls_handshake_free(c->ours);
-	c->ours = NULL;
-	if (len)
-		assert_int_equal(BIO_write(SSL_get_rbio(ssl), wire, (int)len), len);
-	assert_true(SSL_read(ssl, wire, 1) <= 0);
-	ERR_clear_error();
-	session = SSL_get1_session(ssl);
-	assert_true(session && SSL_SESSION_is_resumable(session));
-	SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
-	SSL_free(ssl);
-	return session;
-}
-
 static void check_resumption(const struct scenario *s)
 {
 	SSL_CTX *ours = our_context(s), *server = peer_server_context(s->id);
@@ -179,7 +158,8 @@ static void check_resumption(const struct scenario *s)
 		check_keys(&keys.rx, s);
 		check_keys(&keys.tx, s);
 		if (!session) {
-			session = session_of(&c);
+			session = client_take_session(&c);
+			assert_true(session && SSL_SESSION_is_resumable(session));
 		} else {
 			client_take_tickets(&c, &keys);
 			talk_with(c.server, &keys);

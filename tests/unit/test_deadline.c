@@ -2,7 +2,6 @@
 /* Deadlines of all spans: in which order they pass, and what may be done when one does. */
 #include "turns.h"
 
-#include "ktls/clock.h"
 #include "uring/deadline.h"
 
 #include <errno.h>

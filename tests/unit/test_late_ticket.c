@@ -127,15 +127,13 @@ static void check_suite(const char *suite, unsigned tickets)
 		struct handed_over h;
 
 		assert_int_equal(hand_over(&h, round, "there"), round > 0);
-		assert_int_equal(ktls_late_count(late), 1);
+		assert_int_equal(ktls_late_count(late), round + 1);
 		assert_int_equal(ktls_sessions_count(sessions), 0);
 		/* With a resumption OpenSSL's server sends one. */
 		assert_int_equal(read_all(&h, round, ""), round ? 1 : tickets);
 		assert_int_equal(ktls_sessions_count(sessions), 1);
 		assert_int_equal(SSL_write(h.c.server, "text", 4), 4);
 		assert_int_equal(read_all(&h, round, "text"), 0);
-		ktls_late_drop(late, round);
-		assert_int_equal(ktls_late_count(late), 0);
 		close_all(&h);
 	}
 	end();
@@ -349,9 +347,6 @@ static void test_limits(void **state)
 	/* Five of one connection: that is one more than is waited for. */
 	assert_int_equal(read_all(&h[1], 1, ""), KTLS_LATE_TICKETS_EACH);
 	assert_int_equal(ktls_late_count(late), 2);
-	ktls_late_drop(late, 1);
-	ktls_late_drop(late, 2);
-	assert_int_equal(ktls_late_count(late), 1);
 	for (unsigned i = 0; i < 4; i++)
 		close_all(&h[i]);
 	end();

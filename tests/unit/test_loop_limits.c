@@ -236,21 +236,6 @@ static void test_no_ring(void **state)
 	}
 }
 
-/* For a log line: some text, and the same for the loop's whole life. */
-static void test_features(void **state)
-{
-	struct turns t;
-	const char *features;
-
-	(void)state;
-	turns_open(&t);
-	features = uring_features(t.loop);
-	assert_non_null(features);
-	assert_null(strchr(features, '\n'));
-	assert_ptr_equal(uring_features(t.loop), features);
-	turns_close(&t);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -260,7 +245,6 @@ int main(void)
 		cmocka_unit_test(test_turn_is_bounded),
 		cmocka_unit_test(test_freed_with_operations),
 		cmocka_unit_test(test_no_ring),
-		cmocka_unit_test(test_features),
 	};
 
 	return cmocka_run_group_tests_name("loop_limits", tests, NULL, NULL);

@@ -27,7 +27,7 @@ static void test_time_is_over(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < COUNT(t); i++) {
-		int64_t start = milliseconds();
+		int64_t start = ktls_clock_ms();
 
 		t[i] = relaying_connect(&s, contexts.client);
 		if (i != 1)
@@ -35,7 +35,7 @@ static void test_time_is_over(void **state)
 		if (i != 0)
 			talk_say_all(&s, t[i]);
 		relaying_expect_end(&s, t[i], not_written);
-		assert_true(milliseconds() - start >= 1000);
+		assert_true(ktls_clock_ms() - start >= 1000);
 		check_others(other);
 	}
 	relaying_quiet(&s, 100);
@@ -47,11 +47,11 @@ static void test_time_is_over(void **state)
  * about time. */
 static int turn_for(int ms)
 {
-	int64_t start = milliseconds();
+	int64_t start = ktls_clock_ms();
 
-	while (milliseconds() < start + ms)
+	while (ktls_clock_ms() < start + ms)
 		relaying_go_on(&s);
-	return milliseconds() < start + 1000;
+	return ktls_clock_ms() < start + 1000;
 }
 
 /* Little by little is enough to stay, even where it does not make room enough for a poll. */
@@ -64,8 +64,8 @@ static void test_slow_listener(void **state)
 
 	(void)state;
 	talk_say_all(&s, t);
-	end = milliseconds() + 3000;
-	while (in_time && milliseconds() < end) {
+	end = ktls_clock_ms() + 3000;
+	while (in_time && ktls_clock_ms() < end) {
 		in_time = turn_for(50);
 		assert_true(talk_server_hear(t, got, sizeof(got)) > 0);
 		assert_true(!in_time || !t->ended);
@@ -84,9 +84,9 @@ static ssize_t trickling_send(int fd, const void *buf, size_t len, int flags)
 	if (fd != trickle_fd)
 		return send(fd, buf, len, flags);
 	errno = EAGAIN;
-	if (milliseconds() < trickle_next)
+	if (ktls_clock_ms() < trickle_next)
 		return -1;
-	trickle_next = milliseconds() + 20;
+	trickle_next = ktls_clock_ms() + 20;
 	trickled++;
 	return send(fd, buf, len < 10 ? len : 10, flags);
 }
@@ -95,14 +95,14 @@ static ssize_t trickling_send(int fd, const void *buf, size_t len, int flags)
 static void test_trickle(void **state)
 {
 	struct talk *t = relaying_begin(&s, 2, BUFFERS);
-	int64_t end = milliseconds() + 3000;
+	int64_t end = ktls_clock_ms() + 3000;
 	int in_time = 1;
 
 	(void)state;
 	trickle_fd = t->relay_fd;
 	ktls_sys.send = trickling_send;
 	assert_int_equal(talk_server_say(t, chunk, sizeof(chunk)), sizeof(chunk));
-	while (in_time && milliseconds() < end)
+	while (in_time && ktls_clock_ms() < end)
 		in_time = turn_for(50);
 	ktls_sys.send = send;
 	assert_in_range(trickled, 1, 1000); /* the record is not over */

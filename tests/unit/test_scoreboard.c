@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Memory that engines and supervisors share: connections by source address, and those on their way. */
-#include "support.h"
+#include "addresses.h"
 
 #include "ser/shared/scoreboard.h"
 
@@ -9,24 +9,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static union uring_address address(const char *text, uint16_t port)
-{
-	union uring_address a;
-
-	memset(&a, 0, sizeof(a));
-	a.in.sin_port = htons(port); /* has no say */
-	if (inet_pton(AF_INET, text, &a.in.sin_addr) == 1) {
-		a.any.sa_family = AF_INET;
-	} else {
-		assert_int_equal(inet_pton(AF_INET6, text, &a.in6.sin6_addr), 1);
-		a.any.sa_family = AF_INET6;
-	}
-	return a;
-}
-
 static struct scoreboard_source source(const char *text)
 {
-	union uring_address a = address(text, (uint16_t)(1 + strlen(text)));
+	union uring_address a = make_address(text, (uint16_t)(1 + strlen(text)));
 
 	return scoreboard_source_of(&a);
 }
@@ -70,34 +55,17 @@ static void test_enter_and_leave(void **state)
 	assert_int_equal(scoreboard_connections(), 0);
 }
 
+/* Which addresses are one host is test_address.c's. */
 static void test_hosts(void **state)
 {
-	static const struct {
-		const char *one, *other;
-		unsigned same;
-	} pairs[] = {
-		{"192.0.2.1", "192.0.2.1", 1},
-		{"192.0.2.1", "192.0.2.2", 0},
-		{"192.0.2.1", "193.0.2.1", 0},
-		{"192.0.2.1", "::ffff:192.0.2.1", 1},
-		{"::ffff:192.0.2.2", "::ffff:192.0.2.1", 0},
-		{"2001:db8::1", "2001:db8::2", 1},
-		{"2001:db8:0:1::1", "2001:db8:0:1:ffff:ffff:ffff:ffff", 1},
-		{"2001:db8:0:1::1", "2001:db8:0:2::1", 0},
-		{"2001:db8::1", "2001:db9::1", 0},
-		{"64:ff9b::192.0.2.1", "192.0.2.1", 0},
-	};
+	struct scoreboard_source one = source("2001:db8:0:1::1"), same = source("2001:db8:0:1::2"),
+				 other = source("2001:db8:0:2::1");
 
 	(void)state;
-	for (unsigned i = 0; i < COUNT(pairs); i++) {
-		struct scoreboard_source one = source(pairs[i].one), other = source(pairs[i].other);
-
-		scoreboard_source_enter(&one);
-		assert_int_equal(scoreboard_source_connections(&one), 1);
-		if (scoreboard_source_connections(&other) != pairs[i].same)
-			fail_msg("%s, %s", pairs[i].one, pairs[i].other);
-		scoreboard_source_leave(&one);
-	}
+	scoreboard_source_enter(&one);
+	assert_int_equal(scoreboard_source_connections(&same), 1);
+	assert_int_equal(scoreboard_source_connections(&other), 0);
+	scoreboard_source_leave(&one);
 }
 
 /* Where a process counted is seen by the others, and the key is the same in all. */
@@ -128,17 +96,6 @@ enum {
 	STEPS = 400000,
 };
 
-static union uring_address numbered(unsigned i)
-{
-	union uring_address a = address(i % 2 ? "10.0.0.0" : "2001:db8::", 1);
-
-	if (i % 2)
-		a.in.sin_addr.s_addr = htonl(0x0a000000 + i);
-	else
-		memcpy(&a.in6.sin6_addr.s6_addr[4], &i, sizeof(i));
-	return a;
-}
-
 /* Never fewer than there are; more for few of them only; none left over at the end. */
 static void test_many(void **state)
 {
@@ -149,7 +106,7 @@ static void test_many(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < HOSTS; i++) {
-		union uring_address a = numbered(i);
+		union uring_address a = numbered_address(i);
 
 		sources[i] = scoreboard_source_of(&a);
 	}
@@ -189,7 +146,7 @@ static void test_hashes_differ(void **state)
 
 	(void)state;
 	for (unsigned i = 2; i < 1u << 20; i++) {
-		union uring_address a = address("10.0.0.0", 1);
+		union uring_address a = make_address("10.0.0.0", 1);
 		struct scoreboard_source other;
 
 		a.in.sin_addr.s_addr = htonl(0x0a000000 + i);

@@ -4,21 +4,12 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
 	TICK_MS = 10,
 	PATIENCE_MS = 40000, /* for the slowest machine; nothing ever waits for it to be over */
 };
-
-int64_t milliseconds(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static void ticked(struct uring_op *op, int res)
 {
@@ -48,11 +39,11 @@ void turns_close(struct turns *t)
 
 void turns_until(struct turns *t, int (*over)(void *arg), void *arg)
 {
-	int64_t end = milliseconds() + PATIENCE_MS;
+	int64_t end = ktls_clock_ms() + PATIENCE_MS;
 
 	while (!over(arg)) {
 		assert_int_equal(uring_turn(t->loop), 0);
-		assert_true(milliseconds() < end);
+		assert_true(ktls_clock_ms() < end);
 	}
 }
 
@@ -114,4 +105,11 @@ unsigned count_descriptors(void)
 		n++;
 	closedir(dir);
 	return n;
+}
+
+void reset_on_close(int fd)
+{
+	struct linger at_once = {.l_onoff = 1};
+
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
 }

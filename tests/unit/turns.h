@@ -5,6 +5,7 @@
 
 #include "support.h"
 
+#include "ktls/clock.h"
 #include "uring/loop.h"
 
 #include <netinet/in.h>
@@ -20,9 +21,6 @@ void turns_close(struct turns *t);
 
 /* Turns until over(arg) says so, which may also lead the other side on; fails when it takes too long. */
 void turns_until(struct turns *t, int (*over)(void *arg), void *arg);
-
-/* Milliseconds of a clock that only goes forward. */
-int64_t milliseconds(void);
 
 /* An operation and how it went. */
 struct waited {
@@ -43,5 +41,8 @@ int connect_to(const struct sockaddr_in *at);
 
 /* Number of descriptors that are open in this process. */
 unsigned count_descriptors(void);
+
+/* Lets close() reset the connection. */
+void reset_on_close(int fd);
 
 #endif
