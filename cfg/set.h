@@ -11,8 +11,8 @@
  * cache, the number of tickets, groups, mode flags. All contexts of a set agree in these; the hook must see
  * to it for what it sets.
  *
- * Lifetime: a set lives until its last reference is gone and the last SSL object made from one of its
- * contexts is freed. References are counted atomically; apart from that one thread uses a set, in the process
+ * Lifetime: a set lives until its last reference is gone and the last SSL object attached to it is freed.
+ * References are counted atomically; apart from that one thread uses a set, in the process
  * that built it or in children that were forked afterwards.
  */
 #ifndef CFG_SET_H
@@ -56,16 +56,9 @@ int cfg_set_after_fork(const struct cfg_set *set, struct cfg_error *e);
 
 /*
  * The context for a connection that came in at a listening address, before its ClientHello is known; owned by
- * the set. Tell cfg_ssl_local() the address as well, on the SSL made from it.
+ * the set.
  */
 SSL_CTX *cfg_set_server_context(const struct cfg_set *set, const struct sockaddr *local);
-
-/*
- * Tells a server's SSL object, made from a context of a set and before its handshake, the listening address
- * of its connection (AF_INET or AF_INET6). Without it the address of the context's domain counts. Returns 0
- * or -EINVAL.
- */
-int cfg_ssl_local(SSL *ssl, const struct sockaddr *local);
 
 /*
  * The context for a connection that we open; owned by the set. Each of the three may be NULL. The name that
@@ -73,6 +66,14 @@ int cfg_ssl_local(SSL *ssl, const struct sockaddr *local);
  */
 SSL_CTX *cfg_set_client_context(const struct cfg_set *set, const char *server_id,
 	const struct sockaddr *remote, const char *server_name);
+
+/*
+ * Call it right after SSL_new() with a context of a set: the SSL object keeps the set from then on, and a
+ * server's, whose handshake fails without it, can choose its domain. local is the listening address of a
+ * server's connection (AF_INET or AF_INET6); with NULL that of the context's domain counts. Returns 0,
+ * -ENOMEM, or -EINVAL (no context of a set, attached before, another family).
+ */
+int cfg_ssl_attach(SSL *ssl, const struct sockaddr *local);
 
 /* The domain of a context, of the chosen one for SSL_get_SSL_CTX() after the ClientHello; NULL for contexts
  * of others. Valid as long as the context's set. */
