@@ -7,13 +7,13 @@
  * before anything is negotiated. From the chosen domain come certificates, keys, trusted CAs, CRLs,
  * verification and its depth, the CA names in the request, protocol versions, both lists of suites with
  * @SECLEVEL, options, and the session id context, so that no ticket of one domain is good in another. With
- * OpenSSL 3.0 stay as the first context has them: ticket keys and their callback (session_ctx), the session
- * cache, the number of tickets, groups, mode flags. All contexts of a set agree in these; the hook must see
- * to it for what it sets.
+ * OpenSSL 3.0 to 3.5 stay as the first context has them: ticket keys and their callback (session_ctx), the
+ * session cache, the number of tickets, groups, mode flags. All contexts of a set agree in these; the hook
+ * must see to it for what it sets.
  *
  * Lifetime: a set lives until its last reference is gone and the last SSL object attached to it is freed.
- * References are counted atomically; apart from that one thread uses a set, in the process
- * that built it or in children that were forked afterwards.
+ * References are counted atomically; apart from that one thread uses a set, in the process that built it or
+ * in children that were forked afterwards.
  */
 #ifndef CFG_SET_H
 #define CFG_SET_H
