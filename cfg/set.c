@@ -4,6 +4,7 @@
 #include "cfg/context_private.h"
 #include "cfg/lookup.h"
 #include "cfg/sni.h"
+#include "ktls/ex_data.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -16,7 +17,7 @@ struct cfg_set {
 	SSL_CTX *contexts[]; /* at the domain's index; NULL for kinds that were not wanted */
 };
 
-/* What an SSL object of a set knows; its reference keeps the set. */
+/* What an SSL object that was attached knows; its reference keeps the set. */
 struct note {
 	struct cfg_set *set;
 	struct cfg_scope local;
@@ -25,59 +26,18 @@ struct note {
 
 static int set_index = -1, note_index = -1;
 
-/* OpenSSL calls it in SSL_new(), which has set the context by then. */
-static void make_note(void *ssl, void *ptr, CRYPTO_EX_DATA *data, int index, long argl, void *argp)
+static void free_note(void *data)
 {
-	SSL_CTX *ctx = SSL_get_SSL_CTX(ssl);
-	struct cfg_set *set = ctx ? SSL_CTX_get_ex_data(ctx, set_index) : NULL;
-	struct note *note;
+	struct note *note = data;
 
-	(void)ptr;
-	(void)argl;
-	(void)argp;
-	if (!set)
-		return;
-	note = calloc(1, sizeof(*note));
-	if (note && CRYPTO_set_ex_data(data, index, note) != 1) {
-		free(note);
-		return;
-	}
-	if (!note)
-		return;
-	note->set = cfg_set_ref(set);
-	note->local = cfg_context_domain(ctx)->scope;
-}
-
-static void free_note(void *ssl, void *ptr, CRYPTO_EX_DATA *data, int index, long argl, void *argp)
-{
-	struct note *note = ptr;
-
-	(void)ssl;
-	(void)data;
-	(void)index;
-	(void)argl;
-	(void)argp;
-	if (!note)
-		return;
 	cfg_set_unref(note->set);
 	free(note);
-}
-
-/* A copy of an SSL object has a note of its own by now. */
-static int keep_note(
-	CRYPTO_EX_DATA *to, const CRYPTO_EX_DATA *from, void **data, int index, long argl, void *argp)
-{
-	(void)from;
-	(void)argl;
-	(void)argp;
-	*data = CRYPTO_get_ex_data(to, index);
-	return 1;
 }
 
 static void make_indexes(void)
 {
 	set_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
-	note_index = SSL_get_ex_new_index(0, NULL, make_note, keep_note, free_note);
+	note_index = ktls_ex_data_new_index(free_note);
 }
 
 /* SSL_set_SSL_CTX() and what it leaves behind. Suites and CA names need nothing: an SSL object without lists
@@ -219,13 +179,25 @@ SSL_CTX *cfg_set_context(const struct cfg_set *set, unsigned domain)
 	return domain < set->config->count ? set->contexts[domain] : NULL;
 }
 
-int cfg_ssl_local(SSL *ssl, const struct sockaddr *local)
+int cfg_ssl_attach(SSL *ssl, const struct sockaddr *local)
 {
-	struct note *note = note_index < 0 ? NULL : SSL_get_ex_data(ssl, note_index);
+	SSL_CTX *ctx = SSL_get_SSL_CTX(ssl);
+	struct cfg_set *set = set_index < 0 ? NULL : SSL_CTX_get_ex_data(ctx, set_index);
+	struct note *note;
 
-	if (!note || (local->sa_family != AF_INET && local->sa_family != AF_INET6))
+	if (!set || SSL_get_ex_data(ssl, note_index) ||
+		(local && local->sa_family != AF_INET && local->sa_family != AF_INET6))
 		return -EINVAL;
-	memcpy(&note->local.address, local,
-		local->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
+	note = calloc(1, sizeof(*note));
+	if (!note || SSL_set_ex_data(ssl, note_index, note) != 1) {
+		free(note);
+		return -ENOMEM;
+	}
+	note->set = cfg_set_ref(set);
+	note->local = cfg_context_domain(ctx)->scope;
+	if (local)
+		memcpy(&note->local.address, local,
+			local->sa_family == AF_INET ? sizeof(struct sockaddr_in)
+						    : sizeof(struct sockaddr_in6));
 	return 0;
 }

@@ -7,13 +7,13 @@
  * before anything is negotiated. From the chosen domain come certificates, keys, trusted CAs, CRLs,
  * verification and its depth, the CA names in the request, protocol versions, both lists of suites with
  * @SECLEVEL, options, and the session id context, so that no ticket of one domain is good in another. With
- * OpenSSL 3.0 stay as the first context has them: ticket keys and their callback (session_ctx), the session
- * cache, the number of tickets, groups, mode flags. All contexts of a set agree in these; the hook must see
- * to it for what it sets.
+ * OpenSSL 3.0 to 3.5 stay as the first context has them: ticket keys and their callback (session_ctx), the
+ * session cache, the number of tickets, groups, mode flags. All contexts of a set agree in these; the hook
+ * must see to it for what it sets.
  *
- * Lifetime: a set lives until its last reference is gone and the last SSL object made from one of its
- * contexts is freed. References are counted atomically; apart from that one thread uses a set, in the process
- * that built it or in children that were forked afterwards.
+ * Lifetime: a set lives until its last reference is gone and the last SSL object attached to it is freed.
+ * References are counted atomically; apart from that one thread uses a set, in the process that built it or
+ * in children that were forked afterwards.
  */
 #ifndef CFG_SET_H
 #define CFG_SET_H
@@ -56,16 +56,9 @@ int cfg_set_after_fork(const struct cfg_set *set, struct cfg_error *e);
 
 /*
  * The context for a connection that came in at a listening address, before its ClientHello is known; owned by
- * the set. Tell cfg_ssl_local() the address as well, on the SSL made from it.
+ * the set.
  */
 SSL_CTX *cfg_set_server_context(const struct cfg_set *set, const struct sockaddr *local);
-
-/*
- * Tells a server's SSL object, made from a context of a set and before its handshake, the listening address
- * of its connection (AF_INET or AF_INET6). Without it the address of the context's domain counts. Returns 0
- * or -EINVAL.
- */
-int cfg_ssl_local(SSL *ssl, const struct sockaddr *local);
 
 /*
  * The context for a connection that we open; owned by the set. Each of the three may be NULL. The name that
@@ -76,6 +69,14 @@ SSL_CTX *cfg_set_client_context(const struct cfg_set *set, const char *server_id
 
 /* The context of the domain with that number, or NULL; owned by the set. */
 SSL_CTX *cfg_set_context(const struct cfg_set *set, unsigned domain);
+
+/*
+ * Call it right after SSL_new() with a context of a set: the SSL object keeps the set from then on, and a
+ * server's, whose handshake fails without it, can choose its domain. local is the listening address of a
+ * server's connection (AF_INET or AF_INET6); with NULL that of the context's domain counts. Returns 0,
+ * -ENOMEM, or -EINVAL (no context of a set, attached before, another family).
+ */
+int cfg_ssl_attach(SSL *ssl, const struct sockaddr *local);
 
 /* The domain of a context, of the chosen one for SSL_get_SSL_CTX() after the ClientHello; NULL for contexts
  * of others. Valid as long as the context's set. */

@@ -2,16 +2,15 @@
 #include "ktls/ex_data.h"
 
 #include <openssl/ssl.h>
-#include <stdlib.h>
 
-static void free_data(void *ssl, void *ptr, CRYPTO_EX_DATA *data, int index, long argl, void *argp)
+static void free_data(void *ssl, void *ptr, CRYPTO_EX_DATA *data, int index, long argl, void *release)
 {
 	(void)ssl;
 	(void)data;
 	(void)index;
 	(void)argl;
-	(void)argp;
-	free(ptr);
+	if (ptr)
+		((void (*)(void *))release)(ptr);
 }
 
 /* Or the copy would free what is the original's. */
@@ -27,7 +26,7 @@ static int copy_nothing(
 	return 1;
 }
 
-int ktls_ex_data_new_index(void)
+int ktls_ex_data_new_index(void (*release)(void *data))
 {
-	return SSL_get_ex_new_index(0, NULL, NULL, copy_nothing, free_data);
+	return SSL_get_ex_new_index(0, (void *)release, NULL, copy_nothing, free_data);
 }

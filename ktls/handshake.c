@@ -163,9 +163,24 @@ static void describe_refusal(struct ktls_handshake *h)
 	snprintf(h->error, sizeof(h->error), "the peer's certificate was refused: %s", phrase);
 }
 
+/* What says most: that memory is short, else the first that TLS says. Around it the layers below and, from
+ * OpenSSL 3.2 on, above tell that they failed as well. */
+static unsigned long take_error(void)
+{
+	unsigned long e, found = 0;
+
+	while ((e = ERR_get_error())) {
+		if (ERR_GET_REASON(e) == ERR_R_MALLOC_FAILURE)
+			return e;
+		if (ERR_GET_LIB(found) != ERR_LIB_SSL)
+			found = e;
+	}
+	return found;
+}
+
 static void describe_failure(struct ktls_handshake *h)
 {
-	unsigned long e = ERR_peek_last_error();
+	unsigned long e = take_error();
 	const char *reason = e ? ERR_reason_error_string(e) : NULL;
 
 	if (ERR_GET_LIB(e) == ERR_LIB_SSL && ERR_GET_REASON(e) == SSL_R_CERTIFICATE_VERIFY_FAILED)

@@ -206,7 +206,7 @@ int ktls_name_check(X509 *cert, const char *name, int wildcards, char why[KTLS_N
 
 static void make_index(void)
 {
-	demand_index = ktls_ex_data_new_index();
+	demand_index = ktls_ex_data_new_index(free);
 }
 
 /* OpenSSL calls it for each certificate of a chain that it has found good, the peer's own last. */

@@ -29,7 +29,7 @@ static int cache_index = -1, key_index = -1;
 static void make_indexes(void)
 {
 	cache_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
-	key_index = ktls_ex_data_new_index();
+	key_index = ktls_ex_data_new_index(free);
 }
 
 static int compare(const void *a, const void *b)

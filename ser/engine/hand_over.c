@@ -55,7 +55,7 @@ void engine_begin(void *arg, const struct uring_peer *peer, struct ktls_handshak
 {
 	(void)arg;
 	SSL_set_info_callback(ktls_handshake_ssl(h), engine_count_alert);
-	cfg_ssl_local(ktls_handshake_ssl(h), &peer->transport_local.any);
+	cfg_ssl_attach(ktls_handshake_ssl(h), &peer->transport_local.any); /* or the handshake fails */
 }
 
 void engine_failed(void *arg, const struct uring_peer *peer, const char *reason, int timed_out)

@@ -105,9 +105,11 @@ int engine_greet(void *arg, void *token, struct ktls_handshake *h, const char **
 	const struct message_order *order = &((struct running_order *)token)->order;
 	SSL *ssl = ktls_handshake_ssl(h);
 	const struct cfg_domain *d = cfg_context_domain(SSL_get_SSL_CTX(ssl));
-	int rc = cfg_client_prepare(ssl, d, order->choice.server_name);
+	int rc = cfg_ssl_attach(ssl, NULL);
 
 	(void)arg;
+	if (!rc)
+		rc = cfg_client_prepare(ssl, d, order->choice.server_name);
 	SSL_set_info_callback(ssl, engine_count_alert);
 	if (!rc)
 		offer_session(ssl, d, order);

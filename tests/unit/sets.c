@@ -51,8 +51,7 @@ void connection_open_at(
 	struct connection *c, const struct cfg_set *set, const char *local, SSL_CTX *client, const char *name)
 {
 	connection_open(c, cfg_set_server_context(set, address_of(local)), client);
-	if (local)
-		assert_int_equal(cfg_ssl_local(ktls_handshake_ssl(c->server), address_of(local)), 0);
+	assert_int_equal(cfg_ssl_attach(ktls_handshake_ssl(c->server), local ? address_of(local) : NULL), 0);
 	if (name)
 		assert_int_equal(SSL_set_tlsext_host_name(c->client, name), 1);
 }

@@ -2,6 +2,7 @@
 #include "support.h"
 
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
@@ -222,4 +223,19 @@ long tls_stat(const char *name)
 	if (f)
 		fclose(f);
 	return found;
+}
+
+void need_group(const char *name)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	int known;
+
+	assert_non_null(ctx);
+	known = SSL_CTX_set1_groups_list(ctx, name) == 1;
+	SSL_CTX_free(ctx);
+	ERR_clear_error();
+	if (known)
+		return;
+	assert_true(OpenSSL_version_num() < 0x30500000L);
+	skip();
 }

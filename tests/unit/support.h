@@ -80,4 +80,7 @@ SSL_CTX *our_client_context(int version, const char *suite, enum ktls_verify ver
 /* Makes a client context send this certificate when it is asked. */
 void use_identity(SSL_CTX *ctx, const struct identity *id);
 
+/* Skips the running test where OpenSSL is older than 3.5 and has no such post-quantum group. */
+void need_group(const char *name);
+
 #endif

@@ -191,6 +191,7 @@ static int connects(const struct cfg_set *set, const char *remote, SSL_CTX *serv
 	int works;
 
 	assert_true(h && in && out && peer);
+	assert_int_equal(cfg_ssl_attach(ktls_handshake_ssl(h), NULL), 0);
 	BIO_set_mem_eof_return(in, -1);
 	BIO_set_mem_eof_return(out, -1);
 	SSL_set_bio(peer, in, out);

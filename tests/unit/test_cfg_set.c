@@ -3,6 +3,7 @@
 #include "folder.h"
 #include "sets.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,12 +77,46 @@ static void test_address_of_the_context(void **state)
 
 	(void)state;
 	connection_open(&c, cfg_set_server_context(set, address_of("192.0.2.1:5061")), client);
+	assert_int_equal(cfg_ssl_attach(ktls_handshake_ssl(c.server), NULL), 0);
 	SSL_set_tlsext_host_name(c.client, "third.example");
 	connection_check(&c, 5, &third);
 	connection_close(&c);
-	connection_open(&c, client, client); /* no context of a set's */
-	assert_int_equal(cfg_ssl_local(c.client, address_of("192.0.2.1:5061")), -22);
+	SSL_CTX_free(client);
+	cfg_set_unref(set);
+}
+
+static void test_attach_refuses(void **state)
+{
+	static const struct sockaddr local = {.sa_family = AF_UNIX};
+	struct cfg_set *set = set_of("[s:*]\n" FIRST);
+	SSL_CTX *client = client_context(TLS1_3_VERSION, NULL);
+	struct connection c;
+	SSL *ssl;
+
+	(void)state;
+	connection_open(&c, cfg_set_server_context(set, NULL), client);
+	ssl = ktls_handshake_ssl(c.server);
+	assert_int_equal(cfg_ssl_attach(c.client, NULL), -EINVAL); /* its context is of no set */
 	assert_null(cfg_context_domain(client));
+	assert_int_equal(cfg_ssl_attach(ssl, &local), -EINVAL);
+	assert_int_equal(cfg_ssl_attach(ssl, NULL), 0);
+	assert_int_equal(cfg_ssl_attach(ssl, NULL), -EINVAL); /* is attached */
+	connection_close(&c);
+	SSL_CTX_free(client);
+	cfg_set_unref(set);
+}
+
+/* Nobody who forgot to attach serves the wrong domain. */
+static void test_not_attached(void **state)
+{
+	struct cfg_set *set = set_of("[s:*]\n" FIRST);
+	SSL_CTX *client = client_context(TLS1_3_VERSION, NULL);
+	struct connection c;
+
+	(void)state;
+	connection_open(&c, cfg_set_server_context(set, NULL), client);
+	assert_int_equal(connection_works(&c), 0);
+	assert_int_equal(c.client_alert, SSL_AD_INTERNAL_ERROR);
 	connection_close(&c);
 	SSL_CTX_free(client);
 	cfg_set_unref(set);
@@ -278,6 +313,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_certificates),
 		cmocka_unit_test(test_address_of_the_context),
+		cmocka_unit_test(test_attach_refuses),
+		cmocka_unit_test(test_not_attached),
 		cmocka_unit_test(test_versions),
 		cmocka_unit_test(test_suites),
 		cmocka_unit_test(test_security_level),

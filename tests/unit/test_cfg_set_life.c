@@ -179,6 +179,28 @@ static void test_lifetime(void **state)
 	SSL_CTX_free(client);
 }
 
+/* As a client's connection keeps its own. A copy is nobody's, and frees nothing twice. */
+static void test_lifetime_of_a_client(void **state)
+{
+	int index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, count_free);
+	struct cfg_set *set = set_with(
+		"[c:*]\n", &(struct cfg_build){.kinds = 1u << CFG_CLIENT, .built = mark, .arg = &index});
+	SSL *ssl = SSL_new(cfg_set_client_context(set, NULL, NULL, NULL)), *copy;
+
+	(void)state;
+	frees = 0;
+	assert_non_null(ssl);
+	assert_int_equal(cfg_ssl_attach(ssl, NULL), 0);
+	copy = SSL_dup(ssl);
+	assert_non_null(copy);
+	cfg_set_unref(set);
+	SSL_free(copy);
+	assert_int_equal(frees, 0);
+	assert_int_equal(cfg_context_domain(SSL_get_SSL_CTX(ssl))->kind, CFG_CLIENT);
+	SSL_free(ssl);
+	assert_int_equal(frees, 1);
+}
+
 static int no_tickets(SSL_CTX *ctx, const struct cfg_domain *d, void *arg, struct cfg_error *e)
 {
 	(void)e;
@@ -287,6 +309,7 @@ int main(void)
 		cmocka_unit_test(test_tickets_stay_in_their_domain),
 		cmocka_unit_test(test_tickets_and_trust),
 		cmocka_unit_test(test_lifetime),
+		cmocka_unit_test(test_lifetime_of_a_client),
 		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_hook_fails),
 		cmocka_unit_test(test_all_problems),

@@ -148,6 +148,21 @@ static void test_group(void **state)
 	}
 }
 
+static void test_hybrid_group(void **state)
+{
+	static const char name[] = "X25519MLKEM768";
+	struct snapshot *s;
+	struct asked a;
+
+	(void)state;
+	need_group(name);
+	a = start(TLS1_3_VERSION, NULL);
+	assert_int_equal(SSL_CTX_set1_groups_list(a.client, name), 1);
+	s = ask_about(&a);
+	assert_answer_text(s, ABOUT(ANSWER_GROUP), name);
+	end(&a, s);
+}
+
 static void test_no_group(void **state)
 {
 	struct identity rsa = make_identity("RSA", "rsa", NULL);
@@ -371,6 +386,7 @@ int main(void)
 		cmocka_unit_test(test_server_name_of_resumed),
 		cmocka_unit_test(test_protocol),
 		cmocka_unit_test(test_group),
+		cmocka_unit_test(test_hybrid_group),
 		cmocka_unit_test(test_no_group),
 		cmocka_unit_test(test_time),
 		cmocka_unit_test(test_clock),
