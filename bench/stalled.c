@@ -16,7 +16,7 @@ enum peer_state {
 	PEER_CLOSED,  /* by the server */
 };
 
-struct peer {
+struct stalled_peer {
 	enum peer_state state;
 	struct stream stream;
 	struct sip_request request;
@@ -33,7 +33,7 @@ struct crowd {
 	struct loop *loop;
 	struct loop_part part;
 	struct tally tally; /* the opening of the peers */
-	struct peer *peers;
+	struct stalled_peer *peers;
 	SSL_CTX *ctx;
 	uint32_t begun; /* peers that were told to connect */
 	bool stalling;
@@ -44,7 +44,7 @@ static const char method[] = "MESSAGE";
 
 static void open_peer(struct crowd *w, uint32_t index)
 {
-	struct peer *p = &w->peers[index];
+	struct stalled_peer *p = &w->peers[index];
 	struct stream_setup setup = {.options = w->options, .ctx = w->ctx, .narrow = true};
 
 	snprintf(p->call_id, sizeof(p->call_id), "stalled-%u", index);
@@ -62,13 +62,13 @@ static void open_peer(struct crowd *w, uint32_t index)
 	}
 }
 
-static void lose(struct peer *p)
+static void lose(struct stalled_peer *p)
 {
 	stream_reset(&p->stream);
 	p->state = PEER_CLOSED;
 }
 
-static void open_further(struct crowd *w, struct peer *p)
+static void open_further(struct crowd *w, struct stalled_peer *p)
 {
 	enum stream_result result = stream_establish(&p->stream);
 
@@ -86,7 +86,7 @@ static void open_further(struct crowd *w, struct peer *p)
 static void on_event(void *self, uint32_t index)
 {
 	struct crowd *w = self;
-	struct peer *p = &w->peers[index];
+	struct stalled_peer *p = &w->peers[index];
 
 	if (p->state == PEER_OPENING)
 		open_further(w, p);
@@ -95,7 +95,7 @@ static void on_event(void *self, uint32_t index)
 }
 
 /* Sends one more request, or the rest of the last one. */
-static void ask(struct peer *p)
+static void ask(struct stalled_peer *p)
 {
 	size_t put = 0;
 
@@ -119,7 +119,7 @@ static void on_sweep(void *self, uint64_t now)
 	if (w->stalling && w->begun < w->part.connections)
 		open_peer(w, w->begun++);
 	for (uint32_t i = 0; i < w->begun; i++) {
-		struct peer *p = &w->peers[i];
+		struct stalled_peer *p = &w->peers[i];
 		uint64_t due = (now - p->opened) * (uint64_t)w->options->peer_rate / NS_PER_SEC;
 		if ((p->state == PEER_ASKING && p->sent < due) || p->state == PEER_BLOCKED)
 			ask(p);

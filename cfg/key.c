@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Private keys, from a file or from where a URI says; never asks at a terminal. */
 #include "cfg/domain.h"
 #include "cfg/pem.h"
 
@@ -12,7 +13,7 @@ enum {
 	OBJECTS_MAX = 64, /* of one URI that are looked at for a key */
 };
 
-struct request {
+struct password_request {
 	const char *password; /* NULL: there is none */
 	int asked;
 };
@@ -20,7 +21,7 @@ struct request {
 /* Answers or refuses instead of asking at a terminal that a server does not have. */
 static int give_password(char *buf, int size, int writing, void *arg)
 {
-	struct request *r = arg;
+	struct password_request *r = arg;
 	size_t len = r->password ? strlen(r->password) : 0;
 
 	(void)writing;
@@ -31,7 +32,7 @@ static int give_password(char *buf, int size, int writing, void *arg)
 	return (int)len;
 }
 
-static EVP_PKEY *load_from_file(const char *path, struct request *r)
+static EVP_PKEY *load_from_file(const char *path, struct password_request *r)
 {
 	BIO *file = BIO_new_file(path, "r");
 	EVP_PKEY *key = NULL;
@@ -62,7 +63,7 @@ static void forbid_questions(void)
 		UI_set_default_method(nobody);
 }
 
-static EVP_PKEY *load_from_store(const char *uri, struct request *r)
+static EVP_PKEY *load_from_store(const char *uri, struct password_request *r)
 {
 	UI_METHOD *ui;
 	OSSL_STORE_CTX *store;
@@ -88,7 +89,7 @@ static EVP_PKEY *load_from_store(const char *uri, struct request *r)
 EVP_PKEY *cfg_load_key(const char *key, const char *password, int *bad_password, struct cfg_error *e)
 {
 	const char *uri = strncmp(key, CFG_KEY_URI, strlen(CFG_KEY_URI)) ? NULL : key + strlen(CFG_KEY_URI);
-	struct request r = {.password = password};
+	struct password_request r = {.password = password};
 	int len = (int)strcspn(key, uri ? "?" : ""); /* behind it a PIN may stand */
 	EVP_PKEY *found;
 

@@ -16,8 +16,8 @@ enum {
 	NEW_SESSION_TICKET = 4,
 };
 
-struct kept {
-	TAILQ_ENTRY(kept) link;
+struct kept_ssl {
+	TAILQ_ENTRY(kept_ssl) link;
 	uint64_t id;
 	SSL *ssl;
 	struct ktls_key rx; /* that OpenSSL still reads with, whatever the connection uses by now */
@@ -26,12 +26,12 @@ struct kept {
 };
 
 struct ktls_late {
-	TAILQ_HEAD(, kept) all; /* the oldest is in front */
+	TAILQ_HEAD(, kept_ssl) all; /* the oldest is in front */
 	unsigned count, max;
 	int64_t ms; /* how long each is kept */
 };
 
-static void drop(struct ktls_late *late, struct kept *k)
+static void drop(struct ktls_late *late, struct kept_ssl *k)
 {
 	TAILQ_REMOVE(&late->all, k, link);
 	late->count--;
@@ -42,9 +42,9 @@ static void drop(struct ktls_late *late, struct kept *k)
 	free(k);
 }
 
-static struct kept *find(struct ktls_late *late, uint64_t id)
+static struct kept_ssl *find(struct ktls_late *late, uint64_t id)
 {
-	struct kept *k;
+	struct kept_ssl *k;
 
 	TAILQ_FOREACH(k, &late->all, link)
 	{
@@ -79,7 +79,7 @@ void ktls_late_free(struct ktls_late *late)
 int ktls_late_keep(
 	struct ktls_late *late, uint64_t id, struct ktls_handshake *h, const struct ktls_session_keys *keys)
 {
-	struct kept *k;
+	struct kept_ssl *k;
 
 	ktls_late_expire(late);
 	if (keys->role != KTLS_CLIENT || keys->rx.version != TLS1_3_VERSION)
@@ -109,7 +109,7 @@ static ssize_t message_length(const uint8_t *p, size_t len)
 	return body <= len - MESSAGE_HEADER_LEN ? (ssize_t)(MESSAGE_HEADER_LEN + body) : -EINVAL;
 }
 
-static int put(struct kept *k, const uint8_t *message, size_t len)
+static int put(struct kept_ssl *k, const uint8_t *message, size_t len)
 {
 	uint8_t record[KTLS_TICKETS_MAX + KTLS_MAX_EXPANSION + 1];
 	ssize_t n = ktls_record_seal(&k->rx, KTLS_HANDSHAKE, message, len, record, sizeof(record));
@@ -125,7 +125,7 @@ static int put(struct kept *k, const uint8_t *message, size_t len)
 	return rc;
 }
 
-static int take_all(struct kept *k, const uint8_t *messages, size_t len)
+static int take_all(struct kept_ssl *k, const uint8_t *messages, size_t len)
 {
 	int tickets = 0;
 
@@ -146,7 +146,7 @@ static int take_all(struct kept *k, const uint8_t *messages, size_t len)
 
 int ktls_late_take(struct ktls_late *late, uint64_t id, const uint8_t *messages, size_t len)
 {
-	struct kept *k;
+	struct kept_ssl *k;
 	int rc;
 
 	ktls_late_expire(late);
@@ -161,7 +161,7 @@ int ktls_late_take(struct ktls_late *late, uint64_t id, const uint8_t *messages,
 
 void ktls_late_expire(struct ktls_late *late)
 {
-	struct kept *k;
+	struct kept_ssl *k;
 	int64_t now = ktls_clock_ms();
 
 	while ((k = TAILQ_FIRST(&late->all)) && k->end <= now)

@@ -11,14 +11,14 @@
 #include <sys/queue.h>
 #include <time.h>
 
-struct kept {
-	TAILQ_ENTRY(kept) link;
+struct kept_session {
+	TAILQ_ENTRY(kept_session) link;
 	SSL_SESSION *session;
 	char *key;
 };
 
 struct ktls_sessions {
-	TAILQ_HEAD(entries, kept) entries; /* the one used last is in front */
+	TAILQ_HEAD(entries, kept_session) entries; /* the one used last is in front */
 	void *by_key; /* tree of tsearch(3): keys are the network's, so no hash to collide in */
 	unsigned count, max;
 };
@@ -34,18 +34,18 @@ static void make_indexes(void)
 
 static int compare(const void *a, const void *b)
 {
-	return strcmp(((const struct kept *)a)->key, ((const struct kept *)b)->key);
+	return strcmp(((const struct kept_session *)a)->key, ((const struct kept_session *)b)->key);
 }
 
-static struct kept *find(struct ktls_sessions *cache, const char *key)
+static struct kept_session *find(struct ktls_sessions *cache, const char *key)
 {
-	const struct kept wanted = {.key = (char *)key};
-	struct kept **found = tfind(&wanted, &cache->by_key, compare);
+	const struct kept_session wanted = {.key = (char *)key};
+	struct kept_session **found = tfind(&wanted, &cache->by_key, compare);
 
 	return found ? *found : NULL;
 }
 
-static void drop(struct ktls_sessions *cache, struct kept *e)
+static void drop(struct ktls_sessions *cache, struct kept_session *e)
 {
 	tdelete(e, &cache->by_key, compare);
 	TAILQ_REMOVE(&cache->entries, e, link);
@@ -55,9 +55,9 @@ static void drop(struct ktls_sessions *cache, struct kept *e)
 	free(e);
 }
 
-static struct kept *add(struct ktls_sessions *cache, const char *key)
+static struct kept_session *add(struct ktls_sessions *cache, const char *key)
 {
-	struct kept *e = calloc(1, sizeof(*e));
+	struct kept_session *e = calloc(1, sizeof(*e));
 
 	if (e)
 		e->key = strdup(key);
@@ -89,7 +89,7 @@ static int on_session(SSL *ssl, SSL_SESSION *session)
 {
 	struct ktls_sessions *cache = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), cache_index);
 	const char *key = SSL_get_ex_data(ssl, key_index);
-	struct kept *e;
+	struct kept_session *e;
 
 	if (!cache || !key || !SSL_SESSION_is_resumable(session))
 		return 0;
@@ -152,7 +152,7 @@ int ktls_sessions_offer(SSL *ssl, const char *key)
 {
 	struct ktls_sessions *cache =
 		cache_index < 0 ? NULL : SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), cache_index);
-	struct kept *e;
+	struct kept_session *e;
 	int given, used_up;
 
 	if (!cache || strlen(key) >= KTLS_SESSION_KEY_MAX || SSL_get_ex_data(ssl, key_index))

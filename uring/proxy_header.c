@@ -24,7 +24,7 @@ static const uint8_t signature[SIGNATURE_LEN] = "\r\n\r\n\0\r\nQUIT\n";
 static const char prefix[] = "PROXY ";
 
 /* What is left of a version 1 line, without its CRLF. */
-struct text {
+struct line_rest {
 	const char *p, *end;
 };
 
@@ -40,7 +40,7 @@ static int begins(const uint8_t *bytes, size_t len, const void *constant, size_t
 	return !memcmp(bytes, constant, len < constant_len ? len : constant_len);
 }
 
-static int starts_with(const struct text *t, const char *word)
+static int starts_with(const struct line_rest *t, const char *word)
 {
 	size_t len = strlen(word);
 
@@ -48,7 +48,7 @@ static int starts_with(const struct text *t, const char *word)
 }
 
 /* Takes the next field and the one space behind it, or, for the last, all that is left. */
-static int take_field(struct text *t, int last, char *field, size_t cap)
+static int take_field(struct line_rest *t, int last, char *field, size_t cap)
 {
 	const char *end = last ? t->end : memchr(t->p, ' ', (size_t)(t->end - t->p));
 	size_t len = end ? (size_t)(end - t->p) : 0;
@@ -61,7 +61,7 @@ static int take_field(struct text *t, int last, char *field, size_t cap)
 	return 0;
 }
 
-static int take_address(struct text *t, int family, union uring_address *a)
+static int take_address(struct line_rest *t, int family, union uring_address *a)
 {
 	char field[INET6_ADDRSTRLEN];
 	void *to = family == AF_INET ? (void *)&a->in.sin_addr : (void *)&a->in6.sin6_addr;
@@ -71,7 +71,7 @@ static int take_address(struct text *t, int family, union uring_address *a)
 }
 
 /* The port is at the same place in both families' addresses. */
-static int take_port(struct text *t, int last, union uring_address *a)
+static int take_port(struct line_rest *t, int last, union uring_address *a)
 {
 	char field[sizeof("65535")];
 	unsigned port = 0;
@@ -89,7 +89,7 @@ static int take_port(struct text *t, int last, union uring_address *a)
 	return 0;
 }
 
-static int parse_fields(struct text t, struct uring_proxy_header *h, const char **why)
+static int parse_fields(struct line_rest t, struct uring_proxy_header *h, const char **why)
 {
 	int family = starts_with(&t, "TCP4 ") ? AF_INET : AF_INET6;
 
@@ -118,7 +118,7 @@ static ssize_t parse_line(const uint8_t *bytes, size_t len, struct uring_proxy_h
 		return refuse(why, "bad PROXY header: the line does not end within 107 bytes");
 	if (!lf)
 		return 0;
-	if (parse_fields((struct text){text + strlen(prefix), (const char *)cr}, h, why))
+	if (parse_fields((struct line_rest){text + strlen(prefix), (const char *)cr}, h, why))
 		return -EPROTO;
 	return lf + 1 - bytes;
 }
