@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum {
-	OBJECTS_MAX = 64, /* of one URI that are looked at for a key */
+	OBJECTS_MAX = 64, /* how many objects of one URI are searched for a key */
 };
 
 struct request {
@@ -17,7 +17,7 @@ struct request {
 	int asked;
 };
 
-/* Answers or refuses instead of asking at a terminal that a server does not have. */
+/* Answers or refuses. It never asks at a terminal, because a server has none. */
 static int give_password(char *buf, int size, int writing, void *arg)
 {
 	struct request *r = arg;
@@ -49,8 +49,10 @@ static int no_answer(UI *ui, UI_STRING *question)
 	return 0;
 }
 
-/* For what a provider asks by itself, when a key is used: a PIN. No answer, and not an empty one, which some
- * tokens count. */
+/*
+ * For a PIN that a provider asks for by itself when a key is used. It gives no answer; an empty one would
+ * count as a failed attempt with some tokens.
+ */
 static void forbid_questions(void)
 {
 	static UI_METHOD *nobody;
@@ -89,7 +91,7 @@ EVP_PKEY *cfg_load_key(const char *key, const char *password, int *bad_password,
 {
 	const char *uri = strncmp(key, CFG_KEY_URI, strlen(CFG_KEY_URI)) ? NULL : key + strlen(CFG_KEY_URI);
 	struct request r = {.password = password};
-	int len = (int)strcspn(key, uri ? "?" : ""); /* behind it a PIN may stand */
+	int len = (int)strcspn(key, uri ? "?" : ""); /* a PIN may follow it */
 	EVP_PKEY *found;
 
 	*bad_password = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which connections a domain or a parameter's value is for: those of one address, or all. */
+/* Which connections a domain or a parameter's value applies to: those of one address, or all. */
 #ifndef CFG_SCOPE_H
 #define CFG_SCOPE_H
 
@@ -18,10 +18,10 @@ struct cfg_scope {
 };
 
 enum {
-	CFG_SCOPE_TEXT = 64, /* room for the longest "[<ipv6>]:<port>" and its end */
+	CFG_SCOPE_TEXT = 64, /* room for the longest "[<ipv6>]:<port>" and its NUL */
 };
 
-/* Reads "<ip>:<port>" or "[<ipv6>]:<port>", port 0 to 65535. Returns 0, or -1 when it is neither. */
+/* Reads "<ip>:<port>" or "[<ipv6>]:<port>", port 0 to 65535. Returns 0, or -1 if it is neither. */
 int cfg_parse_address(const char *text, struct cfg_scope *scope);
 
 /*
@@ -38,7 +38,7 @@ int cfg_parse_param_scope(const char *param, const char *text, int secret, int *
 /* Whether an address (AF_INET or AF_INET6) lies in the scope. */
 int cfg_scope_has(const struct cfg_scope *scope, const struct sockaddr *address);
 
-/* Whether both are the same, not merely overlapping. */
+/* Whether both are the same; overlapping is not enough. */
 int cfg_scope_equals(const struct cfg_scope *a, const struct cfg_scope *b);
 
 /* Writes "<ip>:<port>", "[<ipv6>]:<port>" or "any" to out, which has CFG_SCOPE_TEXT bytes. Returns out. */

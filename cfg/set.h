@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The contexts of a configuration: one SSL_CTX for each domain, built aside, complete and checked, so that
- * the caller only swaps a pointer to reload.
+ * The contexts of a configuration: a complete and checked SSL_CTX for each domain. They are built beside
+ * those in use, so a reload only has to change a pointer.
  *
  * Server connections choose their domain by the name in the ClientHello, in OpenSSL's client_hello callback,
- * before anything is negotiated. From the chosen domain come certificates, keys, trusted CAs, CRLs,
+ * before anything is negotiated. The chosen domain decides about certificates, keys, trusted CAs, CRLs,
  * verification and its depth, the CA names in the request, protocol versions, both lists of suites with
- * @SECLEVEL, options, and the session id context, so that no ticket of one domain is good in another. With
- * OpenSSL 3.0 stay as the first context has them: ticket keys and their callback (session_ctx), the session
- * cache, the number of tickets, groups, mode flags. All contexts of a set agree in these; the hook must see
- * to it for what it sets.
+ * @SECLEVEL, options, and the session id context, so that a ticket from one domain is not valid in another.
+ * With OpenSSL 3.0 some things stay as in the first context: ticket keys and their callback (session_ctx),
+ * the session cache, the number of tickets, groups, mode flags. All contexts of a set agree in these, and the
+ * hook must ensure this for what it sets.
  *
  * Lifetime: a set lives until its last reference is gone and the last SSL object made from one of its
- * contexts is freed. References are counted atomically; apart from that one thread uses a set, in the process
- * that built it or in children that were forked afterwards.
+ * contexts is freed. References are counted atomically. Otherwise only one thread may use a set, in the
+ * process that built it or in children forked later.
  */
 #ifndef CFG_SET_H
 #define CFG_SET_H
@@ -28,48 +28,48 @@ struct cfg_set;
 struct cfg_build {
 	unsigned kinds; /* 1 << CFG_SERVER, 1 << CFG_CLIENT or both: the domains that get a context */
 	/*
-	 * Called for each context when it is complete, e.g. to set ticket keys; may be NULL. It returns 0; -1
-	 * fails the set, with a sentence in *e, which must name no domain.
+	 * Called for each context when it is complete, for example to set ticket keys; may be NULL. Returns
+	 * 0, or -1 to make the whole set fail, with a sentence in *e that must not name the domain.
 	 */
 	int (*built)(SSL_CTX *ctx, const struct cfg_domain *d, void *arg, struct cfg_error *e);
 	void *arg;
 };
 
 /*
- * Builds the contexts of a finished configuration and takes a reference on it. Reads all files; each CA list
+ * Builds the contexts of a finished configuration and takes a reference to it. Reads all files; each CA list
  * and CRL is parsed once, however many domains name it. Returns the set with one reference, or NULL with a
- * sentence in *errors for each problem of each domain. *warnings gets what is odd but works (a certificate
+ * sentence in *errors for each mistake in each domain. *warnings gets what is odd but works (a certificate
  * that is not valid today, verification without a CA).
  */
 struct cfg_set *cfg_build_set(struct cfg_config *config, const struct cfg_build *how,
 	struct cfg_errors *errors, struct cfg_errors *warnings);
 
 struct cfg_set *cfg_set_ref(struct cfg_set *set);
-void cfg_set_unref(struct cfg_set *set); /* takes NULL */
+void cfg_set_unref(struct cfg_set *set); /* NULL is allowed */
 
 /*
- * For a child process that will use a set of its parent's, before it does: opens the keys that are URIs
- * again, because a token's sessions and logins end with a fork (PKCS #11 v2.40 6.6.1). Returns 0, or -1 with
- * a sentence in *e.
+ * Call it in a child process before it uses its parent's set. It opens the keys that are URIs again, because
+ * a token's sessions and logins do not survive a fork (PKCS #11 v2.40 6.6.1). Returns 0, or -1 with a
+ * sentence in *e.
  */
 int cfg_set_after_fork(const struct cfg_set *set, struct cfg_error *e);
 
 /*
- * The context for a connection that came in at a listening address, before its ClientHello is known; owned by
- * the set. Tell cfg_ssl_local() the address as well, on the SSL made from it.
+ * The context for a connection that came in at a listening address, before its ClientHello is known. It is
+ * owned by the set. Also pass the address to cfg_ssl_local() for the SSL object made from it.
  */
 SSL_CTX *cfg_set_server_context(const struct cfg_set *set, const struct sockaddr *local);
 
 /*
- * Tells a server's SSL object, made from a context of a set and before its handshake, the listening address
- * of its connection (AF_INET or AF_INET6). Without it the address of the context's domain counts. Returns 0
- * or -EINVAL.
+ * Tells a server's SSL object, which was made from a context of a set, the listening address of its
+ * connection (AF_INET or AF_INET6). Call it before the handshake; without it the address of the context's
+ * domain counts. Returns 0 or -EINVAL.
  */
 int cfg_ssl_local(SSL *ssl, const struct sockaddr *local);
 
 /*
- * The context for a connection that we open; owned by the set. Each of the three may be NULL. The name that
- * is sent is the caller's matter (SSL_set_tlsext_host_name(3)).
+ * The context for a connection that we open, owned by the set. Each of the three may be NULL. The caller sets
+ * the name that is sent (SSL_set_tlsext_host_name(3)).
  */
 SSL_CTX *cfg_set_client_context(const struct cfg_set *set, const char *server_id,
 	const struct sockaddr *remote, const char *server_name);
@@ -77,8 +77,10 @@ SSL_CTX *cfg_set_client_context(const struct cfg_set *set, const char *server_id
 /* The context of the domain with that number, or NULL; owned by the set. */
 SSL_CTX *cfg_set_context(const struct cfg_set *set, unsigned domain);
 
-/* The domain of a context, of the chosen one for SSL_get_SSL_CTX() after the ClientHello; NULL for contexts
- * of others. Valid as long as the context's set. */
+/*
+ * The domain of a context; with SSL_get_SSL_CTX() after the ClientHello, the chosen one. NULL for contexts
+ * that are not from a set. Valid as long as the context's set.
+ */
 const struct cfg_domain *cfg_context_domain(const SSL_CTX *ctx);
 
 #pragma GCC visibility pop
