@@ -52,8 +52,7 @@ enum cfg_verify_client {
 	CFG_VERIFY_CLIENT_OFF,
 	CFG_VERIFY_CLIENT_ON,             /* same as require_certificate */
 	CFG_VERIFY_CLIENT_OPTIONAL,       /* same as verify_certificate */
-	CFG_VERIFY_CLIENT_OPTIONAL_NO_CA, /* accept any certificate or none; a script can ask for the result
-					   */
+	CFG_VERIFY_CLIENT_OPTIONAL_NO_CA, /* accept any certificate or none; scripts see the result */
 };
 
 enum cfg_name_mode {

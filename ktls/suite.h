@@ -24,10 +24,9 @@ enum ktls_aead {
 };
 
 enum {
-	KTLS_IV_LEN = 12,  /* bytes of a per-record nonce, all AEADs here */
-	KTLS_TAG_LEN = 16, /* bytes of an authentication tag, all AEADs here */
-	KTLS_EXPLICIT_LEN =
-		8, /* bytes of nonce at the start of a TLS 1.2 AES-GCM record, RFC 5288 section 3 */
+	KTLS_IV_LEN = 12,      /* bytes of a per-record nonce, all AEADs here */
+	KTLS_TAG_LEN = 16,     /* bytes of an authentication tag, all AEADs here */
+	KTLS_EXPLICIT_LEN = 8, /* nonce bytes that start a TLS 1.2 AES-GCM record, RFC 5288 section 3 */
 	KTLS_MAX_KEY_LEN = 32,
 	KTLS_MAX_SECRET_LEN = 48, /* SHA-384 */
 };
