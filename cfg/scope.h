@@ -26,11 +26,11 @@ int cfg_parse_address(const char *text, struct cfg_scope *scope);
 
 /*
  * Splits a parameter in the spelling of SER's manual: "value" for all connections, "<ip>:<port>=value" and
- * "[<ipv6>]:<port>=value" for those of that address. *value points to the part behind the scope. What stands
- * in front of a '=' that does not look like an address belongs to the value (file names, PKCS#11 URIs,
- * "@SECLEVEL=1"). With a leading '@' the address is one that we open connections to: *outgoing becomes 1.
- * secret: the value is one, and no part of text gets into the sentence; only a well-formed address is then
- * taken for one. Returns 0, or -1 with a sentence in *e, which names param.
+ * "[<ipv6>]:<port>=value" for those of that address. *value points to the part after the scope. Text before a
+ * '=' that does not look like an address belongs to the value (file names, PKCS#11 URIs, "@SECLEVEL=1"). With
+ * a leading '@' the address is one that we open connections to, and *outgoing becomes 1. If secret is 1, the
+ * value is a secret: no part of text gets into the sentence, and only a well-formed address counts as an
+ * address. Returns 0, or -1 with a sentence in *e that names param.
  */
 int cfg_parse_param_scope(const char *param, const char *text, int secret, int *outgoing,
 	struct cfg_scope *scope, const char **value, struct cfg_error *e);
