@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A stream for a caller that receives and sends by itself, with io_uring for one (uring/stream.h), and from
- *the end of the handshake on. The rules of ktls/stream.h hold.
+ * A stream for a caller that receives and sends by itself, for example with io_uring (uring/stream.h), from
+ * the end of the handshake on. The rules in ktls/stream.h apply.
  *
  *	ktls_stream_start(&s, fd, h, &caps);               the handshake's last byte is sent
  *	ktls_stream_receive(&s, &in, buf, sizeof(buf));    recvmsg(fd, &in.msg, MSG_DONTWAIT), now or later
