@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Closed loop and constant rate: connect all, exchange until the time is over, collect the last answers. */
+/*
+ * Closed loop and constant rate: connects all clients, exchanges until the time is over, collects the last
+ * answers.
+ */
 #include "modes.h"
 #include "traffic.h"
 
-/* How long after the last answer a surplus one is looked for. */
+/* How long to look for surplus answers after the last one. */
 #define LINGER_NS (UINT64_C(200) * NS_PER_MS)
 
 static void exchange(struct traffic *tr, struct tally *t)

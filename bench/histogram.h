@@ -21,7 +21,7 @@ struct histogram {
 };
 
 void histogram_add(struct histogram *h, uint64_t value);
-/* The upper edge of the bucket that holds this share (0..1) of the values; 0 when there is none. */
+/* The upper edge of the bucket up to which this share (0..1) of the values lies; 0 if there are none. */
 uint64_t histogram_quantile(const struct histogram *h, double share);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A crowd that idles: opens connections, asks each once, holds them, and tells how many stayed. */
+/* Idle clients: opens connections, sends one request on each, holds them, and reports how many stayed. */
 #include "client.h"
 #include "loop.h"
 #include "modes.h"
@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 enum {
-	PER_SOURCE = 10000 /* connections from one source address: its ports are about 28,000 */
+	PER_SOURCE = 10000 /* connections from one source address, which has about 28,000 ports */
 };
 
 #define ANSWER_LIMIT_NS (UINT64_C(10) * NS_PER_SEC)
@@ -22,7 +22,7 @@ struct idle {
 	const struct options *options;
 	struct loop loop;
 	struct loop_part part;
-	struct tally exchange; /* the one message of each */
+	struct tally exchange; /* the message on each */
 	struct tally opened;
 	struct client *clients;
 	SSL_CTX *ctx;
@@ -80,7 +80,7 @@ static uint32_t count_up(const struct idle *d)
 	return up;
 }
 
-/* Opens all, only so many at a time: neither the backlog nor the server's limits shall be in the way. */
+/* Opens all, a few at a time, so that neither the backlog nor the server's limits get in the way. */
 static void open_all(struct idle *d)
 {
 	while (!loop_stopped()) {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The epoll loop: it hands events to the parts of a run, tells the time, prints progress, stops on a signal.
+/*
+ * The epoll loop: it passes events to the parts of a run, tells the time, prints progress and stops on a
+ * signal.
  */
 #ifndef BENCH_LOOP_H
 #define BENCH_LOOP_H
@@ -20,33 +22,33 @@ struct loop_part {
 	uint32_t connections;
 	uint32_t first;                            /* set by loop_add */
 	void (*event)(void *self, uint32_t index); /* one of its connections is ready */
-	void (*turn)(void *self, uint64_t now);    /* after every wait; NULL when it has nothing to do */
+	void (*turn)(void *self, uint64_t now);    /* after every wait; NULL: nothing to do */
 	void (*sweep)(void *self, uint64_t now);   /* every LOOP_SWEEP_MS, for time limits */
 };
 
 struct loop {
 	int epoll;
 	int timer;
-	uint64_t wake; /* what the timer is set to, 0 for nothing */
+	uint64_t wake; /* what the timer is set to; 0: not set */
 	uint64_t next_sweep;
 	uint64_t progress_from; /* 0: no progress lines */
 	uint64_t progress_at;
 	struct loop_part *parts[LOOP_PARTS];
 	const struct tally *watched[LOOP_PARTS];
-	uint64_t watched_done[LOOP_PARTS]; /* as of the last progress line */
+	uint64_t watched_done[LOOP_PARTS]; /* at the last progress line */
 };
 
 void loop_init(struct loop *l);
-/* Adds a part, which stays the caller's. Gives its connections their ids. */
+/* Adds a part, which still belongs to the caller. Gives its connections their ids. */
 void loop_add(struct loop *l, struct loop_part *part);
-/* Prints a line each second from here on, in place slot with this tally. */
+/* From now on prints a line each second, with this tally at position slot. */
 void loop_watch(struct loop *l, unsigned slot, const struct tally *t);
 void loop_unwatch(struct loop *l);
-/* Ends the wait at that time of the monotonic clock, once. */
+/* Ends a wait at that time of the monotonic clock, once. */
 void loop_wake_at(struct loop *l, uint64_t at);
-/* Waits once, at most until the next sweep, and lets the parts act. */
+/* Waits once, at most until the next sweep, and lets the parts do their work. */
 void loop_turn(struct loop *l);
-/* Turns until that time or a stop signal. */
+/* Runs until that time or a stop signal. */
 void loop_run(struct loop *l, uint64_t end);
 /* True once SIGINT or SIGTERM arrived. */
 bool loop_stopped(void);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Established traffic, first alone, then while others storm in. */
+/* Established traffic, first alone, then during a storm. */
 #include "modes.h"
 #include "storm.h"
 #include "traffic.h"
@@ -8,7 +8,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-/* The storm has a thread of its own: its handshakes must not delay the traffic inside the generator. */
+/* The storm has a thread of its own, so that its handshakes do not delay the traffic inside the generator. */
 struct storming {
 	const struct options *options;
 	uint64_t end;

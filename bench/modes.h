@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The ways to load a server. Each prints its JSON object; false when something went wrong. */
+/* The modes of load. Each prints its JSON object and returns false if something went wrong. */
 #ifndef BENCH_MODES_H
 #define BENCH_MODES_H
 

@@ -72,7 +72,7 @@ static const struct {
 	[MODE_MIXED] = {"mixed", 10, 50},
 };
 
-/* In which modes an option has a meaning, and what number it takes. */
+/* In which modes an option is allowed, and which numbers it takes. */
 static const struct {
 	int option;
 	unsigned modes;
@@ -121,7 +121,7 @@ static const char *name_of(int option)
 	return o->name;
 }
 
-/* Checks that the option belongs to the mode; returns its number, 0 for an option without one. */
+/* Checks that the mode has this option. Returns the option's number, or 0 for an option without one. */
 static int checked(const struct options *o, int option)
 {
 	char name[32];

@@ -12,7 +12,7 @@ enum {
 };
 
 enum {
-	CLIENTS_MAX = 1000, /* that send, shake hands or stall */
+	CLIENTS_MAX = 1000, /* clients that send, do handshakes or stall */
 	IDLE_MAX = 20000,
 	RATE_MAX = 200000,
 	SECONDS_MAX = 3600,
@@ -39,11 +39,11 @@ struct options {
 	bool tls;
 	bool plain_close;
 	bool until_eof;
-	int connections; /* that exchange messages or idle */
+	int connections; /* connections that exchange messages or idle */
 	int parallel;    /* handshakes at a time */
-	int peers;       /* that stall */
-	int peer_rate;   /* requests per second of each of them */
-	int rate;        /* messages per second of all connections together; 0 for the closed loop */
+	int peers;       /* peers that stall */
+	int peer_rate;   /* requests per second from each of them */
+	int rate;        /* messages per second on all connections together; 0: closed loop */
 	int seconds;     /* of each phase */
 	int body;
 	int tls_max; /* TLS1_2_VERSION or TLS1_3_VERSION */
@@ -51,7 +51,7 @@ struct options {
 	const char *ca;
 };
 
-/* Prints a sentence and ends the process with EXIT_USAGE when the command line is not usable. */
+/* Prints a sentence and ends the process with EXIT_USAGE if the command line is wrong. */
 void options_parse(struct options *o, int argc, char **argv);
 
 #endif

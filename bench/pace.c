@@ -12,7 +12,7 @@ uint64_t pace_due(const struct pace *p, uint64_t now)
 {
 	if (now < p->start)
 		return 0;
-	/* In whole seconds and the rest, so that no product leaves 64 bits. */
+	/* Whole seconds and the rest apart, so that no product exceeds 64 bits. */
 	uint64_t passed = now - p->start + 1;
 	uint64_t rest = passed % NS_PER_SEC * p->rate;
 	return passed / NS_PER_SEC * p->rate + (rest + NS_PER_SEC - 1) / NS_PER_SEC;

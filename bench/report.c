@@ -70,7 +70,7 @@ void tally_done(struct tally *t, uint64_t since, uint64_t now)
 {
 	t->done++;
 	series_done(&t->series, now - t->started);
-	/* What comes after the end came too late to end a silence. */
+	/* What comes after the end is too late to end a silence. */
 	if (t->ended == t->started)
 		end_silence(t, now);
 	histogram_add(&t->latency, (now - since) / 1000);

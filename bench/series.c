@@ -37,7 +37,7 @@ static void print_values(const char *name, const uint32_t *values, uint64_t step
 
 void series_print(const struct series *s, uint64_t length)
 {
-	/* A step that has hardly begun would look like one in which little was done. */
+	/* A step that has only just begun would look as if little was done in it. */
 	uint64_t steps = length / STEP_NS;
 
 	if (steps < s->steps)

@@ -11,15 +11,15 @@ enum {
 };
 
 struct series {
-	uint32_t steps; /* those that were counted in, from 0 on */
+	uint32_t steps; /* the steps counted so far, from 0 on */
 	uint32_t done[SERIES_STEPS];
 	uint32_t failed[SERIES_STEPS];
 };
 
-/* Counts one at so many nanoseconds after the start; what lies beyond the last step is left out. */
+/* Counts one at this many nanoseconds after the start; anything beyond the last step is left out. */
 void series_done(struct series *s, uint64_t passed);
 void series_failed(struct series *s, uint64_t passed);
-/* The JSON object on stdout, with zeros up to so many nanoseconds after the start. */
+/* Prints the JSON object on stdout, with zeros up to this many nanoseconds after the start. */
 void series_print(const struct series *s, uint64_t length);
 
 #endif

@@ -50,7 +50,7 @@ static bool equals(struct span s, const char *text)
 	return s.size == strlen(text) && strncasecmp(s.at, text, s.size) == 0;
 }
 
-/* Reads leading digits; false without any or above 32 bits. */
+/* Reads leading digits; false if there are none or the number exceeds 32 bits. */
 static bool digits(struct span *s, uint32_t *value)
 {
 	uint64_t sum = 0;
@@ -67,7 +67,7 @@ static bool digits(struct span *s, uint32_t *value)
 	return i > 0;
 }
 
-/* The value of the first header of that name (or of its short form) in the header lines. */
+/* The value of the first header with that name (or its short form) in the header lines. */
 static bool header(struct span lines, const char *name, const char *brief, struct span *value)
 {
 	while (lines.size) {

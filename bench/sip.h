@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The request and the check of its answer. */
+/* Writes the SIP request and checks its answer. */
 #ifndef BENCH_SIP_H
 #define BENCH_SIP_H
 
@@ -25,12 +25,12 @@ enum sip_verdict {
 	SIP_OK,
 	SIP_MALFORMED,
 	SIP_WRONG_STATUS,
-	SIP_WRONG_ANSWER, /* another Call-ID or CSeq than the request's */
+	SIP_WRONG_ANSWER, /* Call-ID or CSeq differ from the request's */
 };
 
-/* Writes the request; out has room for SIP_HEADER_MAX plus the body. Returns its length. */
+/* Writes the request to out, which has room for SIP_HEADER_MAX plus the body. Returns its length. */
 size_t sip_build(const struct sip_request *request, uint32_t cseq, char *out);
-/* Looks at the first message in the bytes; used is its length unless it is incomplete or malformed. */
+/* Checks the first message in the bytes; used is its length unless it is incomplete or malformed. */
 enum sip_verdict sip_check(
 	const struct sip_request *request, uint32_t cseq, const char *bytes, size_t size, size_t *used);
 

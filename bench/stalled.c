@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Established traffic, first alone, then beside peers that ask for long answers and read none of them. */
+/* Established traffic, first alone, then beside peers that request long answers and read none of them. */
 #include "modes.h"
 #include "traffic.h"
 
@@ -12,7 +12,7 @@ enum peer_state {
 	PEER_REST,
 	PEER_OPENING,
 	PEER_ASKING,  /* the server takes its requests */
-	PEER_BLOCKED, /* the server has stopped to take them */
+	PEER_BLOCKED, /* the server has stopped taking them */
 	PEER_CLOSED,  /* by the server */
 };
 
@@ -115,7 +115,7 @@ static void on_sweep(void *self, uint64_t now)
 {
 	struct crowd *w = self;
 
-	/* One in each sweep: what is measured is peers that stall, not a storm of handshakes. */
+	/* One in each sweep, because this measures stalled peers, not a storm of handshakes. */
 	if (w->stalling && w->begun < w->part.connections)
 		open_peer(w, w->begun++);
 	for (uint32_t i = 0; i < w->begun; i++) {
@@ -200,8 +200,10 @@ bool stalled_run(const struct options *o)
 
 	report_open(o, &quiet);
 	report_crowd(&w);
-	/* Only then: who waits for a stalled peer is let go, and what it owes the others comes late, not
-	 * never. */
+	/*
+	 * Only now: whoever waits for a stalled peer is released, so the other answers come late, but they
+	 * come.
+	 */
 	crowd_leave(&w);
 	traffic_finish(&tr);
 	report_tally("quiet", &quiet);

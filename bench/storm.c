@@ -8,7 +8,7 @@
 
 #define HANDSHAKE_LIMIT_NS (UINT64_C(5) * NS_PER_SEC)
 #define TICKET_LIMIT_NS    (UINT64_C(200) * NS_PER_MS)
-/* After a failure, so that a dead server is not asked in a busy loop. */
+/* A pause after a failure, so that clients do not hammer a dead server in a busy loop. */
 #define PAUSE_NS           (UINT64_C(100) * NS_PER_MS)
 
 enum phase {
@@ -23,7 +23,7 @@ struct storm_client {
 	struct stream stream;
 	uint64_t since; /* when the phase began */
 	SSL_SESSION *session;
-	bool has_ticket; /* the session came on this connection */
+	bool has_ticket; /* this connection has received its session */
 };
 
 static void pause_after(struct storm *m, struct storm_client *c, enum fault fault, const char *reason)

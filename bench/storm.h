@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The storm: every client connects, shakes hands, drops the connection and starts anew. */
+/* The storm: every client connects, does a handshake, drops the connection and starts again. */
 #ifndef BENCH_STORM_H
 #define BENCH_STORM_H
 
@@ -18,7 +18,7 @@ struct storm {
 	bool resume;
 };
 
-/* Makes the storm a part of the loop, at rest. */
+/* Adds the storm to the loop; it does not run yet. */
 void storm_init(struct storm *m, const struct options *o, struct loop *l, struct tally *t);
 void storm_begin(struct storm *m);
 void storm_free(struct storm *m);

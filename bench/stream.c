@@ -16,7 +16,7 @@ enum {
 	CIPHERS_MAX = 1024
 };
 
-/* TLS 1.3 suites begin with TLS_, all other words belong to the list of TLS 1.2. */
+/* TLS 1.3 suites begin with TLS_; all other words go into the list for TLS 1.2. */
 static void split_ciphers(const char *list, char *suites, char *ciphers)
 {
 	char copy[CIPHERS_MAX];
@@ -69,7 +69,7 @@ SSL_CTX *stream_context(const struct options *o)
 	SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
 	SSL_CTX_set_max_proto_version(ctx, o->tls_max);
 	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE);
-	/* One read per record in place of two: the generator shall not be the slow part. */
+	/* One read for each record instead of two, so that the generator is not the bottleneck. */
 	SSL_CTX_set_read_ahead(ctx, 1);
 	if (o->mode == MODE_IDLE)
 		SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
@@ -111,7 +111,7 @@ static enum stream_result set_source(struct stream *s, uint32_t source)
 	struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(source)};
 	int one = 1;
 
-	/* The port is chosen at connect, so that all of them can be used for every source address. */
+	/* The port is chosen when connecting, so that every source address can use all ports. */
 	setsockopt(s->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
 	if (bind(s->fd, (const struct sockaddr *)&from, sizeof(from)) < 0)
 		return fail(s, "bind", errno);
@@ -286,7 +286,7 @@ void stream_reset(struct stream *s)
 
 	if (s->state == STREAM_CLOSED)
 		return;
-	/* Without this SSL_free takes the session for broken and it could not be resumed. */
+	/* Otherwise SSL_free() marks the session as bad, and it cannot be resumed. */
 	if (s->ssl)
 		SSL_set_shutdown(s->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	if (s->fd >= 0)

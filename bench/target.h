@@ -5,9 +5,9 @@
 
 #include "options.h"
 
-/* A decimal number within bounds; ends the process with a sentence that names it otherwise. */
+/* Reads a decimal number within bounds; otherwise ends the process with a sentence that names it. */
 int option_number(const char *name, const char *text, int low, int high);
-/* Sets to, to_length and to_text; ends the process with a sentence when the text is no loopback target. */
+/* Sets to, to_length and to_text. Ends the process with a sentence if the text is not a loopback target. */
 void target_parse(struct options *o, const char *text);
 
 #endif

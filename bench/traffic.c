@@ -10,7 +10,9 @@ enum {
 };
 
 #define CLOSED_LIMIT_NS (UINT64_C(5) * NS_PER_SEC)
-/* A server that hangs for its send timeout of 10 s, twice, is waited for: that is what is measured. */
+/*
+ * Long enough to wait for a server that hangs for its send timeout of 10 s twice, because that is measured.
+ */
 #define PACED_LIMIT_NS  (UINT64_C(30) * NS_PER_SEC)
 
 static void send_now(struct traffic *tr, struct client *c, uint64_t since)
@@ -20,7 +22,7 @@ static void send_now(struct traffic *tr, struct client *c, uint64_t since)
 		histogram_add(&tr->late, (now_ns() - since) / 1000);
 }
 
-/* Sends what this client may send. */
+/* Sends what this client may send now. */
 static void pump(struct traffic *tr, uint32_t index)
 {
 	struct client *c = &tr->clients[index];

@@ -8,13 +8,13 @@
 #include <string.h>
 #include <strings.h>
 
-/* The columns that every row has; more may follow behind it. */
+/* The columns that every row has; more may follow. */
 #define ROW(index, kind_of_value, member, ...)                                                               \
 	.id = index, .type = kind_of_value, .offset = offsetof(struct cfg_domain, member),                   \
 	.names = {__VA_ARGS__}
 
 enum {
-	VERIFY_DEPTH_MAX = 100, /* of the stock module */
+	VERIFY_DEPTH_MAX = 100, /* as in the stock module */
 	PASSWORD_MAX = 1023,    /* bytes; OpenSSL's room for one is 1024 */
 	HOST_NAME_MAX_LEN = 255,
 };
@@ -69,8 +69,7 @@ static int parse_verify_client(const char *param, const char *value, int *out, s
 	return cfg_fail(e, "%s: '%s' is not known; use off, on, optional or optional_no_ca", param, value);
 }
 
-/* What a client can send as the name of a server (RFC 6066: the DNS name in ASCII, without a dot at the end).
- */
+/* What a client can send as a server's name (RFC 6066: the DNS name in ASCII, without a final dot). */
 static int parse_name(const char *param, const char *value, char **out, struct cfg_error *e)
 {
 	size_t len = strlen(value);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The one table of what can be set in a domain, for tls.cfg and for modparams. */
+/* The table of everything that can be set in a domain, for tls.cfg and for modparams. */
 #ifndef CFG_ATTRIBUTE_H
 #define CFG_ATTRIBUTE_H
 
@@ -21,22 +21,21 @@ enum cfg_type {
 
 struct cfg_attribute {
 	enum cfg_attribute_id id;
-	const char *names[2]; /* as the manual spells it, and another spelling or NULL */
+	const char *names[2]; /* the manual's spelling, and another one or NULL */
 	enum cfg_type type;
-	size_t offset; /* in struct cfg_domain */
-	int min, max;  /* CFG_TYPE_INT */
-	unsigned
-		kinds; /* 1 << CFG_SERVER or 1 << CFG_CLIENT where it has no meaning for the other; 0: both */
-	int ours;      /* not of the stock module: a modparam is the default for tls.cfg, too */
+	size_t offset;  /* in struct cfg_domain */
+	int min, max;   /* CFG_TYPE_INT */
+	unsigned kinds; /* 1 << CFG_SERVER or 1 << CFG_CLIENT if only that kind uses it; 0: both */
+	int ours;       /* not in the stock module: a modparam is the default for tls.cfg, too */
 };
 
 /* CFG_ATTRIBUTES of them, each at the index of its id. */
 extern const struct cfg_attribute cfg_attributes[];
 
-/* By name in any spelling and case; NULL when there is none. */
+/* Finds an attribute by its name, in either spelling and in upper or lower case. NULL if there is none. */
 const struct cfg_attribute *cfg_find_attribute(const char *name);
 
-/* Where a value was written, and the file that names of files in it are relative to. */
+/* Where a value was written, and the file that file names in it are relative to. */
 struct cfg_where {
 	const char *file; /* "modparam" for modparams */
 	unsigned line;    /* 0: none */
@@ -44,14 +43,16 @@ struct cfg_where {
 };
 
 /*
- * Sets an attribute from its text; a second time replaces the first. Returns 0, or -1 with a sentence more in
+ * Sets an attribute from its text, replacing an earlier value. Returns 0, or -1 with one more sentence in
  * *errors and the domain as it was.
  */
 int cfg_set_attribute(struct cfg_domain *d, const char *name, const char *value,
 	const struct cfg_where *where, struct cfg_errors *errors);
 
-/* Copies what is set in from and not in d, as far as it is in the set of attributes, and marks it as
- * inherited. 0 or -ENOMEM. */
+/*
+ * Copies what is set in from and not in d, limited to the given set of attributes, and marks it as inherited.
+ * Returns 0 or -ENOMEM.
+ */
 int cfg_inherit(struct cfg_domain *d, const struct cfg_domain *from, uint32_t attributes);
 
 #pragma GCC visibility pop

@@ -13,7 +13,7 @@ const char *cfg_client_name(const struct cfg_domain *d, const char *server_name)
 	return d->server_name_mode == CFG_NAME_SUBDOMAINS ? NULL : d->server_name;
 }
 
-/* Without the dot at the end, or the brackets. Returns as ktls_name_kind(). */
+/* Strips the final dot or the brackets. Returns what ktls_name_kind() returns. */
 static int clean(const char *name, char out[KTLS_NAME_MAX + 1])
 {
 	size_t len = strlen(name);

@@ -137,7 +137,7 @@ static int is_of_params(const struct cfg_domain *d)
 	return !strcmp(d->file, from_params);
 }
 
-/* The file goes before modparams, as in the stock module; there it goes unsaid. */
+/* The file overrides modparams, as in the stock module, which does not say so. */
 static void drop_params(struct cfg_config *config, struct cfg_errors *warnings)
 {
 	unsigned kept = 0;
@@ -182,7 +182,7 @@ static void warn_of_domain(const struct cfg_domain *d, struct cfg_errors *warnin
 	for (int i = 0; i < CFG_ATTRIBUTES; i++) {
 		unsigned kinds = cfg_attributes[i].kinds;
 
-		/* What all domains inherit was not said of this one. */
+		/* A value that all domains inherit was not meant for this one in particular. */
 		if ((d->set & ~d->inherited) >> i & 1 && kinds && !(kinds >> d->kind & 1))
 			cfg_domain_error(warnings, d, (enum cfg_attribute_id)i,
 				"has no meaning for connections that %s",
@@ -198,7 +198,7 @@ static int same_text(const char *a, const char *b)
 	return a && b ? !strcasecmp(a, b) : a == b;
 }
 
-/* Whether no connection could tell which of the two it belongs to. */
+/* Whether a connection could not tell which of the two it belongs to. */
 static int is_twin(const struct cfg_domain *a, const struct cfg_domain *b)
 {
 	if (a->kind != b->kind || a->is_default != b->is_default)
@@ -236,7 +236,10 @@ static void refuse_twins(const struct cfg_config *config, struct cfg_errors *err
 
 int cfg_config_finish(struct cfg_config *config, struct cfg_errors *errors, struct cfg_errors *warnings)
 {
-	/* What a domain is found by is its own: with the name of all it would be found by no other. */
+	/*
+	 * A domain does not inherit what it is found by: with a name shared by all, it would not be found by
+	 * any other.
+	 */
 	const uint32_t selectors = 1u << CFG_SERVER_NAME | 1u << CFG_SERVER_NAME_MODE | 1u << CFG_SERVER_ID;
 	uint32_t inherited = config->has_file ? ours() : ~0u;
 

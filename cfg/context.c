@@ -40,7 +40,7 @@ static void set_protocol(struct cfg_builder *b)
 		SSL_CTX_set_max_proto_version(b->ctx, d->versions.max) != 1)
 		cfg_domain_error(b->errors, d, CFG_METHOD, "this OpenSSL refuses the protocol versions: %s",
 			cfg_openssl_reason());
-	/* This one first: the other merges what it finds here. */
+	/* This must come first, because the other call merges what it finds here. */
 	if (d->ciphersuites && SSL_CTX_set_ciphersuites(b->ctx, d->ciphersuites) != 1)
 		cfg_domain_error(b->errors, d, CFG_CIPHERSUITES,
 			"'%s' names a suite that OpenSSL does not know for TLS 1.3 (%s); see "
@@ -65,7 +65,7 @@ SSL_CTX *cfg_make_context(const struct cfg_domain *d, struct cfg_pems *pems, str
 
 	if (!set_basics(&b)) {
 		ERR_clear_error();
-		set_protocol(&b); /* first: @SECLEVEL decides which certificates are taken */
+		set_protocol(&b); /* first, because @SECLEVEL decides which certificates are accepted */
 		cfg_build_identities(&b);
 		cfg_build_trust(&b);
 	}

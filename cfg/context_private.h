@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The parts that a context is built from. Those that report append to *errors; none stops at the first. */
+/*
+ * The parts that a context is built from. Functions with *errors append to it and do not stop at the first
+ * mistake.
+ */
 #ifndef CFG_CONTEXT_PRIVATE_H
 #define CFG_CONTEXT_PRIVATE_H
 
@@ -13,16 +16,16 @@ struct cfg_builder {
 	struct cfg_errors *errors, *warnings;
 };
 
-/* Both certificates and keys of the domain. */
+/* Sets both certificates and keys of the domain. */
 void cfg_build_identities(struct cfg_builder *b);
 
-/* For cfg_set_after_fork(): the keys that are URIs. Returns 0, or -1 with a sentence in *e. */
+/* For cfg_set_after_fork(): opens the keys that are URIs again. Returns 0, or -1 with a sentence in *e. */
 int cfg_open_keys_again(SSL_CTX *ctx, const struct cfg_domain *d, struct cfg_error *e);
 
-/* CA list, CA folder, CRL, verification, and the session id context that follows from them. */
+/* Sets CA list, CA folder, CRL, verification, and the session id context that is derived from them. */
 void cfg_build_trust(struct cfg_builder *b);
 
-/* A complete context or NULL; at least one sentence more in *errors says why. */
+/* Makes a complete context. Returns NULL with at least one more sentence in *errors if it cannot. */
 SSL_CTX *cfg_make_context(const struct cfg_domain *d, struct cfg_pems *pems, struct cfg_errors *errors,
 	struct cfg_errors *warnings);
 

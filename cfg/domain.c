@@ -11,7 +11,7 @@
 #include <string.h>
 
 enum {
-	VERIFY_DEPTH_DEFAULT = 9, /* of the stock module */
+	VERIFY_DEPTH_DEFAULT = 9, /* as in the stock module */
 };
 
 static int is_set(const struct cfg_domain *d, enum cfg_attribute_id id)
@@ -19,7 +19,7 @@ static int is_set(const struct cfg_domain *d, enum cfg_attribute_id id)
 	return (d->set >> id) & 1;
 }
 
-/* A key that is not named stands behind the certificate in one file. */
+/* If no key is named, it is in the same file as the certificate. */
 static int default_key(char **key, const char *certificate)
 {
 	if (*key || !certificate)

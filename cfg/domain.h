@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A TLS domain: how the connections that come in at some address, or that we open to some address, are
- * secured. What SER calls a domain is a profile in Kamailio's words.
+ * A TLS domain: the TLS settings of connections that come in at some address, or that we open to some
+ * address. What SER calls a domain Kamailio calls a profile.
  */
 #ifndef CFG_DOMAIN_H
 #define CFG_DOMAIN_H
@@ -50,64 +50,65 @@ enum cfg_attribute_id {
 
 enum cfg_verify_client {
 	CFG_VERIFY_CLIENT_OFF,
-	CFG_VERIFY_CLIENT_ON,             /* as require_certificate */
-	CFG_VERIFY_CLIENT_OPTIONAL,       /* as verify_certificate */
-	CFG_VERIFY_CLIENT_OPTIONAL_NO_CA, /* any certificate or none is taken; the result can be asked for */
+	CFG_VERIFY_CLIENT_ON,             /* same as require_certificate */
+	CFG_VERIFY_CLIENT_OPTIONAL,       /* same as verify_certificate */
+	CFG_VERIFY_CLIENT_OPTIONAL_NO_CA, /* accept any certificate or none; scripts see the result */
 };
 
 enum cfg_name_mode {
 	CFG_NAME_EXACT,
 	CFG_NAME_AND_SUBDOMAINS,
-	CFG_NAME_SUBDOMAINS, /* the subdomains without the name itself */
+	CFG_NAME_SUBDOMAINS, /* only subdomains, not the name itself */
 };
 
 /*
- * Strings are for free() or NULL. Files are as the operator wrote them, made absolute by cfg_resolve_path();
- * a private key may also be CFG_KEY_URI and a URI for OSSL_STORE (ossl_store(7)), pkcs11: among them.
+ * Strings come from malloc() or are NULL. File names are what the operator wrote, made absolute by
+ * cfg_resolve_path(). A private key may also be CFG_KEY_URI and a URI for OSSL_STORE (ossl_store(7)), such as
+ * pkcs11:.
  */
 struct cfg_domain {
 	enum cfg_kind kind;
-	int is_default;         /* for what no other domain of that kind is for */
+	int is_default;         /* for connections that no other domain of that kind matches */
 	struct cfg_scope scope; /* where connections come in, or where they go to */
 	struct cfg_versions versions;
 	char *certificate, *private_key, *private_key_password;    /* PEM chain, leaf first; PEM */
 	char *certificate2, *private_key2, *private_key_password2; /* with a key of another type */
-	char *ca_list;        /* PEM: trusted for certificates of peers; a server names them in its request */
-	char *ca_path;        /* folder of trusted certificates and CRLs, named as openssl-rehash(1) does */
-	char *crl;            /* PEM: revocation lists; one of each CA in a chain must be there */
-	char *cipher_list;    /* OpenSSL's cipher list for TLS 1.2 */
-	char *ciphersuites;   /* OpenSSL's list for TLS 1.3 */
-	char *server_name;    /* lower case, no dot at the end */
+	char *ca_list;      /* PEM: CAs trusted for peers' certificates; a server names them in its request */
+	char *ca_path;      /* folder of trusted certificates and CRLs, named as openssl-rehash(1) does */
+	char *crl;          /* PEM: revocation lists; each CA of a chain must have one */
+	char *cipher_list;  /* OpenSSL's cipher list for TLS 1.2 */
+	char *ciphersuites; /* OpenSSL's list for TLS 1.3 */
+	char *server_name;  /* lower case, no final dot */
 	int server_name_mode; /* enum cfg_name_mode */
 	char *server_id;
 	int verify_certificate, require_certificate; /* 0 or 1 */
 	int verify_client;                           /* enum cfg_verify_client */
 	int verify_depth;
-	int verify_name;          /* client: 0: a certificate that verifies may be for any name */
-	int verify_name_wildcard; /* client: 1: it may be for *.example.org */
+	int verify_name;          /* client: 0: a certificate may be for any name */
+	int verify_name_wildcard; /* client: 1: a certificate may be for *.example.org */
 	int ktls;                 /* 0: records stay in user space */
-	int ktls_rekey_required;  /* 1: TLS 1.3 goes only to kernels that can change keys */
+	int ktls_rekey_required;  /* 1: TLS 1.3 records go only to kernels that can change keys */
 
 	unsigned index;     /* in its configuration's list */
 	uint32_t set;       /* 1 << CFG_...: what the operator set */
-	uint32_t inherited; /* of these: from modparams without an address */
-	char *file;         /* that defines the domain, "modparam", "built-in defaults"; or NULL */
+	uint32_t inherited; /* of these, what comes from modparams without an address */
+	char *file;         /* which defines the domain; or "modparam", "built-in defaults"; or NULL */
 	unsigned line;      /* in file; 0: none */
-	unsigned lines[CFG_ATTRIBUTES]; /* the same for what is set */
+	unsigned lines[CFG_ATTRIBUTES]; /* the same for each attribute that is set */
 };
 
 #define CFG_KEY_URI    "/uri:"
-#define CFG_KEY_ENGINE "/engine:" /* of the stock module: refused, since OpenSSL 3 retires engines */
+#define CFG_KEY_ENGINE "/engine:" /* the stock module's; refused, because OpenSSL 3 retires engines */
 
-/* Puts the defaults of its kind into a domain; what is set already stays. Returns 0 or -ENOMEM. */
+/* Fills in the defaults for a domain of its kind; values already set stay. Returns 0 or -ENOMEM. */
 int cfg_domain_defaults(struct cfg_domain *d, const char *main_config);
 
-/* Frees the strings, wipes the passwords; the struct is empty afterwards. */
+/* Frees the strings and wipes the passwords; the struct is empty afterwards. */
 void cfg_domain_clear(struct cfg_domain *d);
 
 /*
- * What the three attributes about verification say together: a certificate that is required goes first, then
- * optional_no_ca (as in the stock module), then verification of what is sent.
+ * What the three attributes about verification mean together: a required certificate comes first, then
+ * optional_no_ca (as in the stock module), then verification of a certificate that is sent.
  */
 enum ktls_verify cfg_domain_verify(const struct cfg_domain *d);
 
@@ -115,7 +116,7 @@ enum {
 	CFG_DOMAIN_TEXT = 80, /* room for "[client:[<ipv6>]:<port>]" */
 };
 
-/* Writes the domain's section as tls.cfg spells it, "[server:default]", to out. Returns out. */
+/* Writes the domain's section as in tls.cfg, "[server:default]", to out. Returns out. */
 const char *cfg_domain_text(const struct cfg_domain *d, char *out);
 
 /* Its protocol versions and what it asks of a client's certificate, as tls.cfg spells them; static text. */
@@ -123,8 +124,8 @@ const char *cfg_domain_method(const struct cfg_domain *d);
 const char *cfg_domain_verify_client(const struct cfg_domain *d);
 
 /*
- * Appends "<file>:<line>: [<domain>]: <attribute>: <sentence>"; parts that are not known are left out, and
- * the domain of a value that all inherit. Always returns -1.
+ * Appends "<file>:<line>: [<domain>]: <attribute>: <sentence>". Unknown parts are left out, and so is the
+ * domain if all inherit the value. Always returns -1.
  */
 int cfg_domain_error(struct cfg_errors *errors, const struct cfg_domain *d, enum cfg_attribute_id attribute,
 	const char *format, ...) __attribute__((format(printf, 4, 5)));

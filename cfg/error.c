@@ -9,7 +9,7 @@
 static void write_sentence(struct cfg_error *e, const char *format, va_list args)
 {
 	vsnprintf(e->text, sizeof(e->text), format, args);
-	/* Values and names of files may hold anything; the log gets one line. */
+	/* Values and file names may hold any bytes, but the log gets one line. */
 	for (char *p = e->text; *p; p++)
 		if (iscntrl((unsigned char)*p))
 			*p = '?';

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Reads tls.cfg, or the files of a folder in its place. */
+/* Reads tls.cfg, which is a file or a folder of files. */
 #include "cfg/config.h"
 
 #include <dirent.h>
@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Reads to the end, at most cap bytes. Returns the number, or -1 with errno. */
+/* Reads to the end, at most cap bytes. Returns the number of bytes, or -1 with errno. */
 static ssize_t read_all(int fd, char *out, size_t cap)
 {
 	size_t len = 0;
@@ -31,7 +31,7 @@ static ssize_t read_all(int fd, char *out, size_t cap)
 	return (ssize_t)len;
 }
 
-/* *left: bytes that files may still have. */
+/* *left: how many bytes may still be read from files. */
 static int parse_one(struct cfg_config *config, const char *path, size_t *left, struct cfg_errors *errors)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -68,7 +68,7 @@ static int is_candidate(const struct dirent *entry)
 	return entry->d_name[0] != '.';
 }
 
-/* In the order of bytes, whatever the locale. */
+/* Sorts by bytes, whatever the locale. */
 static int by_name(const struct dirent **a, const struct dirent **b)
 {
 	return strcmp((*a)->d_name, (*b)->d_name);
@@ -83,7 +83,7 @@ static int parse_entry(struct cfg_config *config, const char *folder, const char
 
 	if (asprintf(&path, "%s/%s", folder, name) < 0)
 		return cfg_add_error(errors, "config: out of memory for '%.300s'", folder);
-	if (stat(path, &st) || S_ISREG(st.st_mode)) /* folders in it say nothing */
+	if (stat(path, &st) || S_ISREG(st.st_mode)) /* skips folders */
 		rc = parse_one(config, path, left, errors);
 	free(path);
 	return rc;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a context shows of itself: certificate chains with their private keys. */
+/* The identities of a context: certificate chains with their private keys. */
 #include "cfg/context_private.h"
 
 #include <openssl/err.h>
 #include <string.h>
 
-/* One certificate and what belongs to it, under the attributes' names. */
+/* A certificate and what belongs to it, named like the attributes. */
 struct identity {
 	const char *certificate, *key, *password;
 	enum cfg_attribute_id certificate_id, key_id, password_id;
@@ -39,7 +39,7 @@ static void warn_of_validity(struct cfg_builder *b, const struct identity *id, c
 	}
 }
 
-/* The leaf, owned by the context, or NULL. */
+/* The leaf certificate, owned by the context, or NULL. */
 static X509 *load_chain(struct cfg_builder *b, const struct identity *id)
 {
 	struct cfg_error e;
@@ -93,7 +93,7 @@ static X509 *load_identity(struct cfg_builder *b, const struct identity *id)
 		return NULL;
 	}
 	leaf = load_chain(b, id);
-	if (leaf || strcmp(id->key, id->certificate) != 0) /* one file's trouble is told once */
+	if (leaf || strcmp(id->key, id->certificate) != 0) /* report a mistake in one file only once */
 		load_key(b, id, leaf);
 	return leaf;
 }
@@ -134,7 +134,7 @@ void cfg_build_identities(struct cfg_builder *b)
 	X509 *leaf = load_identity(b, &first), *leaf2;
 
 	if (leaf)
-		X509_up_ref(leaf); /* the second would replace one of its own type */
+		X509_up_ref(leaf); /* the second would replace a first one of the same type */
 	leaf2 = load_identity(b, &second);
 	if (leaf && leaf2 &&
 		EVP_PKEY_get_base_id(X509_get0_pubkey(leaf)) == EVP_PKEY_get_base_id(X509_get0_pubkey(leaf2)))

@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum {
-	OBJECTS_MAX = 64, /* of one URI that are looked at for a key */
+	OBJECTS_MAX = 64, /* how many objects of one URI are searched for a key */
 };
 
 struct password_request {
@@ -18,7 +18,7 @@ struct password_request {
 	int asked;
 };
 
-/* Answers or refuses instead of asking at a terminal that a server does not have. */
+/* Answers or refuses. It never asks at a terminal, because a server has none. */
 static int give_password(char *buf, int size, int writing, void *arg)
 {
 	struct password_request *r = arg;
@@ -50,8 +50,10 @@ static int no_answer(UI *ui, UI_STRING *question)
 	return 0;
 }
 
-/* For what a provider asks by itself, when a key is used: a PIN. No answer, and not an empty one, which some
- * tokens count. */
+/*
+ * For a PIN that a provider asks for by itself when a key is used. It gives no answer; an empty one would
+ * count as a failed attempt with some tokens.
+ */
 static void forbid_questions(void)
 {
 	static UI_METHOD *nobody;

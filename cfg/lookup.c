@@ -13,11 +13,11 @@ enum nearness {
 };
 
 struct candidates {
-	const struct cfg_domain *named;   /* by the best name */
-	size_t score;                     /* of that name */
-	const struct cfg_domain *unnamed; /* with neither name nor, for clients, id */
-	const struct cfg_domain *with_id; /* without a name, the last */
-	const struct cfg_domain *last;    /* defined, whatever it has */
+	const struct cfg_domain *named;   /* has the best name */
+	size_t score;                     /* the score of that name */
+	const struct cfg_domain *unnamed; /* has no name and, for clients, no id */
+	const struct cfg_domain *with_id; /* the last one without a name */
+	const struct cfg_domain *last;    /* the last one defined, whatever it has */
 };
 
 static enum nearness nearness_of(const struct cfg_domain *d)
@@ -31,7 +31,7 @@ static enum nearness nearness_of(const struct cfg_domain *d)
 	return port ? EXACT_PORT : EVERY_PORT;
 }
 
-/* 0: the domain does not take that name. The better it fits, the more. */
+/* How well a domain's name matches; 0: not at all. */
 static size_t name_score(const struct cfg_domain *d, const char *name, size_t len)
 {
 	size_t own = strlen(d->server_name);
@@ -59,14 +59,14 @@ static void consider(struct candidates *c, const struct cfg_domain *d, const cha
 		return;
 	}
 	score = name ? name_score(d, name, len) : 0;
-	/* With one name and one mode a client domain without an id goes first. */
+	/* With equal name and mode, a client domain without an id wins. */
 	if (score && (score > c->score || (score == c->score && !by_id))) {
 		c->named = d;
 		c->score = score;
 	}
 }
 
-/* Of domains that have the connection's address. */
+/* Chooses among domains for the connection's address. */
 static const struct cfg_domain *choose(const struct candidates *c, int takes_last)
 {
 	if (c->named)

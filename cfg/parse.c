@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* tls.cfg: sections in brackets, "name = value" lines, comments from # to the end of the line. */
+/*
+ * The syntax of tls.cfg: sections in brackets, "name = value" lines, comments from # to the end of the line.
+ */
 #include "cfg/attribute.h"
 #include "cfg/config_private.h"
 
@@ -19,8 +21,8 @@ struct parser {
 	const char *file;
 	const char *p, *end;
 	unsigned line;
-	struct cfg_domain *domain; /* of the section, or NULL */
-	int skips;                 /* the section was a bad one: its lines say nothing more */
+	struct cfg_domain *domain; /* the section's domain, or NULL */
+	int skips;                 /* the section was wrong, so its lines are skipped */
 };
 
 static int complain(struct parser *in, unsigned line, const char *what)
@@ -39,7 +41,9 @@ static void skip_blanks(struct parser *in)
 		in->p++;
 }
 
-/* To the first byte of the next line. A backslash at the end of a comment continues it, as in the core. */
+/*
+ * Goes to the first byte of the next line. A backslash at the end of a comment continues it, as in the core.
+ */
 static void skip_line(struct parser *in)
 {
 	int comment = 0;
@@ -69,7 +73,7 @@ static int is_word(const char *text, const char *a, const char *b, const char *c
 	return !strcasecmp(text, a) || !strcasecmp(text, b) || (c && !strcasecmp(text, c));
 }
 
-/* What stands between the brackets, without blanks. */
+/* The text between the brackets, without blanks. */
 static int parse_place(char *text, struct cfg_domain *place, const char **what)
 {
 	char *address = strchr(text, ':');
@@ -129,7 +133,7 @@ static void parse_section(struct parser *in)
 	in->skips = !in->domain;
 }
 
-/* The byte that a backslash and the next one stand for: -1 none, -2 a mistake. */
+/* The byte that a backslash and the next character stand for; -1: none, -2: a mistake. */
 static int parse_escape(struct parser *in)
 {
 	int c = in->p < in->end ? (unsigned char)*in->p++ : -1;
@@ -154,13 +158,13 @@ static int parse_escape(struct parser *in)
 	}
 }
 
-/* Whether an unquoted value ends in front of c. */
+/* Whether an unquoted value ends before c. */
 static int ends_value(int c)
 {
 	return c == ' ' || c == '\t' || c == '\r' || c == '#';
 }
 
-/* Messages never repeat a value here: it may be a password. */
+/* Messages never repeat a value here, because it may be a password. */
 static int parse_value(struct parser *in, char *out, size_t cap)
 {
 	unsigned line = in->line;

@@ -44,7 +44,7 @@ static int no_password(char *buf, int size, int writing, void *arg)
 	return -1;
 }
 
-/* 0, or -1 with a sentence. *infos may be NULL for what OpenSSL cannot make sense of. */
+/* Returns 0, or -1 with a sentence. *infos may be NULL if OpenSSL cannot make sense of the file. */
 static int read_infos(const char *path, STACK_OF(X509_INFO) * *infos, struct cfg_error *e)
 {
 	int encrypted = 0;
@@ -72,7 +72,7 @@ int cfg_check_certificates(const char *path, struct cfg_error *e)
 	return 0;
 }
 
-/* Moves what is of use; takes no references of its own. */
+/* Moves what is useful; takes no references of its own. */
 static int sort_infos(struct cfg_pem *pem, STACK_OF(X509_INFO) * infos)
 {
 	pem->certificates = sk_X509_new_null();

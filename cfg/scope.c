@@ -39,7 +39,7 @@ int cfg_parse_address(const char *text, struct cfg_scope *scope)
 	return 0;
 }
 
-/* Whether what stands in front of the '=' was meant as an address, however wrong. */
+/* Whether the text before the '=' was meant as an address, even a wrong one. */
 static int looks_like_address(const char *text, size_t len)
 {
 	size_t port = len;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The contexts of a configuration: one SSL_CTX for each domain, built aside, complete and checked, so that
- * the caller only swaps a pointer to reload.
+ * The contexts of a configuration: a complete and checked SSL_CTX for each domain. They are built beside
+ * those in use, so a reload only has to change a pointer.
  *
  * Server connections choose their domain by the name in the ClientHello, in OpenSSL's client_hello callback,
- * before anything is negotiated. From the chosen domain come certificates, keys, trusted CAs, CRLs,
+ * before anything is negotiated. The chosen domain decides about certificates, keys, trusted CAs, CRLs,
  * verification and its depth, the CA names in the request, protocol versions, both lists of suites with
  * @SECLEVEL, options, and the session id context, so that no ticket of one domain is good in another. With
  * OpenSSL 3.0 to 3.5 stay as the first context has them: ticket keys and their callback (session_ctx), the
@@ -28,29 +28,29 @@ struct cfg_set;
 struct cfg_build {
 	unsigned kinds; /* 1 << CFG_SERVER, 1 << CFG_CLIENT or both: the domains that get a context */
 	/*
-	 * Called for each context when it is complete, e.g. to set ticket keys; may be NULL. It returns 0; -1
-	 * fails the set, with a sentence in *e, which must name no domain.
+	 * Called for each context when it is complete, for example to set ticket keys; may be NULL. Returns
+	 * 0, or -1 to make the whole set fail, with a sentence in *e that must not name the domain.
 	 */
 	int (*built)(SSL_CTX *ctx, const struct cfg_domain *d, void *arg, struct cfg_error *e);
 	void *arg;
 };
 
 /*
- * Builds the contexts of a finished configuration and takes a reference on it. Reads all files; each CA list
+ * Builds the contexts of a finished configuration and takes a reference to it. Reads all files; each CA list
  * and CRL is parsed once, however many domains name it. Returns the set with one reference, or NULL with a
- * sentence in *errors for each problem of each domain. *warnings gets what is odd but works (a certificate
+ * sentence in *errors for each mistake in each domain. *warnings gets what is odd but works (a certificate
  * that is not valid today, verification without a CA).
  */
 struct cfg_set *cfg_build_set(struct cfg_config *config, const struct cfg_build *how,
 	struct cfg_errors *errors, struct cfg_errors *warnings);
 
 struct cfg_set *cfg_set_ref(struct cfg_set *set);
-void cfg_set_unref(struct cfg_set *set); /* takes NULL */
+void cfg_set_unref(struct cfg_set *set); /* NULL is allowed */
 
 /*
- * For a child process that will use a set of its parent's, before it does: opens the keys that are URIs
- * again, because a token's sessions and logins end with a fork (PKCS #11 v2.40 6.6.1). Returns 0, or -1 with
- * a sentence in *e.
+ * Call it in a child process before it uses its parent's set. It opens the keys that are URIs again, because
+ * a token's sessions and logins do not survive a fork (PKCS #11 v2.40 6.6.1). Returns 0, or -1 with a
+ * sentence in *e.
  */
 int cfg_set_after_fork(const struct cfg_set *set, struct cfg_error *e);
 

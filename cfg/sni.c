@@ -12,7 +12,7 @@ int cfg_sni_parse(const unsigned char *extension, size_t len, char *out)
 {
 	size_t name_len;
 
-	/* A list with its length, whose one entry has a type and a name with its length. */
+	/* A list with its length. Its only entry has a type, and a name with its length. */
 	if (len < 5 || get_be16(extension) != len - 2 || extension[2] != TLSEXT_NAMETYPE_host_name)
 		return -1;
 	name_len = get_be16(extension + 3);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The server name that a client asks for, before OpenSSL has looked at it. */
+/* The server name that a client asks for (SNI), read before OpenSSL has looked at it. */
 #ifndef CFG_SNI_H
 #define CFG_SNI_H
 
@@ -11,7 +11,7 @@ enum {
 
 /*
  * Takes the host name out of a server_name extension (RFC 6066, section 3). out has CFG_SNI_MAX + 1 bytes.
- * Returns 0, or -1 when there is no host name that OpenSSL would take as well.
+ * Returns 0, or -1 if there is no host name that OpenSSL would accept as well.
  */
 int cfg_sni_parse(const unsigned char *extension, size_t len, char *out);
 

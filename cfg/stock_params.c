@@ -80,7 +80,7 @@ const struct cfg_stock_param cfg_stock_params[] = {
 	{NULL, CFG_STOCK_INT, CFG_STOCK_NO_MEANING, NULL, NULL},
 };
 
-/* Ranges are those of the stock module, which cfg.help shows to operators. */
+/* The ranges are the stock module's; cfg.help shows them to operators. */
 const struct cfg_stock_setting cfg_stock_settings[] = {
 	{"force_run", CFG_STOCK_INT, 1, 0, 1, "tls_force_run"},
 	{"method", CFG_STOCK_STR, 1, 0, 0, "tls_method"},

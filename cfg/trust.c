@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Whom a context trusts, and how much it asks of the peer's certificate. */
+/* Whom a context trusts, and what it demands of the peer's certificate. */
 #include "cfg/context_private.h"
 
 #include <dirent.h>
@@ -22,7 +22,7 @@ static int add_certificates(struct cfg_builder *b, const struct cfg_pem *pem, EV
 			X509_digest(cert, EVP_sha256(), digest, &len) != 1 ||
 			EVP_DigestUpdate(md, digest, len) != 1)
 			return -1;
-		/* With a folder beside it the list of names would leave out its authorities. */
+		/* If there is also a folder, a list of names would leave out the folder's CAs. */
 		if (is_server && !b->domain->ca_path && SSL_CTX_add_client_CA(b->ctx, cert) != 1)
 			return -1;
 	}
@@ -65,13 +65,13 @@ static void load_ca_list(struct cfg_builder *b, EVP_MD_CTX *md)
 	else if (!sk_X509_num(pem->certificates))
 		cfg_domain_error(
 			b->errors, b->domain, CFG_CA_LIST, "'%s' holds no usable PEM certificate", path);
-	/* The stock module takes revocation lists from here, too. */
+	/* The stock module also takes revocation lists from here. */
 	else if (add_certificates(b, pem, md) || add_crls(b, pem, md))
 		cfg_domain_error(b->errors, b->domain, CFG_CA_LIST, "'%s' cannot be taken: %s", path,
 			cfg_openssl_reason());
 }
 
-/* Whether a file's name is the hash that OpenSSL looks for: 8 hexadecimal digits, a dot, [r]number. */
+/* Whether a file name is a hash that OpenSSL looks for: 8 hexadecimal digits, a dot, [r]number. */
 static int is_hashed(const char *name)
 {
 	return strspn(name, "0123456789abcdef") == 8 && name[8] == '.';
@@ -125,9 +125,9 @@ static void load_crl(struct cfg_builder *b, EVP_MD_CTX *md)
 }
 
 /*
- * A session is resumed without a look at certificates, so a ticket must be good only where they would have
- * been looked at in the same way: in a domain of that name, with that trust. The same files give the same
- * context in each engine.
+ * A session is resumed without a look at certificates. So a ticket must only be valid where they would have
+ * been checked in the same way: in a domain of the same name that trusts the same CAs. The same files give
+ * the same context in every engine.
  */
 static int set_session_context(struct cfg_builder *b, EVP_MD_CTX *md)
 {

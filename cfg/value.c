@@ -12,7 +12,7 @@ int cfg_parse_method(const char *param, const char *value, struct cfg_versions *
 {
 	static const struct {
 		const char *name;
-		struct cfg_versions versions; /* min 0: a protocol that is not spoken */
+		struct cfg_versions versions; /* min 0: a protocol that is not supported */
 	} methods[] = {
 		{"SSLv23", {TLS1_2_VERSION, TLS1_3_VERSION}},
 		{"TLSv1+", {TLS1_2_VERSION, TLS1_3_VERSION}},

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Parsers of single parameter values. Each returns 0, or -1 with a sentence in *e and nothing else changed.
+/*
+ * Parsers for single parameter values. Each returns 0, or -1 with a sentence in *e and nothing else changed.
  */
 #ifndef CFG_VALUE_H
 #define CFG_VALUE_H
@@ -15,9 +16,9 @@ struct cfg_versions {
 };
 
 /*
- * Names of SER's parameters method and tls_method, in any case: SSLv23 and the names with a plus accept that
- * version and all newer ones. TLS 1.0 and 1.1 are not spoken (RFC 8996): ranges that begin there begin
- * at 1.2, names that ask for them alone are refused.
+ * Values of SER's parameters method and tls_method, in upper or lower case. SSLv23 and names with a plus
+ * accept that version and all newer ones. TLS 1.0 and 1.1 are not supported (RFC 8996): a range that begins
+ * there begins at 1.2, and a name that asks only for them is refused.
  */
 int cfg_parse_method(const char *param, const char *value, struct cfg_versions *out, struct cfg_error *e);
 
@@ -27,12 +28,12 @@ int cfg_parse_bool(const char *param, const char *value, int *out, struct cfg_er
 /* A decimal number between min and max. */
 int cfg_parse_int(const char *param, const char *value, int min, int max, int *out, struct cfg_error *e);
 
-/* A number between min and max that is one already. */
+/* Checks that a number is between min and max. */
 int cfg_check_int(const char *param, int value, int min, int max, struct cfg_error *e);
 
 /*
- * Where a file is: absolute names and those that begin with a dot are taken as they are, others lie beside
- * the main configuration file. Returns a string for free(), or NULL when memory is short.
+ * Where a file is. Absolute names and names that begin with a dot stay as they are; others are relative to
+ * the main configuration file's folder. Returns a string to free(), or NULL if memory is short.
  */
 char *cfg_resolve_path(const char *main_config, const char *value);
 

@@ -24,10 +24,10 @@ enum ktls_alert {
 	KTLS_NO_RENEGOTIATION = 100,
 };
 
-/* The RFCs' name of an alert description, "unknown alert" for what they do not know. Never NULL. */
+/* The RFCs' name of an alert description, or "unknown alert" if they have none. Never NULL. */
 const char *ktls_alert_name(uint8_t description);
 
-/* The level an alert is sent with: a warning where the RFCs call it one. */
+/* The level that an alert is sent with: a warning if the RFCs call it one. */
 enum ktls_alert_level ktls_alert_level(uint8_t description);
 
 /* The fatal alert that answers an error of the record functions (a negative errno), RFC 8446 5.1 and 6.2. */

@@ -7,7 +7,7 @@
 
 struct slot {
 	EVP_CIPHER_CTX *ctx; /* NULL: the slot is free */
-	uint64_t begin;      /* the key's first bytes: few comparisons get behind them */
+	uint64_t begin;      /* the key's first bytes: few comparisons go beyond them */
 	uint8_t key[KTLS_MAX_KEY_LEN];
 };
 
@@ -17,7 +17,7 @@ static _Thread_local uint32_t seen;
 static uint32_t own_counter;
 static uint32_t *gone = &own_counter;
 
-/* OpenSSL overwrites what a context holds before it gives the memory back. */
+/* OpenSSL wipes a context before it frees the memory. */
 static void forget(struct slot *s)
 {
 	EVP_CIPHER_CTX_free(s->ctx);
@@ -55,7 +55,7 @@ void ktls_cipher_share(uint32_t *counter)
 	forget_what_is_gone();
 }
 
-/* Lengths of nonce and tag: CCM has other defaults than TLS. */
+/* CCM's default lengths of nonce and tag differ from TLS's. */
 static int prepare(EVP_CIPHER_CTX *ctx, const EVP_CIPHER *cipher, enum ktls_aead aead, int direction)
 {
 	return EVP_CipherInit_ex2(ctx, cipher, NULL, NULL, direction, NULL) == 1 &&
@@ -66,7 +66,7 @@ static int prepare(EVP_CIPHER_CTX *ctx, const EVP_CIPHER *cipher, enum ktls_aead
 
 static EVP_CIPHER_CTX *make(enum ktls_aead aead, int direction)
 {
-	static _Thread_local EVP_CIPHER *ciphers[KTLS_AEADS]; /* to look one up costs more than a record */
+	static _Thread_local EVP_CIPHER *ciphers[KTLS_AEADS]; /* a lookup costs more than a record */
 	EVP_CIPHER_CTX *ctx;
 
 	if (!ciphers[aead])
@@ -79,8 +79,8 @@ static EVP_CIPHER_CTX *make(enum ktls_aead aead, int direction)
 }
 
 /*
- * A free one, or any: the one used longest ago would be wrong each time where a few connections more than
- * there are slots take turns.
+ * A free slot, or else any. Taking the one used longest ago would miss every time if the connections that
+ * take turns are a few more than the slots.
  */
 static struct slot *choose(struct slot *s)
 {
@@ -90,7 +90,7 @@ static struct slot *choose(struct slot *s)
 		if (!s[i].ctx)
 			return &s[i];
 	state = state * 1664525 +
-		1013904223; /* a generator of Numerical Recipes; nobody gains by foreseeing it */
+		1013904223; /* a generator from Numerical Recipes; predicting it gains nothing */
 	return &s[(state >> 16) % KTLS_CIPHERS_KEPT];
 }
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The one clock: it only goes forward, and whatever the time of day becomes does not move it. */
+/* The one clock. It only goes forward and does not follow changes of the time of day. */
 #ifndef KTLS_CLOCK_H
 #define KTLS_CLOCK_H
 
 #include <stdint.h>
 #include <time.h>
 
-/* Milliseconds since some moment before this process began; the same in all processes of the machine. */
+/*
+ * Milliseconds since some moment before this process began; the same moment in all processes of the machine.
+ */
 static inline int64_t ktls_clock_ms(void)
 {
 	struct timespec ts;

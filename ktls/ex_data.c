@@ -13,7 +13,7 @@ static void free_data(void *ssl, void *ptr, CRYPTO_EX_DATA *data, int index, lon
 		((void (*)(void *))release)(ptr);
 }
 
-/* Or the copy would free what is the original's. */
+/* Otherwise the copy would free what belongs to the original. */
 static int copy_nothing(
 	CRYPTO_EX_DATA *to, const CRYPTO_EX_DATA *from, void **data, int index, long argl, void *argp)
 {

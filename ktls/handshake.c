@@ -19,12 +19,12 @@ struct ktls_handshake {
 	enum ktls_handshake_cause cause;
 	size_t have;   /* bytes of the record that is being read */
 	size_t walked; /* bytes of the unsent output that count_output() has seen */
-	/* Facts about records that OpenSSL does not tell, counted from the bytes themselves. */
+	/* Facts about records that OpenSSL does not report, counted from the bytes themselves. */
 	unsigned tx_last_call; /* protected records of the step that ended the handshake */
-	unsigned tx_after_ccs; /* records sent behind our ChangeCipherSpec */
-	unsigned rx_after_ccs; /* records received behind the client's */
+	unsigned tx_after_ccs; /* records sent after our ChangeCipherSpec */
+	unsigned rx_after_ccs; /* records received after the client's */
 	int ccs_sent, ccs_received;
-	uint64_t tx_explicit_nonce; /* of the last record sent behind our ChangeCipherSpec */
+	uint64_t tx_explicit_nonce; /* of the last record sent after our ChangeCipherSpec */
 	struct ktls_secret client_secret, server_secret; /* TLS 1.3 application traffic */
 	int64_t started;                                 /* milliseconds of CLOCK_MONOTONIC */
 	unsigned milliseconds;
@@ -39,7 +39,7 @@ static void fail(struct ktls_handshake *h, enum ktls_handshake_cause cause, cons
 	snprintf(h->error, sizeof(h->error), "%s", phrase);
 }
 
-/* OpenSSL's one way to hand out TLS 1.3 secrets: "LABEL client_random secret" in hexadecimal. */
+/* The only way in which OpenSSL hands out TLS 1.3 secrets: "LABEL client_random secret" in hexadecimal. */
 static void keep_secret(const SSL *ssl, const char *line)
 {
 	struct ktls_handshake *h = SSL_get_app_data(ssl);
@@ -60,7 +60,7 @@ static void keep_secret(const SSL *ssl, const char *line)
 		secret->len = (uint8_t)len;
 }
 
-/* OpenSSL keeps the name with a TLS 1.2 session, for when it is resumed, only where somebody took it. */
+/* OpenSSL keeps the name with a TLS 1.2 session, for when it is resumed, only if a callback accepted it. */
 static int take_any_name(SSL *ssl, int *alert, void *arg)
 {
 	(void)ssl;
@@ -85,7 +85,7 @@ int ktls_context_prepare(SSL_CTX *ctx, enum ktls_verify verify)
 		ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_tlsext_servername_callback(ctx, take_any_name);
-	/* Without it OpenSSL refuses to resume where client certificates are asked for. */
+	/* Without it OpenSSL refuses to resume sessions if client certificates are requested. */
 	if (SSL_CTX_set_session_id_context(ctx, session_context, sizeof(session_context) - 1) != 1)
 		return -ENOMEM;
 	switch (verify) {
@@ -134,7 +134,7 @@ void ktls_handshake_free(struct ktls_handshake *h)
 {
 	if (!h)
 		return;
-	/* The connection goes on without this object; else OpenSSL would call the session a bad one. */
+	/* The connection goes on without this object. Otherwise OpenSSL would mark the session as bad. */
 	if (h->ssl && h->state == KTLS_HANDSHAKE_DONE)
 		SSL_set_shutdown(h->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	SSL_free(h->ssl);
@@ -235,7 +235,7 @@ static void run(struct ktls_handshake *h)
 enum ktls_handshake_state ktls_handshake_start(struct ktls_handshake *h)
 {
 	run(h);
-	if (h->state == KTLS_HANDSHAKE_FAILED) /* the peer has no part in it yet */
+	if (h->state == KTLS_HANDSHAKE_FAILED) /* the peer is not involved yet */
 		h->cause = KTLS_CAUSE_LOCAL;
 	return h->state;
 }
@@ -262,7 +262,10 @@ static int is_text(const uint8_t *p, size_t len)
 	return 1;
 }
 
-/* Tells strangers who speak something else apart before OpenSSL sees them: its words for them mislead. */
+/*
+ * Recognizes strangers that do not speak TLS before OpenSSL sees them, because its messages about them
+ * mislead.
+ */
 static int check_header(struct ktls_handshake *h)
 {
 	const uint8_t *p = h->record;
@@ -274,7 +277,7 @@ static int check_header(struct ktls_handshake *h)
 		return -1;
 	}
 	if (KTLS_HEADER_LEN + ((size_t)p[3] << 8 | p[4]) > sizeof(h->record)) {
-		step(h); /* the header is enough for OpenSSL to refuse it and to say so in an alert */
+		step(h); /* the header is enough for OpenSSL to refuse it with an alert */
 		fail(h, KTLS_CAUSE_PROTOCOL, "the peer sent a record longer than TLS allows");
 		return -1;
 	}
@@ -362,8 +365,8 @@ static int keys_13(
 	if (!rc)
 		rc = ktls_key_from_secret(&k->tx, aead, md, k->tx_secret.bytes, k->tx_secret.len);
 	/*
-	 * The step that takes the client's Finished sends nothing but session tickets, under this key. A
-	 * client's last step sends its Finished, under another.
+	 * The step that takes the client's Finished sends only session tickets, under this key. A client's
+	 * last step sends its Finished, under another key.
 	 */
 	k->tx.seq = is_server ? h->tx_last_call : 0;
 	return rc;
@@ -388,7 +391,10 @@ static int keys_12(
 		return rc;
 	k->rx.seq = h->rx_after_ccs;
 	k->tx.seq = h->tx_after_ccs;
-	/* OpenSSL began its explicit nonces anywhere; going on from the last one, none can come twice. */
+	/*
+	 * OpenSSL starts its explicit nonces anywhere. Continuing from the last one ensures that none is used
+	 * twice.
+	 */
 	if (ktls_key_has_explicit_nonce(&k->tx))
 		ktls_put_be64(k->tx.iv + 4, h->tx_explicit_nonce - (h->tx_after_ccs - 1));
 	return 0;

@@ -117,7 +117,7 @@ int ktls_keys_from_master(
 	const struct ktls_aead_info *info = ktls_aead_info(aead);
 	uint8_t block[2 * (KTLS_MAX_KEY_LEN + KTLS_IV_LEN)];
 	const uint8_t *p = block;
-	/* The seed is the concatenation of these three, RFC 5246 6.3: the server's random comes first. */
+	/* The seed is the concatenation of these three; the server's random comes first (RFC 5246 6.3). */
 	OSSL_PARAM params[] = {
 		OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)EVP_MD_get0_name(m->md), 0),
 		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SECRET, (void *)m->secret, m->secret_len),

@@ -20,7 +20,7 @@ struct kept_ssl {
 	TAILQ_ENTRY(kept_ssl) link;
 	uint64_t id;
 	SSL *ssl;
-	struct ktls_key rx; /* that OpenSSL still reads with, whatever the connection uses by now */
+	struct ktls_key rx; /* OpenSSL still reads with it, whatever the connection uses by now */
 	int64_t end;        /* ktls_clock_ms() */
 	unsigned taken;
 };
@@ -35,7 +35,7 @@ static void drop(struct ktls_late *late, struct kept_ssl *k)
 {
 	TAILQ_REMOVE(&late->all, k, link);
 	late->count--;
-	/* Without a proper end OpenSSL would call the session a bad one. */
+	/* Without a proper end OpenSSL would mark the session as bad. */
 	SSL_set_shutdown(k->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	SSL_free(k->ssl);
 	ktls_key_wipe(&k->rx);
@@ -98,7 +98,7 @@ int ktls_late_keep(
 	return 0;
 }
 
-/* Length of the message at p, or -EINVAL when it is not a whole NewSessionTicket. */
+/* Length of the message at p, or -EINVAL if it is not a whole NewSessionTicket. */
 static ssize_t message_length(const uint8_t *p, size_t len)
 {
 	size_t body;

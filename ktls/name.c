@@ -20,7 +20,7 @@ enum {
 	SHOWN_LEN = 64, /* bytes of each */
 };
 
-/* What a connection's peer has to prove. */
+/* What the peer of a connection has to prove. */
 struct demand {
 	char name[KTLS_NAME_MAX + 1];
 	int wildcards;
@@ -84,7 +84,9 @@ static void show_common_names(struct identities *all, const X509 *cert)
 	}
 }
 
-/* The host of a URI that is "sip:" and a host, or NULL. Whatever else it says makes it no domain's identity.
+/*
+ * The host of a URI that is just "sip:" and a host, or NULL. With anything else in it, it is not a domain's
+ * identity.
  */
 static const char *sip_host(const ASN1_IA5STRING *uri, size_t *len)
 {
@@ -100,7 +102,7 @@ static const char *sip_host(const ASN1_IA5STRING *uri, size_t *len)
 	return p + 4;
 }
 
-/* Returns 1 when one is the name. */
+/* Returns 1 if one of them is the name. */
 static int compare_uris(const GENERAL_NAMES *names, const char *name, struct identities *all)
 {
 	int found = 0;
@@ -133,7 +135,7 @@ static void show_all(const GENERAL_NAMES *names, int type, struct identities *al
 	}
 }
 
-/* DNS names, or common names where that is all there is. */
+/* DNS names, or common names if there is nothing else. */
 static int compare_dns(
 	X509 *cert, const GENERAL_NAMES *names, const char *name, int wildcards, struct identities *all)
 {
@@ -169,7 +171,7 @@ static int compare(X509 *cert, const char *name, int is_address, int wildcards, 
 	int times, rc;
 	GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, &times, NULL);
 
-	if (!names && times != -1) { /* more than one of them, or not what it should be */
+	if (!names && times != -1) { /* there are several, or it is malformed */
 		snprintf(why, KTLS_NAME_REFUSAL_MAX, "its subjectAltName cannot be read");
 		return -ENOENT;
 	}
@@ -197,7 +199,10 @@ int ktls_name_check(X509 *cert, const char *name, int wildcards, char why[KTLS_N
 	why[0] = '\0';
 	if (is_address < 0)
 		return is_address;
-	/* What it finds odd in a certificate must not look like an error of the handshake around it. */
+	/*
+	 * If it finds something odd in a certificate, this must not look like an error of the surrounding
+	 * handshake.
+	 */
 	ERR_set_mark();
 	rc = compare(cert, name, is_address, wildcards, why);
 	ERR_pop_to_mark();
@@ -209,7 +214,7 @@ static void make_index(void)
 	demand_index = ktls_ex_data_new_index(free);
 }
 
-/* OpenSSL calls it for each certificate of a chain that it has found good, the peer's own last. */
+/* OpenSSL calls it for each certificate of a chain that it found valid, the peer's own last. */
 static int check_peer(int ok, X509_STORE_CTX *store)
 {
 	SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());

@@ -55,7 +55,7 @@ static void finish(struct ktls_post *p, struct ktls_post_events *ev)
 int ktls_post_take(struct ktls_post *p, enum ktls_role role, uint16_t version, const uint8_t *data,
 	size_t len, struct ktls_post_events *ev)
 {
-	const uint8_t *message = NULL; /* the one under way, if it began here */
+	const uint8_t *message = NULL; /* the current message, if it began here */
 
 	memset(ev, 0, sizeof(*ev));
 	if (!len) /* RFC 8446 5.1: no fragments of length zero */
@@ -88,7 +88,7 @@ int ktls_post_take(struct ktls_post *p, enum ktls_role role, uint16_t version, c
 		if (p->left)
 			continue;
 		finish(p, ev);
-		/* Nothing but a KeyUpdate may stand among tickets, and only behind them. */
+		/* Among tickets only a KeyUpdate is allowed, and only after them. */
 		if (message && *message == NEW_SESSION_TICKET) {
 			ev->ticket = ev->ticket ? ev->ticket : message;
 			ev->ticket_len = (size_t)(data - ev->ticket);

@@ -22,8 +22,10 @@ static void record_nonce(const struct ktls_key *k, const uint8_t *explicit_nonce
 		nonce[4 + i] ^= seq[i];
 }
 
-/* Additional data: TLS 1.3 takes the record's header (RFC 8446 5.2), TLS 1.2 a pseudo header (RFC
- * 5246 6.2.3.3). */
+/*
+ * Additional data: TLS 1.3 uses the record's header (RFC 8446 5.2), TLS 1.2 a pseudo header (RFC 5246
+ * 6.2.3.3).
+ */
 static size_t additional_data(const struct ktls_key *k, const uint8_t *header, size_t plain_len, uint8_t *aad)
 {
 	if (k->version == TLS1_3_VERSION) {
@@ -48,7 +50,7 @@ ssize_t ktls_record_length(const uint8_t *p)
 	return (ssize_t)(KTLS_HEADER_LEN + len);
 }
 
-/* CCM wants to know how much is coming before it sees the additional data (NIST SP 800-38C). */
+/* CCM must know the length before it sees the additional data (NIST SP 800-38C). */
 static int announce(EVP_CIPHER_CTX *ctx, const struct ktls_key *k, size_t len)
 {
 	int n;
@@ -56,13 +58,13 @@ static int announce(EVP_CIPHER_CTX *ctx, const struct ktls_key *k, size_t len)
 	return k->aead != KTLS_AES_128_CCM || EVP_CipherUpdate(ctx, NULL, &n, NULL, (int)len) == 1;
 }
 
-/* Each record needs it: told to the provider without the detour of EVP_CIPHER_CTX_ctrl(). */
+/* Every record needs this, so it goes to the provider without the detour through EVP_CIPHER_CTX_ctrl(). */
 #define TAG_AT(p)                                                                                            \
 	{                                                                                                    \
 		OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, p, KTLS_TAG_LEN), OSSL_PARAM_END         \
 	}
 
-/* Encrypts len bytes at text in place; the tag goes behind them. */
+/* Encrypts len bytes at text in place; the tag follows them. */
 static int encrypt(struct ktls_key *k, const uint8_t *nonce, const uint8_t *aad, size_t aad_len,
 	uint8_t *text, size_t len)
 {
@@ -81,7 +83,7 @@ static int encrypt(struct ktls_key *k, const uint8_t *nonce, const uint8_t *aad,
 	return 0;
 }
 
-/* Decrypts len bytes at text in place, with the tag behind them. */
+/* Decrypts len bytes at text in place; the tag follows them. */
 static int decrypt(struct ktls_key *k, const uint8_t *nonce, const uint8_t *aad, size_t aad_len,
 	uint8_t *text, size_t len)
 {
@@ -137,7 +139,7 @@ ssize_t ktls_record_seal(
 	return (ssize_t)(KTLS_HEADER_LEN + body);
 }
 
-/* RFC 8446 5.4: behind the content stand its type and any number of zeros. */
+/* RFC 8446 5.4: the content is followed by its type and any number of zeros. */
 static int unpad(struct ktls_plain *plain)
 {
 	while (plain->len && !plain->data[plain->len - 1])

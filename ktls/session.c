@@ -78,13 +78,13 @@ static int is_over(const SSL_SESSION *session)
 	long hint = (long)SSL_SESSION_get_ticket_lifetime_hint(session);
 	long age = (long)time(NULL) - SSL_SESSION_get_time(session);
 
-	/* RFC 8446 4.6.1: 0 is no time at all; RFC 5077 3.3: 0 says nothing. */
+	/* 0 means no time at all in RFC 8446 4.6.1, and an unknown time in RFC 5077 3.3. */
 	if ((hint || SSL_SESSION_get_protocol_version(session) == TLS1_3_VERSION) && age >= hint)
 		return 1;
 	return age < 0 || age >= SSL_SESSION_get_timeout(session);
 }
 
-/* OpenSSL has a new session for us. Returns 1 when its reference is ours now. */
+/* OpenSSL has a new session for us. Returns 1 if we take over its reference. */
 static int on_session(SSL *ssl, SSL_SESSION *session)
 {
 	struct ktls_sessions *cache = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), cache_index);

@@ -74,7 +74,7 @@ int ktls_stream_protect(struct ktls_stream *s, int fd, const void *in, size_t le
 	if (s->home == KTLS_HOME_RELAYED)
 		return 0;
 	if (s->home == KTLS_HOME_KERNEL) {
-		/* Counted first: that may be what the stream owes a new key for. */
+		/* Count first, because the count may be why the stream owes a KeyUpdate. */
 		rc = ktls_stream_count_write(s, len);
 		return rc ? rc : ktls_stream_respond(s, fd);
 	}

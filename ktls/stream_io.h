@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A stream for a caller that receives and sends by itself, with io_uring for one (uring/stream.h), and from
- *the end of the handshake on. The rules of ktls/stream.h hold.
+ * A stream for a caller that receives and sends by itself, for example with io_uring (uring/stream.h), from
+ * the end of the handshake on. The rules in ktls/stream.h apply.
  *
  *	ktls_stream_start(&s, fd, h, &caps);               the handshake's last byte is sent
  *	ktls_stream_receive(&s, &in, buf, sizeof(buf));    recvmsg(fd, &in.msg, MSG_DONTWAIT), now or later
@@ -19,16 +19,16 @@
 #pragma GCC visibility push(default)
 
 /*
- * Starts a stream from a handshake that is done and whose output is sent: its records go to the kernel where
- * caps says that it takes them, else they stay in user space. caps may be NULL: then all do. h may be freed
- * afterwards. Returns 0; -EOPNOTSUPP for a suite without an AEAD, whose connection OpenSSL has to go on with
- * (ktls_handshake_take_ssl(), uring/relay.h); -EPIPE when the kernel took one direction only and the socket
- * can but be closed; -ENOMEM or -EIO. On error there is no stream.
+ * Starts a stream from a finished handshake whose output is sent. Its records go to the kernel if caps says
+ * that the kernel supports them, else they stay in user space; with caps NULL they always do. h may be freed
+ * afterwards. Returns 0; -EOPNOTSUPP for a suite without an AEAD, whose connection must stay with OpenSSL
+ * (ktls_handshake_take_ssl(), uring/relay.h); -EPIPE if the kernel took only one direction, so that the
+ * socket can only be closed; -ENOMEM or -EIO. On error there is no stream.
  */
 int ktls_stream_start(
 	struct ktls_stream *s, int fd, const struct ktls_handshake *h, const struct ktls_kernel_caps *caps);
 
-/* One receiving call. It must stay where it is until that has ended. */
+/* A receiving call. It must stay where it is until the call has ended. */
 struct ktls_receive {
 	struct msghdr msg;
 	struct iovec iov;
@@ -36,34 +36,35 @@ struct ktls_receive {
 };
 
 /*
- * Makes in->msg fit for one recvmsg(2) on the stream's socket, which will receive into buf (len bytes, at
- * least 1; a part of them where the stream keeps bytes already). A call that waits is safe for
- * KTLS_HOME_USER; in the kernel's home use MSG_DONTWAIT behind a poll, for a part of a record makes the
- * socket readable and gives nothing.
+ * Prepares in->msg for one recvmsg(2) on the stream's socket, which will receive into buf (len bytes, at
+ * least 1; fewer if the stream already holds bytes). With KTLS_HOME_USER the call may wait. With records in
+ * the kernel use MSG_DONTWAIT after a poll, because part of a record makes the socket readable but gives
+ * nothing.
  */
 void ktls_stream_receive(const struct ktls_stream *s, struct ktls_receive *in, void *buf, size_t len);
 
 /*
- * Takes what that recvmsg() gave: result is its return value, or its negative errno (-EAGAIN where there was
- * nothing). From then on as ktls_stream_read(), with the content at the start of buf: returns its length,
- * r->end says whether the connection goes on; r->drained only that there was nothing to receive. While
- * r->more is 1, ktls_stream_read() must be called before something else is received.
+ * Takes the result of that recvmsg(): its return value, or its negative errno (-EAGAIN if there was nothing).
+ * The rest is like ktls_stream_read(), with the content at the start of buf: it returns the length, and
+ * r->end says whether the connection goes on. r->drained only says that there was nothing to receive. While
+ * r->more is 1, call ktls_stream_read() before receiving anything else.
  */
 ssize_t ktls_stream_received(struct ktls_stream *s, int fd, struct ktls_receive *in, ssize_t result,
 	const struct ktls_allocator *mem, struct ktls_read *r);
 
-/* What has to be sent, all of it and in this order, before any other bytes. */
+/* What must be sent, all of it and in this order, before any other bytes. */
 struct ktls_outgoing {
 	const void *bytes; /* inside in or out */
 	size_t len;
-	size_t taken; /* so much of the content is in it */
+	size_t taken; /* how much of the content is in it */
 };
 
 /*
- * Makes what has to be written to the socket for content: in the kernel's home the content itself, else
+ * Makes what must be written to the socket for content: with records in the kernel the content itself, else
  * records in out (cap bytes, more than KTLS_MAX_EXPANSION), for as much as fits. Needs the writer's rights,
- * with nothing of before still to be sent. Returns 0; -EAGAIN when the socket must take what the stream owes
- * first: wait until it is writable and call again; another negative errno when the connection must be closed.
+ * and nothing from before may still have to be sent. Returns 0; -EAGAIN if the socket must first take what
+ * the stream owes (wait until it is writable and call again); another negative errno if the connection must
+ * be closed.
  */
 int ktls_stream_protect(struct ktls_stream *s, int fd, const void *in, size_t len, uint8_t *out, size_t cap,
 	struct ktls_outgoing *outgoing);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a stream does with bytes that were received, whoever received them: stream.c has it, stream_io.c uses
- * it. */
+/*
+ * What a stream does with received bytes, whoever received them. Implemented in stream.c, used by
+ * stream_io.c.
+ */
 #ifndef KTLS_STREAM_PRIVATE_H
 #define KTLS_STREAM_PRIVATE_H
 
@@ -10,8 +12,9 @@
 size_t stream_room(const struct ktls_stream *s);
 
 /*
- * One for each home. n is what the receiving call gave, or its negative errno; len is the room at the
- * received bytes, where the content is to be. Each returns the length of the content and fills r.
+ * One function for each home of the records. n is what the receiving call returned, or its negative errno.
+ * len is the size of the buffer with the received bytes, into which the content goes. Each function returns
+ * the length of the content and fills r.
  */
 ssize_t stream_take_kernel(struct ktls_stream *s, int fd, const struct ktls_plain *got, ssize_t n, size_t len,
 	struct ktls_read *r);

@@ -27,7 +27,7 @@ static uint64_t soft_limit(const struct ktls_key *k)
 		return KTLS_GCM_SOFT_LIMIT;
 	case KTLS_AES_128_CCM:
 		return KTLS_CCM_SOFT_LIMIT;
-	default: /* RFC 8446 5.5: the sequence number ends before ChaCha20-Poly1305 does */
+	default: /* RFC 8446 5.5: sequence numbers run out before ChaCha20-Poly1305's limit */
 		return UINT64_MAX / 2;
 	}
 }
@@ -42,7 +42,7 @@ static int may_update_key(const struct ktls_stream *s)
 	return s->version == TLS1_3_VERSION && (s->home == KTLS_HOME_USER || s->can_rekey);
 }
 
-/* Where our own key nears its limit we owe the peer a KeyUpdate as if it had asked for one. */
+/* If our own key nears its limit, we owe the peer a KeyUpdate as if it had asked for one. */
 static void check_limit(struct ktls_stream *s)
 {
 	if (s->tx.seq >= soft_limit(&s->tx) && may_update_key(s))
@@ -54,7 +54,8 @@ static uint8_t take_debt(struct ktls_stream *s)
 	return __atomic_exchange_n(&s->owes, 0, __ATOMIC_ACQ_REL);
 }
 
-/* What is owed, as records made in user space. Returns their length, at most OWED_MAX, or a negative errno.
+/*
+ * Makes records for what is owed, in user space. Returns their length, at most OWED_MAX, or a negative errno.
  */
 static ssize_t seal_owed(struct ktls_stream *s, uint8_t debt, uint8_t *out)
 {
@@ -81,7 +82,7 @@ static ssize_t seal_owed(struct ktls_stream *s, uint8_t debt, uint8_t *out)
 
 static int respond_user(struct ktls_stream *s, int fd, uint8_t debt)
 {
-	/* Nothing was sent: the same records may be made again. */
+	/* Nothing was sent, so the same records may be made again. */
 	struct ktls_key tx = s->tx;
 	struct ktls_secret secret = s->tx_secret;
 	uint8_t out[OWED_MAX];
@@ -102,7 +103,7 @@ static int respond_user(struct ktls_stream *s, int fd, uint8_t debt)
 	return rc;
 }
 
-/* An interrupted call sent nothing, so it is still owed. */
+/* An interrupted call sent nothing, so the record is still owed. */
 static int send_control(int fd, enum ktls_content_type type, const void *buf, size_t len)
 {
 	int rc = ktls_kernel_send_control(fd, type, buf, len);
@@ -199,7 +200,7 @@ int ktls_stream_send_alert(struct ktls_stream *s, int fd, uint8_t description)
 	ssize_t len, n;
 
 	if (s->home == KTLS_HOME_RELAYED)
-		return 0; /* the relay says goodbye itself */
+		return 0; /* the relay sends close_notify itself */
 	if (s->home == KTLS_HOME_KERNEL)
 		return ktls_kernel_send_control(fd, KTLS_ALERT, alert, sizeof(alert));
 	len = ktls_stream_seal_alert(s, description, record);

@@ -17,7 +17,7 @@ const struct ktls_aead_info *ktls_aead_info(enum ktls_aead aead)
 	return &infos[aead];
 }
 
-/* CCM_8: OpenSSL's identifiers do not tell it from CCM, its names do. */
+/* CCM_8: OpenSSL's names tell it from CCM, its identifiers do not. */
 static int has_short_tag(const SSL_CIPHER *cipher)
 {
 	const char *name = SSL_CIPHER_get_name(cipher);

@@ -26,7 +26,7 @@ enum ktls_aead {
 enum {
 	KTLS_IV_LEN = 12,      /* bytes of a per-record nonce, all AEADs here */
 	KTLS_TAG_LEN = 16,     /* bytes of an authentication tag, all AEADs here */
-	KTLS_EXPLICIT_LEN = 8, /* bytes of nonce in front of a TLS 1.2 AES-GCM record, RFC 5288 section 3 */
+	KTLS_EXPLICIT_LEN = 8, /* nonce bytes that start a TLS 1.2 AES-GCM record, RFC 5288 section 3 */
 	KTLS_MAX_KEY_LEN = 32,
 	KTLS_MAX_SECRET_LEN = 48, /* SHA-384 */
 };
@@ -35,14 +35,14 @@ struct ktls_aead_info {
 	const char *name;       /* for people: "AES-128-GCM" */
 	const char *evp_name;   /* for EVP_CIPHER_fetch */
 	uint8_t key_len;        /* bytes */
-	uint8_t tls12_salt_len; /* bytes of implicit nonce that a TLS 1.2 key block holds */
+	uint8_t tls12_salt_len; /* bytes of implicit nonce in a TLS 1.2 key block */
 };
 
 /* The constants of one AEAD; never NULL for a value below KTLS_AEADS. */
 const struct ktls_aead_info *ktls_aead_info(enum ktls_aead aead);
 
 /*
- * The AEAD of a negotiated cipher. Returns 0 and sets *aead, or -EOPNOTSUPP for a suite that has none of the
+ * The AEAD of a negotiated cipher. Returns 0 and sets *aead, or -EOPNOTSUPP for a suite with none of the
  * AEADs above (CBC, CCM_8, NULL).
  */
 int ktls_aead_of_cipher(const SSL_CIPHER *cipher, enum ktls_aead *aead);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The one seam between this library and the kernel.
+ * The seam between this library and the kernel: system calls that tests can make fail.
  *
- * Every system call whose failure a test must be able to provoke is made through ktls_sys. Programs never
- * touch it; tests replace single entries and put them back. Entries follow their man pages (return value and
- * errno), so that a replacement is a plain function.
+ * Every system call whose failure a test must provoke goes through ktls_sys. Programs never touch it; tests
+ * replace single entries and put them back. An entry behaves as its man page says (return value and errno),
+ * so a replacement is a plain function.
  */
 #ifndef KTLS_SYS_H
 #define KTLS_SYS_H

@@ -36,7 +36,7 @@ static void write_keys(struct ktls_ticket_keys *keys, const struct ktls_ticket_k
 	__atomic_add_fetch(&keys->version, 1, __ATOMIC_ACQ_REL);
 }
 
-/* A copy that is of one piece. Returns the number of keys; 0 also where the writer died in the middle. */
+/* Makes a consistent copy. Returns the number of keys; also 0 if the writer died halfway. */
 static uint32_t read_keys(const struct ktls_ticket_keys *keys, struct ktls_ticket_key *to)
 {
 	for (int i = 0; i < READ_ATTEMPTS; i++) {
@@ -67,7 +67,7 @@ int ktls_ticket_rotate(struct ktls_ticket_keys *keys)
 
 int ktls_ticket_read(struct ktls_ticket_keys *keys, const char *path)
 {
-	struct ktls_ticket_key next[KTLS_TICKET_KEYS + 1]; /* one more shows a file that is too long */
+	struct ktls_ticket_key next[KTLS_TICKET_KEYS + 1]; /* one more, to notice a file that is too long */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	ssize_t n;
 	int rc = 0;
@@ -111,8 +111,8 @@ static int protect(const struct ktls_ticket_key *key, uint8_t *name, uint8_t *iv
 }
 
 /*
- * 0: the handshake goes on without the ticket. 2: the same session, but it gets a new ticket: in TLS 1.3
- * always, since a ticket is to be used once (RFC 8446 C.4).
+ * 0: the handshake goes on without the ticket. 2: the session is resumed but gets a new ticket; in TLS 1.3
+ * always, because a ticket should be used only once (RFC 8446 C.4).
  */
 static int open_ticket(int version, const struct ktls_ticket_key *keys, uint32_t count, const uint8_t *name,
 	const uint8_t *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
@@ -127,14 +127,14 @@ static int open_ticket(int version, const struct ktls_ticket_key *keys, uint32_t
 	return 0;
 }
 
-/* As SSL_CTX_set_tlsext_ticket_key_evp_cb(3) has it. */
+/* As described in SSL_CTX_set_tlsext_ticket_key_evp_cb(3). */
 static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
 	EVP_MAC_CTX *mac, int encrypt)
 {
 	struct ktls_ticket_keys *shared = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), ctx_index);
 	struct ktls_ticket_key keys[KTLS_TICKET_KEYS];
 	uint32_t count = shared ? read_keys(shared, keys) : 0;
-	int rc = 0; /* no key: no ticket */
+	int rc = 0; /* without a key there is no ticket */
 
 	if (count)
 		rc = encrypt ? protect(&keys[0], name, iv, cipher, mac)

@@ -28,7 +28,7 @@ static ssize_t put_number(char *buf, unsigned n)
 
 static ssize_t verification(const struct snapshot *s, const struct question *q, int result, char *buf)
 {
-	/* SER's own module verifies nothing about the certificate it shows itself: null. */
+	/* SER's own module does not verify the certificate that it shows itself: null. */
 	if (q->own)
 		return -ENOENT;
 	return put_number(buf, s->peer_len && s->verify_result == result);
@@ -94,7 +94,7 @@ static int is_safe(unsigned char c)
 	       c == '_' || c == '.' || c == '~';
 }
 
-/* In its place, from the end: the longest plain answer becomes three times as long, which fits. */
+/* Works in place, from the end. The longest plain answer becomes three times as long, which fits. */
 static ssize_t escape(char *buf, ssize_t len)
 {
 	static const char hex[] = "0123456789abcdef";
@@ -121,8 +121,7 @@ ssize_t snapshot_answer(const struct snapshot *s, const struct question *q, char
 {
 	ssize_t len;
 
-	/* What OpenSSL has against a certificate is told to nobody: it must not be taken for the error of
-	 * another call. */
+	/* Drop OpenSSL's errors about a certificate, so that nobody takes them for errors of another call. */
 	ERR_set_mark();
 	len = plain(s, q, buf);
 	ERR_pop_to_mark();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Answers to a script's questions, out of a snapshot. Text and format are those of SER's TLS module; what
- * that has not is marked new.
+ * Answers to a script's questions, from a snapshot. Text and format are those of SER's TLS module; what that
+ * module lacks is marked new.
  */
 #ifndef SELECT_ANSWER_H
 #define SELECT_ANSWER_H
@@ -11,24 +11,24 @@
 #pragma GCC visibility push(default)
 
 enum answer_field {
-	/* Of the connection. */
+	/* About the connection. */
 	ANSWER_DESCRIPTION,    /* OpenSSL's one-line description of the cipher, with its newline */
 	ANSWER_VERSION,        /* "TLSv1.3" */
 	ANSWER_CIPHER,         /* OpenSSL's name of the suite */
 	ANSWER_BITS,           /* decimal */
-	ANSWER_SERVER_NAME,    /* SNI, whoever sent it */
-	ANSWER_OFFLOAD,        /* new: "kernel" or "user"; relayed connections are the latter */
+	ANSWER_SERVER_NAME,    /* SNI, of either side */
+	ANSWER_OFFLOAD,        /* new: "kernel" or "user"; "user" for relayed ones, too */
 	ANSWER_ALPN,           /* new: the application protocol that was agreed on */
-	ANSWER_GROUP,          /* new: OpenSSL's name of the key exchange's group */
+	ANSWER_GROUP,          /* new: OpenSSL's name for the group of the key exchange */
 	ANSWER_RESUMED,        /* new: "1" or "0" */
 	ANSWER_HANDSHAKE_TIME, /* new: milliseconds, decimal */
-	/* What the verification of the peer's certificate ended with: "1" or "0"; null for our own. */
+	/* The result of verifying the peer's certificate: "1" or "0"; null for our own. */
 	ANSWER_VERIFIED,
 	ANSWER_REVOKED,
 	ANSWER_EXPIRED,
 	ANSWER_SELF_SIGNED,
-	ANSWER_CHAIN, /* PEM; .index in the verified chain of the peer's certificate, 0 is itself */
-	/* Of a certificate. */
+	ANSWER_CHAIN, /* PEM; .index in the verified chain of the peer's certificate, which is 0 */
+	/* About a certificate. */
 	ANSWER_SUBJECT, /* the first entry of .nid in the subject, as UTF-8 */
 	ANSWER_ISSUER,
 	ANSWER_SUBJECT_LINE, /* X509_NAME_oneline() */
@@ -47,24 +47,24 @@ enum answer_field {
 struct question {
 	uint8_t field;   /* enum answer_field */
 	uint8_t own;     /* 1: our certificate, 0: the peer's */
-	uint8_t escaped; /* 1: every byte but letters, digits and -_.~ becomes %xx */
+	uint8_t escaped; /* 1: every byte except letters, digits and -_.~ becomes %xx */
 	uint8_t san;     /* GEN_EMAIL, GEN_DNS, GEN_URI or GEN_IPADD */
 	int nid;         /* NID_commonName ... */
 	int index;
 };
 
 enum {
-	ANSWER_TEXT_MAX = 1024,  /* longer fields are null, as in SER ... */
-	ANSWER_LONG_MAX = 16384, /* ... but certificates and lines with a whole name may be so long */
+	ANSWER_TEXT_MAX = 1024,           /* longer fields are null, as in SER, ... */
+	ANSWER_LONG_MAX = 16384,          /* ... but certificates and whole names may be this long */
 	ANSWER_MAX = 3 * ANSWER_LONG_MAX, /* a buffer of this size holds every answer */
 };
 
 /*
- * Writes the answer into buf, ANSWER_MAX bytes, without a NUL at the end: certificate fields may hold any
- * byte. Returns its length, or -ENOENT where the value is null (no certificate, no such field, too long, or a
- * certificate that cannot be parsed).
+ * Writes the answer into buf, which has ANSWER_MAX bytes. There is no NUL at the end, because certificate
+ * fields may hold any byte. Returns the length, or -ENOENT if the value is null (no certificate, no such
+ * field, too long, or a certificate that cannot be parsed).
  *
- * Takes no lock and changes nothing in the snapshot. Each thread keeps the certificates it parsed last.
+ * Takes no lock and does not change the snapshot. Each thread keeps the certificates that it parsed last.
  */
 ssize_t snapshot_answer(const struct snapshot *s, const struct question *q, char *buf);
 

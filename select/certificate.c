@@ -11,10 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The certificate parsed last: a script asks several things about one. */
+/* The certificate parsed last, because a script usually asks several things about one. */
 struct parsed {
 	X509 *cert;
-	uint8_t *der; /* a copy: where it came from may hold another one by now */
+	uint8_t *der; /* a copy, because the original's memory may hold another one by now */
 	size_t len;
 };
 

@@ -12,9 +12,9 @@ struct facts {
 	int bits;
 	const unsigned char *alpn;
 	unsigned alpn_len;
-	X509 *peer; /* owned by ssl, as the chain is */
+	X509 *peer; /* owned by ssl, like the chain */
 	int peer_len;
-	STACK_OF(X509) * chain; /* NULL where it is not to be kept */
+	STACK_OF(X509) * chain; /* NULL: do not keep it */
 	size_t chain_len;
 };
 

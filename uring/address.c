@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Beside the IPv4 address: in the range of multicast, from where no IPv6 connection comes. */
+/* Goes with an IPv4 address. It is in the multicast range, from which no IPv6 connection comes. */
 #define IPV4_HOST 0xffffffff00000000u
 
 const char *uring_address_text(const struct sockaddr *address, char text[URING_ADDRESS_TEXT])
@@ -49,7 +49,7 @@ uint64_t uring_address_host(const union uring_address *address)
 	return word_of(ip, 0);
 }
 
-/* What tells apart the addresses of one host. */
+/* What distinguishes the addresses of one host. */
 static uint64_t interface_of(const union uring_address *a)
 {
 	const struct in6_addr *ip = &a->in6.sin6_addr;
@@ -63,7 +63,9 @@ int uring_address_is_same(const union uring_address *a, const union uring_addres
 	       interface_of(a) == interface_of(b);
 }
 
-/* The finalizer of splitmix64, with the key in its middle, too: only who knows the key can compute it. */
+/*
+ * The finalizer of splitmix64, with the key in the middle as well, so nobody can compute it without the key.
+ */
 uint64_t uring_host_hash(uint64_t host, uint64_t key)
 {
 	uint64_t x = host ^ key;

@@ -8,7 +8,7 @@ enum {
 	DRAIN_BYTES = 65536,
 };
 
-/* Unread bytes would turn close() into a reset that may overtake the alert on its way. */
+/* With unread bytes, close() would send a reset, which may overtake the alert. */
 void uring_close_politely(int fd)
 {
 	char sink[4096];

@@ -3,14 +3,14 @@
 
 #include "ktls/clock.h"
 
-/* Ends a timer that runs for too long for the next deadline; timer_done() starts another. */
+/* Ends a timer that runs longer than the next deadline; timer_done() starts another. */
 static void shorten_timer(struct uring_deadlines *all, const struct uring_deadline *next)
 {
 	if (!all->timer_cancelled && next->at + URING_DEADLINE_GRAIN_MS < all->timer_end)
 		all->timer_cancelled = !uring_cancel(all->loop, &all->timer);
 }
 
-/* Where the ring takes nothing for now, whatever is set or cleared next tries again. */
+/* If the ring accepts nothing for now, the next deadline that is set or cleared tries again. */
 static void run_timer(struct uring_deadlines *all)
 {
 	struct uring_deadline *next = TAILQ_FIRST(&all->list);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Deadlines, in their order, with one timer of the ring for all of them.
+ * A sorted list of deadlines, with one timer in the ring for all of them.
  *
  * The timer runs only while there is a deadline. A deadline passes up to URING_DEADLINE_GRAIN_MS late and
- * never early. Setting one costs a look at those that end later, so nearly nothing where all spans are equal.
- * Threads and processes: as the loop.
+ * never early. Setting one means a look at all that end later, which is almost nothing if all spans are
+ * equal. Threads and processes: same as the loop.
  */
 #ifndef URING_DEADLINE_H
 #define URING_DEADLINE_H
@@ -18,7 +18,7 @@ enum {
 	URING_DEADLINE_GRAIN_MS = 100,
 };
 
-/* Embedded in what has the deadline, zeroed at first. It must not move, nor be freed, while it is set. */
+/* Embedded in what has the deadline. Zero it first. While it is set it must not move or be freed. */
 struct uring_deadline {
 	TAILQ_ENTRY(uring_deadline) link;
 	int64_t at; /* ktls_clock_ms() */
@@ -26,7 +26,7 @@ struct uring_deadline {
 };
 
 struct uring_deadlines {
-	TAILQ_HEAD(uring_deadline_list, uring_deadline) list; /* the next to pass is the first */
+	TAILQ_HEAD(uring_deadline_list, uring_deadline) list; /* the next to pass comes first */
 	struct uring_loop *loop;
 	int (*passed)(struct uring_deadline *d);
 	struct uring_op timer;
@@ -36,17 +36,17 @@ struct uring_deadlines {
 };
 
 /*
- * passed() is called from uring_turn() when d's time is over; d is not set any more, and may be set again or
- * freed there, as may any other. It returns 0; or a negative errno where the ring is full: then d is still
- * there, and is called again a moment later.
+ * passed() is called from uring_turn() when d's time is over. d is then no longer set, and passed() may set
+ * it again or free it, or any other. It returns 0, or a negative errno if the ring is full; then d must still
+ * exist, and passed() is called again a moment later.
  */
 void uring_deadlines_init(
 	struct uring_deadlines *all, struct uring_loop *loop, int (*passed)(struct uring_deadline *d));
 
-/* Lets d pass in ms milliseconds, whatever it was set to before. */
+/* Sets d to pass in ms milliseconds, whatever it was set to before. */
 void uring_deadline_set(struct uring_deadlines *all, struct uring_deadline *d, int64_t ms);
 
-/* d does not pass. One that is not set may be cleared, too. */
+/* Clears d, so that it does not pass. d need not be set. */
 void uring_deadline_clear(struct uring_deadlines *all, struct uring_deadline *d);
 
 #endif

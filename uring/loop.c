@@ -7,18 +7,18 @@
 #include <stdlib.h>
 
 enum {
-	RING_ENTRIES = 128, /* operations submitted at once; any number may be under way */
+	RING_ENTRIES = 128, /* operations that can be submitted at once; any number may be under way */
 	RING_ENTRIES_MIN = 32,
-	COMPLETIONS_A_TURN = 64, /* what was started meanwhile wants to be submitted */
+	COMPLETIONS_A_TURN = 64, /* what they started must be submitted soon */
 	PATIENT_A_TURN = 4,      /* one may cost a signature */
 };
 
 struct uring_loop {
 	struct io_uring ring;
-	STAILQ_HEAD(, uring_op) patient; /* completed, not run yet */
+	STAILQ_HEAD(, uring_op) patient; /* completed, but not run yet */
 };
 
-/* What the engine needs; all of it is in Linux 5.6, the wakeups that make it cheap (fast poll) in 5.7. */
+/* What the engine needs. All of it is in Linux 5.6; the wakeups that make it cheap (fast poll) are in 5.7. */
 static const int needed_opcodes[] = {
 	IORING_OP_ACCEPT,
 	IORING_OP_RECV,
@@ -44,8 +44,8 @@ static int open_ring_of(struct uring_loop *loop, unsigned entries)
 }
 
 /*
- * Before Linux 5.12, and again in newer ones (seen in 6.18), the memory of all rings of a user counts as
- * locked: where that is short, a smaller one does, with more system calls.
+ * Before Linux 5.12, and again in newer kernels (seen in 6.18), the memory of all of a user's rings counts as
+ * locked. If it is short, a smaller ring works, too, with more system calls.
  */
 static int open_ring(struct uring_loop *loop)
 {
@@ -131,7 +131,7 @@ int uring_accept(struct uring_loop *loop, struct uring_op *op, int fd, struct so
 
 	if (!sqe)
 		return -EBUSY;
-	/* Not SOCK_NONBLOCK: io_uring would then complete reads with EAGAIN instead of waiting. */
+	/* Not SOCK_NONBLOCK, because io_uring would then complete reads with EAGAIN instead of waiting. */
 	io_uring_prep_accept(sqe, fd, addr, len, SOCK_CLOEXEC);
 	io_uring_sqe_set_data(sqe, op);
 	return 0;
@@ -152,7 +152,7 @@ int uring_recvmsg(struct uring_loop *loop, struct uring_op *op, int fd, struct m
 {
 	struct io_uring_sqe *sqe;
 
-	/* Both in one submission, or the kernel does not link them. */
+	/* The kernel links them only if both are in one submission. */
 	if (io_uring_sq_space_left(&loop->ring) < 2)
 		io_uring_submit(&loop->ring);
 	if (io_uring_sq_space_left(&loop->ring) < 2)
@@ -211,8 +211,7 @@ int uring_cancel(struct uring_loop *loop, struct uring_op *op)
 	return 0;
 }
 
-/* Runs urgent operations and queues patient ones. Returns 1 when more have completed than may run in a turn.
- */
+/* Runs urgent operations and queues patient ones. Returns 1 if more have completed than may run in a turn. */
 static int run_urgent(struct uring_loop *loop)
 {
 	struct io_uring_cqe *cqe;
@@ -250,10 +249,10 @@ int uring_turn(struct uring_loop *loop)
 	int rc = STAILQ_EMPTY(&loop->patient) ? io_uring_submit_and_wait(&loop->ring, 1)
 					      : io_uring_submit_and_get_events(&loop->ring);
 
-	/* EBUSY and EAGAIN: completions must be taken before the kernel accepts more. */
+	/* EBUSY and EAGAIN: we must take completions before the kernel accepts more. */
 	if (rc < 0 && rc != -EINTR && rc != -EBUSY && rc != -EAGAIN)
 		return rc;
-	/* One of them has its turn even where the urgent ones never end. */
+	/* At least one of them gets its turn, even if urgent ones never end. */
 	run_patient(loop, run_urgent(loop) ? 1 : PATIENT_A_TURN);
 	return 0;
 }

@@ -97,8 +97,8 @@ ssize_t uring_take_fd(int channel, void *data, size_t len, int *fd)
 }
 
 /*
- * Not a poll: a channel may be writable and yet take no descriptor, while too many are under way. Where the
- * ring takes nothing for now, the next message tries again.
+ * This is not a poll, because a channel may be writable and yet accept no descriptor while too many are under
+ * way. If the ring accepts nothing for now, the next message tries again.
  */
 static void wait_for_receiver(struct uring_pass_queue *q)
 {

@@ -34,7 +34,7 @@ static ssize_t refuse(const char **why, const char *phrase)
 	return -EPROTO;
 }
 
-/* Whether len bytes are, as far as they go, those of a constant. */
+/* Whether len bytes match a constant, as far as they go. */
 static int begins(const uint8_t *bytes, size_t len, const void *constant, size_t constant_len)
 {
 	return !memcmp(bytes, constant, len < constant_len ? len : constant_len);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The inside of the relay, for relay*.c only: relay.c has the connections, relay_flow.c their bytes,
- * relay_tls.c what OpenSSL does with them. */
+/*
+ * The relay's internals, for relay*.c only: relay.c has the connections, relay_flow.c moves their bytes,
+ * relay_tls.c calls OpenSSL.
+ */
 #ifndef URING_RELAY_CONN_H
 #define URING_RELAY_CONN_H
 
@@ -11,13 +13,16 @@
 #include <sys/types.h>
 
 enum {
-	/* The most that a record carries: after SSL_read() into so much room nothing is left inside OpenSSL.
+	/*
+	 * The most that a record carries. After SSL_read() into this much room nothing is left inside
+	 * OpenSSL.
 	 */
 	RELAY_CHUNK = SSL3_RT_MAX_PLAIN_LENGTH,
 	RELAY_HELD_MAX = 17 * 1024, /* a record and a few alerts */
 	/*
-	 * Reads in one direction before the others get their turn. One of the server gives a record, one of
-	 * the peer so many bytes at the most, which may be some hundred small records.
+	 * How many reads one direction may do before the others get their turn. A read from the server gives
+	 * one record; a read from the peer gives at most RELAY_AHEAD bytes, which may be some hundred small
+	 * records.
 	 */
 	RELAY_READS = 4,
 	RELAY_AHEAD = 4096,
@@ -25,19 +30,19 @@ enum {
 
 enum relay_state {
 	RELAY_FLOWS,
-	RELAY_ENDS, /* no more is read; what is held is still to be written */
+	RELAY_ENDS, /* nothing more is read; what is held must still be written */
 	RELAY_DONE,
 };
 
-/* One direction. Waits either for something to read or for room to write, so one operation is enough. */
+/* One direction. It waits either for something to read or for room to write, so one operation is enough. */
 struct relay_flow {
 	struct uring_op op; /* a poll, or a timeout instead of one; the flow's first member */
 	struct relay_conn *conn;
 	enum relay_state state;
 	int from, to;
-	int waits_fd; /* what the poll under way is for; -1 when there is none */
+	int waits_fd; /* what the poll under way is for; -1 if there is none */
 	short waits_events;
-	char cancelled;                 /* it was asked to end */
+	char cancelled;                 /* the operation was asked to end */
 	char poll_is_useless;           /* for the next wait */
 	char progress;                  /* something held was written since the deadline was set */
 	struct uring_deadline deadline; /* set while something is held or the other direction is done */
@@ -57,10 +62,10 @@ struct relay_conn {
 	LIST_ENTRY(relay_conn) link;
 	struct uring_relay *relay;
 	SSL *ssl;
-	unsigned reads; /* that OpenSSL may still do in this turn */
-	char drained;   /* the last one gave less than it could: the next would give nothing */
-	int recv_error; /* negative errno that ended receiving */
-	char eof;       /* the TCP stream's end was read */
+	unsigned reads; /* how many more OpenSSL may do in this turn */
+	char drained;   /* the last one gave less than it could, so the next would give nothing */
+	int recv_error; /* the negative errno that ended receiving */
+	char eof;       /* the end of the TCP stream was read */
 	char over;      /* ends as soon as no operation is under way */
 	enum relay_cause cause;
 	struct uring_peer peer;
@@ -73,13 +78,13 @@ struct uring_relay {
 	BIO_METHOD *bio;
 	unsigned connections;
 	LIST_HEAD(, relay_conn) conns;
-	struct uring_deadlines deadlines; /* of all flows that are stuck */
-	uint8_t chunk[RELAY_CHUNK];       /* plain text on its way through */
+	struct uring_deadlines deadlines; /* for all flows that are stuck */
+	uint8_t chunk[RELAY_CHUNK];       /* plain text that is passed on */
 };
 
 /*
- * Why the connection ends. close_notify makes every end an orderly one. Trouble counts where there was no
- * cause before; what was lost counts after an orderly end, too.
+ * Notes why the connection ends. close_notify makes every end a proper one. Trouble counts only if there was
+ * no cause before; lost bytes count even after a proper end.
  */
 void relay_orderly(struct relay_conn *c);
 void relay_trouble(struct relay_conn *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -92,42 +97,42 @@ static inline int relay_holds(const struct relay_flow *f)
 	return f->held != NULL;
 }
 
-/* recv() and send() that neither wait nor are interrupted. Return what those do, or a negative errno. */
+/* recv() and send() that do not wait and are not interrupted. They return a count or a negative errno. */
 ssize_t relay_recv(int fd, void *buf, size_t len);
 ssize_t relay_send(int fd, const void *buf, size_t len);
 
-/* Writes what can be written and holds the rest. What went wrong is kept in the connection's state. */
+/* Writes what can be written and holds the rest. Errors are noted in the connection's state. */
 void relay_put(struct relay_flow *f, const void *p, size_t len);
 void relay_drop_held(struct relay_flow *f);
 
-/* Writes of what is held as much as goes. */
+/* Writes as much as possible of what is held. */
 void relay_flush(struct relay_flow *f);
 
-/* Moves what can be moved now, up to a bound. */
+/* Moves what can be moved now, up to a limit. */
 void relay_move(struct relay_flow *f);
 
-/* Passes the end on where all before it was written. */
+/* Passes the end on if everything before it is written. */
 void relay_finish(struct relay_flow *f);
 
 /* ---- relay_tls.c ---- */
 
-/* Returns NULL when memory is short. */
+/* Returns NULL if memory is short. */
 BIO_METHOD *relay_bio_new(void);
 
 /* Replaces the memory BIOs of the connection's SSL object. Returns 0 or -ENOMEM. */
 int relay_tls_attach(struct relay_conn *c);
 
 /*
- * Takes what one record says, at most RELAY_CHUNK bytes. Returns their number; 0 at the end of what the peer
- * says; -EAGAIN when there is no more for now; another negative errno when the connection is of no use any
+ * Takes the content of one record, at most RELAY_CHUNK bytes. Returns the number of bytes; 0 when the peer
+ * has ended; -EAGAIN if there is no more for now; another negative errno if the connection cannot be used any
  * more.
  */
 ssize_t relay_tls_read(struct relay_conn *c, uint8_t *buf);
 
-/* Says the bytes in one record. Returns 0 or a negative errno as above. */
+/* Sends the bytes as one record. Returns 0 or a negative errno as above. */
 int relay_tls_write(struct relay_conn *c, const uint8_t *buf, size_t len);
 
-/* Says close_notify. */
+/* Sends close_notify. */
 void relay_tls_goodbye(struct relay_conn *c);
 
 #endif

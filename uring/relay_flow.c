@@ -36,8 +36,8 @@ void relay_drop_held(struct relay_flow *f)
 }
 
 /*
- * Whoever closed its side may still have said something that we did not read, so only writing ends. What
- * comes for a server that is gone is dropped here one by one until its end is read.
+ * A side that closed may still have sent something that we have not read, so only writing ends. What comes
+ * for a server that is gone is dropped here, piece by piece, until its end is read.
  */
 static void write_failed(struct relay_flow *f, int error)
 {
@@ -60,7 +60,7 @@ static void hold(struct relay_flow *f, const uint8_t *p, size_t len)
 	size_t have = f->held_len - f->held_off;
 	uint8_t *bigger;
 
-	/* Only what OpenSSL answers on its own can come on top of a record. */
+	/* Only OpenSSL's own answers can come in addition to a record. */
 	if (have + len > RELAY_HELD_MAX) {
 		relay_trouble(f->conn, "it goes on asking and does not read the answers");
 		f->conn->over = 1;
@@ -116,7 +116,7 @@ static int may_read(const struct relay_flow *f)
 	return !f->conn->over && f->state == RELAY_FLOWS && !relay_holds(f);
 }
 
-/* The peer said its last word. Where it was no good one, OpenSSL's alert is ours. */
+/* The peer has ended. If it did not end properly, we send OpenSSL's alert. */
 static void end_of_peer(struct relay_conn *c, ssize_t error)
 {
 	c->in.state = RELAY_ENDS;
@@ -143,7 +143,7 @@ static void move_in(struct relay_conn *c)
 }
 
 /*
- * A server that closes before it has read everything resets the pair; what it said before has been read then,
+ * A server that closes before it has read everything resets the pair. What it sent before was read by then,
  * as at any other end.
  */
 static void end_of_server(struct relay_conn *c, ssize_t error)
@@ -163,7 +163,7 @@ static void move_out(struct relay_conn *c)
 	uint8_t *chunk = c->relay->chunk;
 	ssize_t n = RELAY_CHUNK;
 
-	/* Less than there is room for was all. */
+	/* It was less than there was room for, so that was all. */
 	for (unsigned reads = RELAY_READS; reads && n == RELAY_CHUNK && may_read(&c->out); reads--) {
 		n = relay_recv(c->out.from, chunk, RELAY_CHUNK);
 		if (n == -EAGAIN)

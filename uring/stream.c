@@ -2,8 +2,8 @@
 #include "uring/stream.h"
 
 /*
- * A receive that waits in the ring would run in circles on a part of a record in the kernel's home: the
- * socket says it is readable, and gives nothing.
+ * If records are in the kernel and only part of one has arrived, a receive that waits in the ring would spin:
+ * the socket polls readable and gives nothing.
  */
 int uring_stream_recv(struct uring_loop *loop, struct uring_op *op, int fd, const struct ktls_stream *s,
 	struct ktls_receive *in)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The responder as it is commonly written: OpenSSL on an epoll loop, and without a certificate plain TCP on
- * the same loop. Reads ahead and does not read again after a short read, so a request costs no call more than
- * it must.
+ * The responder as it is commonly written: OpenSSL on an epoll loop, or plain TCP on the same loop if there
+ * is no certificate. It reads ahead and does not read again after a short read, so a request takes no more
+ * calls than necessary.
  */
 #include "setup.h"
 #include "talk.h"
@@ -19,7 +19,7 @@
 
 enum {
 	EVENTS = 64,
-	READS = 4, /* of one peer before the others get their turn */
+	READS = 4, /* from one peer before the others get their turn */
 	TICK_MS = 1000,
 };
 
@@ -42,7 +42,7 @@ static struct {
 	int epoll, listener, signals;
 } me;
 
-/* What a call came to: bytes, or one of these. */
+/* The result of a call: a number of bytes, or one of these. */
 enum {
 	ENDED = 0,
 	WAITS = -1,
@@ -68,7 +68,7 @@ static void drop(struct peer *p)
 		SSL_shutdown(p->ssl);
 	ERR_clear_error();
 	SSL_free(p->ssl);
-	/* Unread bytes would make a reset of the close. */
+	/* Unread bytes would turn the close into a reset. */
 	shutdown(p->fd, SHUT_WR);
 	for (int i = 0; i < 16 && recv(p->fd, sink, sizeof(sink), MSG_DONTWAIT) > 0; i++)
 		;
@@ -84,7 +84,7 @@ static int of_errno(void)
 	return errno == EAGAIN ? WAITS : BROKEN;
 }
 
-/* Of a call of OpenSSL that gave n. */
+/* The result of an OpenSSL call that returned n. */
 static int of_tls(struct peer *p, int n)
 {
 	if (n > 0)
@@ -196,7 +196,7 @@ static void serve(struct peer *p)
 		rc = flush(p);
 	if (rc == 1 && p->ends)
 		rc = ENDED;
-	/* What OpenSSL holds back already no epoll tells of. */
+	/* epoll does not report what OpenSSL already holds. */
 	for (int i = 0; rc == 1 && (i < READS || (p->ssl && SSL_has_pending(p->ssl))); i++)
 		rc = converse(p);
 	if (rc == 1)

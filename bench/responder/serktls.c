@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The responder on libserktls: accepts, shakes hands, receives and sends on one io_uring; records are in the
- * kernel where it takes them, else in user space. Without a certificate it is plain TCP on the same ring.
+ * The responder on libserktls: accepts, does handshakes, receives and sends on one io_uring. Records are in
+ * the kernel if it supports them, else in user space. Without a certificate it is plain TCP on the same ring.
  *
- * A peer has one operation under way: while answers are not sent nothing more is read from it, so one that
+ * A peer has one operation under way. Nothing more is read from it while answers are not sent, so a peer that
  * does not read only stalls itself. Calls outside the ring: the last alert and closing, and what a stream
  * itself owes its peer.
  */
@@ -31,10 +31,10 @@ struct peer {
 	LIST_ENTRY(peer) link;
 	int fd;
 	time_t heard;
-	uint8_t writes;   /* the operation under way is about sending */
-	uint8_t more;     /* the stream has content that nothing will announce */
-	uint8_t ends;     /* when all is sent */
-	uint8_t alert;    /* the last word then */
+	uint8_t writes;   /* the operation under way is for sending */
+	uint8_t more;     /* the stream has content that no event will announce */
+	uint8_t ends;     /* ends when all is sent */
+	uint8_t alert;    /* the alert to send then */
 	uint8_t wordless; /* nothing can be sent any more */
 	struct ktls_stream stream;
 	struct ktls_receive in;
@@ -103,7 +103,7 @@ static void take_read(struct peer *p, ssize_t n, const struct ktls_read *r)
 		p->ends = 1;
 		p->alert = r->owed ? r->alert : KTLS_CLOSE_NOTIFY;
 	}
-	/* What the socket does not take now goes in front of the next answer. */
+	/* What the socket does not take now goes before the next answer. */
 	if (r->respond && ktls_stream_respond(&p->stream, p->fd) == -EPIPE)
 		p->ends = p->wordless = 1;
 	take_content(p, (size_t)n);
@@ -197,7 +197,7 @@ static void read_more(struct peer *p)
 	take_read(p, n, &r);
 }
 
-/* Starts the one operation that comes next, or ends the connection. */
+/* Starts the next operation, or ends the connection. */
 static void advance(struct peer *p)
 {
 	int rc;
@@ -207,7 +207,7 @@ static void advance(struct peer *p)
 			rc = start_sending(p);
 			break;
 		}
-		/* Those that found no room for their answer before. */
+		/* Requests for whose answers there was no room before. */
 		take_content(p, 0);
 		if (talk_unsent(&p->talk))
 			continue;
@@ -335,7 +335,7 @@ static void ticked(struct uring_op *op, int res)
 		if (me.ctx && !p->writes)
 			ktls_stream_send_alert(&p->stream, p->fd, KTLS_CLOSE_NOTIFY);
 		p->wordless = 1;
-		shutdown(p->fd, SHUT_RDWR); /* its operation ends now, and with it the connection */
+		shutdown(p->fd, SHUT_RDWR); /* this ends its operation, and thereby the connection */
 	}
 	if (!me.ctx && !me.accepts.done)
 		start_accepting();

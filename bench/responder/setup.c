@@ -115,7 +115,7 @@ SSL_CTX *setup_context(const struct setup *s)
 		errx(EXIT_FAILURE, "no TLS context: %s", ERR_reason_error_string(ERR_get_error()));
 	SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
 	SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
-	/* Suites with an AEAD: others would have to stay with OpenSSL. */
+	/* Only suites with an AEAD, because others would have to stay with OpenSSL. */
 	SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20");
 	if (SSL_CTX_use_certificate_chain_file(ctx, s->certificate) != 1)
 		errx(EXIT_USAGE, "--certificate %s holds no usable certificate: %s", s->certificate,

@@ -8,7 +8,7 @@
 #include <sys/types.h>
 
 enum {
-	ADDED_MAX = 64, /* to the headers that are copied: status line, tag, length */
+	ADDED_MAX = 64, /* added to the copied headers: status line, tag, length */
 };
 
 static const char status_line[] = "SIP/2.0 200 OK\r\n";
@@ -32,7 +32,7 @@ enum header {
 
 static const struct {
 	const char *name;
-	const char *compact; /* RFC 3261 7.3.3; the name again where it has none */
+	const char *compact; /* RFC 3261 7.3.3; the same as the name if there is none */
 } names[OTHER] = {
 	[VIA] = {"Via", "v"},
 	[FROM] = {"From", "f"},
@@ -43,11 +43,11 @@ static const struct {
 };
 
 struct message {
-	size_t head_len; /* with the empty line */
-	size_t len;      /* with the body */
+	size_t head_len; /* including the empty line */
+	size_t len;      /* including the body */
 	unsigned seen;   /* 1 << enum header */
 	bool request, ack;
-	char *answer; /* written so far */
+	char *answer; /* what is written so far */
 };
 
 void talk_sent(struct talk *t, size_t len)
@@ -104,7 +104,7 @@ static int take_length(struct message *m, struct span value)
 	return m->len > TALK_IN ? -EMSGSIZE : 0;
 }
 
-/* What an answer repeats of its request (RFC 3261 8.2.6). line ends with CRLF. */
+/* Copies a header that the answer repeats from its request (RFC 3261 8.2.6). line ends with CRLF. */
 static void copy_header(struct message *m, enum header h, struct span line)
 {
 	bool tagged = h != TO || memmem(line.at, line.len, ";tag=", strlen(";tag="));
@@ -135,7 +135,7 @@ static int take_header(struct message *m, struct span line)
 	return take_length(m, trim((struct span){colon + 1, line.len - name.len - 1}));
 }
 
-/* The next header with its continuation lines (RFC 3261 7.3.1) and CRLF. */
+/* Finds the next header with its continuation lines (RFC 3261 7.3.1) and CRLF. */
 static struct span next_line(const char *at, const char *end)
 {
 	const char *p = at;
@@ -157,7 +157,7 @@ static int take_start_line(struct message *m, struct span line)
 	return m->request || (line.len > len && !memcmp(line.at, version, len)) ? 0 : -EPROTO;
 }
 
-/* head is whole; its answer goes to m->answer. */
+/* The head is complete; its answer goes to m->answer. */
 static int take_head(struct message *m, const char *head)
 {
 	const unsigned needed =
@@ -177,7 +177,7 @@ static int take_head(struct message *m, const char *head)
 	return (m->seen & needed) == needed ? 0 : -EPROTO;
 }
 
-/* Something that cannot become SIP is not waited for: a line that does not look like one. */
+/* Do not wait for the rest of something that cannot become SIP: a first line that does not look like SIP. */
 static int check_beginning(const char *in, size_t len)
 {
 	const char *end = memmem(in, len, "\r\n", 2);
@@ -188,8 +188,10 @@ static int check_beginning(const char *in, size_t len)
 	return memchr(in, 0, len) ? -EPROTO : 0;
 }
 
-/* Returns the length of the message at in with its answer in the output, 0 when it goes on, or a negative
- * errno. */
+/*
+ * Returns the length of the message at in, whose answer is in the output then; 0 if the message is not
+ * complete; or a negative errno.
+ */
 static ssize_t answer_one(struct talk *t, const char *in, size_t len)
 {
 	const char *empty = memmem(in, len, "\r\n\r\n", 4);
@@ -223,7 +225,7 @@ int talk_answer(struct talk *t)
 	ssize_t n = 1;
 
 	while (n > 0 && off < t->in_len) {
-		/* Between messages (RFC 3261 7.5), and as a keep-alive. */
+		/* Allowed between messages (RFC 3261 7.5), and as a keep-alive. */
 		if (t->in[off] == '\r' || t->in[off] == '\n') {
 			off++;
 			continue;

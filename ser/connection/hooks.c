@@ -19,14 +19,14 @@
 #include <errno.h>
 #include <string.h>
 
-static int injecting; /* this process makes connections of those that engines accepted */
+static int injecting; /* this process makes connections that engines accepted */
 
 void hooks_inject(int on)
 {
 	injecting = on;
 }
 
-/* Who accepts one here is tcp_main, at a socket that only stands in for a listener. */
+/* Only tcp_main accepts one here, on a socket that stands in for a listener. */
 static int refuse_stranger(void)
 {
 	static struct log_limit limit;
@@ -61,8 +61,10 @@ static void tcpconn_clean(struct host_tcp_connection *c)
 	conn_close(conn);
 }
 
-/* Behind what we queued, but only where nothing of the core's waits: an alert in the middle of a record would
- * damage it. */
+/*
+ * After what we queued, but only if the core has nothing waiting, because an alert in the middle of a record
+ * would damage it.
+ */
 static void send_alert_in_order(struct host_tcp_connection *c, struct conn *conn, int fd, uint8_t description)
 {
 	if (c->wbuf_first || conn->sent_last || !conn_is_established(conn))
@@ -73,7 +75,7 @@ static void send_alert_in_order(struct host_tcp_connection *c, struct conn *conn
 	send_alert(conn, fd, description);
 }
 
-/* Only where nobody is writing: no process waits for a peer or for a colleague here. */
+/* Only if nobody is writing, because no process waits for a peer or another process here. */
 static void send_last_alert(struct host_tcp_connection *c, int fd, uint8_t description)
 {
 	struct conn *conn = c->extra_data;
@@ -144,7 +146,10 @@ static void say_eof(struct host_tcp_connection *c, int *flags)
 	*flags |= HOST_RD_EOF | HOST_RD_SHORT_READ;
 }
 
-/* Ends the connection's receiving side the way the core expects it; our own log line replaces the core's. */
+/*
+ * Ends the connection's receiving side in the way that the core expects. Our own log line replaces the
+ * core's.
+ */
 static void end_reading(struct host_tcp_connection *c, const struct ktls_read *r, int *flags)
 {
 	const struct conn *conn = c->extra_data;
@@ -158,14 +163,14 @@ static void end_reading(struct host_tcp_connection *c, const struct ktls_read *r
 	if (r->owed)
 		send_last_alert(c, c->fd, r->alert);
 	if (conn->queue.broken)
-		return; /* we ended it, and said so */
+		return; /* we ended it and have logged that */
 	uring_address_text(&c->rcv.src_su.s, peer);
 	log_end(r, peer);
 }
 
 /*
- * Answers a KeyUpdate or a renegotiation. Where a writer is busy or bytes wait, the next writer of a user
- * space connection, or the next read, does it.
+ * Answers a KeyUpdate or a renegotiation. If a writer is busy or bytes wait, the next writer (with records in
+ * user space) or the next read does it.
  */
 static void respond(struct host_tcp_connection *c, struct conn *conn, struct ktls_read *r)
 {

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 
 enum {
-	/* tcp_main has taken a connection over by then; if not, it is too busy for this to matter. */
+	/* By then tcp_main has taken over a connection; if not, it is too busy for this to matter. */
 	LOOK_AFTER_MS = 2000,
 };
 
@@ -21,8 +21,8 @@ struct fresh {
 static struct uring_deadlines looks;
 
 /*
- * tcp_main's timer fires earlier for a connection that waits to be written: this one says so, and can be
- * written at once. Not with the core's send_all(), which would wait, here with a lock held.
+ * To make tcp_main's timer fire earlier, this says that the connection waits to be written, although it can
+ * be written at once. The core's send_all() would wait, and a lock is held here, so it is not used.
  */
 static void fire_earlier(struct host_tcp_connection *c)
 {
@@ -40,9 +40,7 @@ static void fire_earlier(struct host_tcp_connection *c)
 	host_unlock(&c->write_lock);
 }
 
-/*
- * The core's timer looks at the time anew when it fires, so a later end is just written down.
- */
+/* The core's timer checks the time again when it fires, so a later end only has to be stored. */
 static void set_time(struct host_tcp_connection *c)
 {
 	unsigned end = get_ticks_raw() + c->lifetime;

@@ -20,7 +20,7 @@
 struct injection {
 	struct uring_passing passing; /* the first member */
 	long message[2];
-	struct host_tcp_connection *c; /* tcp_main's as soon as the message is under way */
+	struct host_tcp_connection *c; /* belongs to tcp_main once the message is under way */
 	int id;
 };
 
@@ -50,7 +50,9 @@ static int new_id(void)
 	return id;
 }
 
-/* What the core's own free function, which it does not export, would do with a connection nobody knows yet.
+/*
+ * Does what the core's own free function, which is not exported, would do with a connection that nobody knows
+ * yet.
  */
 static void discard(struct host_tcp_connection *c)
 {
@@ -96,14 +98,14 @@ void inject_init(struct uring_loop *loop, unsigned index)
 	hooks_inject(1);
 }
 
-/* tcp_accept_unique: the core looks for the addresses the wrong way round, and so never finds any. */
+/* tcp_accept_unique: the core looks up the addresses the wrong way round, so it never finds any. */
 static int is_duplicate(struct host_tcp_connection *c)
 {
 	return tcp_accept_unique &&
 	       tcpconn_exists(0, &c->rcv.src_ip, c->rcv.src_port, &c->rcv.dst_ip, c->rcv.dst_port);
 }
 
-/* The core would say it, too, in a line that is not limited and names no remedy. */
+/* The core would log it, too, in a line that is not limited and says nothing about what to do. */
 static int has_room(void)
 {
 	void *p = services.memory.alloc(sizeof(struct host_tcp_connection) + (size_t)tcp_cfg->rd_buf_size);
@@ -131,7 +133,7 @@ static struct host_ip ip_of(const union uring_address *a)
 	return ip;
 }
 
-/* The core keeps the proxy's own connection here, for scripts. */
+/* The core stores the proxy's own connection here, for scripts. */
 static void note_proxy(
 	struct host_tcp_connection *c, const struct message_established *m, struct host_socket_info *listener)
 {
@@ -147,7 +149,7 @@ static void note_proxy(
 	};
 }
 
-/* The core's part first: it is the bigger one, and must not be kept from a place that just became free. */
+/* The core's part comes first, because it is bigger and must get the memory that has just become free. */
 static struct host_tcp_connection *make_whole(int fd, const struct conn_made *made)
 {
 	struct host_socket_info *listener = listeners_core(made->message->listener);
@@ -185,7 +187,10 @@ void inject(int fd, const struct conn_made *made)
 	c->id = conn->id = new_id();
 	c->flags |= HOST_F_CONN_FD_CLOSED | HOST_F_CONN_PASSIVE;
 	c->refcnt = 1; /* the core's hash table */
-	/* The core counts these when a connection it accepted carries its first byte; ours are up already. */
+	/*
+	 * The core counts these when an accepted connection carries its first byte; ours are established
+	 * already.
+	 */
 	host_count(tcp_cnts_h.established);
 	host_count(tcp_cnts_h.passive_open);
 	*i = (struct injection){.message = {(long)c, HOST_CONN_NEW}, .c = c, .id = conn->id};

@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Hands connections of an engine over to the core's tcp_main, as a worker does with one it opened. */
+/*
+ * Hands an engine's connections over to the core's tcp_main, as a worker does with a connection that it
+ * opened.
+ */
 #ifndef SER_CONNECTION_INJECT_H
 #define SER_CONNECTION_INJECT_H
 
 #include "ser/shared/conn.h"
 #include "uring/loop.h"
 
-/* Call it once in each process that injects; index tells them apart: below SCOREBOARD_ENGINES_MAX. */
+/* Call it once in each process that injects; each has its own index below SCOREBOARD_ENGINES_MAX. */
 void inject_init(struct uring_loop *loop, unsigned index);
 
 /*
  * Gives the core a TLS connection that an engine has made, with its descriptor fd, which is closed in this
- * process in any case. Never waits: what tcp_main cannot take at once is queued. What fails is logged, and
- * the connection is gone.
+ * process in any case. Never waits: what tcp_main cannot take at once is queued. A failure is logged, and the
+ * connection is gone.
  */
 void inject(int fd, const struct conn_made *made);
 
-/* Counts and logs a connection that the core does not get; the caller closes what there is of it. */
+/* Counts and logs a connection that the core does not get; the caller closes it. */
 void inject_refuse(const union uring_address *remote, const char *why);
 
 #endif

@@ -12,7 +12,7 @@
 static int sockets[LISTENERS_MAX];
 static struct host_socket_info *cores[LISTENERS_MAX];
 static unsigned taken;
-static struct sockaddr_un replacement_address; /* of the first one */
+static struct sockaddr_un replacement_address; /* the first one's */
 static socklen_t replacement_address_len;
 
 /* A listening socket whose name the kernel chose; it never becomes readable by itself. */
@@ -42,7 +42,7 @@ int listeners_take(struct host_socket_info *si)
 	int replacement;
 
 	if (tcp_init(si))
-		return -1; /* the core has said why */
+		return -1; /* the core has logged why */
 	si->proto = HOST_PROTO_TLS;
 	uring_address_text(&si->su.s, text);
 	if (taken == LISTENERS_MAX) {
@@ -94,6 +94,6 @@ int listeners_wake_tcp_main(void)
 	if (!replacement_address_len)
 		return -1;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	/* Left open: accept() in tcp_main must still find it. */
+	/* It stays open, because accept() in tcp_main must still find it. */
 	return fd < 0 ? -1 : connect(fd, (struct sockaddr *)&replacement_address, replacement_address_len);
 }

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 enum {
-	PATIENCE_MS = 500, /* how long tcp_main may take to come to its loop */
+	PATIENCE_MS = 500, /* how long tcp_main may take to get back to its loop */
 	OTHERS_END_MS = 20,
 };
 
@@ -37,8 +37,10 @@ static void on_signal(int sig)
 	if (ending)
 		return;
 	ending = 1;
-	/* Keeps this process's log quiet from here on: the core finds the address of an AF_UNIX peer
-	 * critical. */
+	/*
+	 * Silences this process's log from here on, because the core would log an AF_UNIX peer's address as
+	 * critical.
+	 */
 	_ksr_slog_func = no_log;
 	if (listeners_wake_tcp_main() || setitimer(ITIMER_REAL, &patience, NULL))
 		_exit(0);
@@ -54,8 +56,8 @@ void shutdown_prepare(void)
 }
 
 /*
- * Every other process has the same signal: within this time who holds a lock lets go of it or is dead, with
- * the lock held. The core, too, frees its locks by force when it ends.
+ * Every other process got the same signal. Within this time a process that holds a lock releases it or is
+ * dead. The core, too, frees its locks by force when it ends.
  */
 static void let_others_end(void)
 {
@@ -65,8 +67,8 @@ static void let_others_end(void)
 }
 
 /*
- * No lock, because its holder may be dead; what we queued is lost with the drainer. Where a part of a record
- * still waits to be written, an alert would damage it.
+ * Takes no lock, because its holder may be dead. What we queued is lost with the drainer. Where a part of a
+ * record still waits to be written, an alert would damage it.
  */
 static void say_goodbye(struct host_tcp_connection *c)
 {

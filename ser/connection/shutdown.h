@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A close_notify for every peer when the server ends.
+ * Sends a close_notify to every peer when the server ends.
  *
  * The core ends its processes from inside their signal handlers, where records cannot be protected. tcp_main,
  * which holds all descriptors, therefore gets a handler that only makes a replacement listener readable; the
@@ -12,7 +12,7 @@
 /* Installs the handler for SIGTERM and SIGINT; call it in tcp_main. */
 void shutdown_prepare(void);
 
-/* Called by a hook: when a signal asked for it, says goodbye to all peers and ends the process. */
+/* Called by a hook: if a signal asked for it, sends close_notify to all peers and ends the process. */
 void shutdown_check(void);
 
 #endif

@@ -15,9 +15,9 @@
 #include <unistd.h>
 
 enum {
-	PATIENCE_MS = 500, /* how long the loop may take to end */
+	PATIENCE_MS = 500, /* how long the loop may take to finish */
 	MESSAGES_A_TURN = 64,
-	/* Clients whose tickets come behind the handshake: some 30 KB each. */
+	/* Clients whose tickets come after the handshake: some 30 KB each. */
 	LATE_MAX = 256,
 	LATE_SECONDS = 10,
 };
@@ -31,8 +31,10 @@ static void give_up(int sig)
 	_exit(0);
 }
 
-/* The loop gets to know and finishes what it is doing; where it hangs, on a lock that died with its holder,
- * it does not. */
+/*
+ * Tells the loop, which finishes what it is doing. If the loop hangs on a lock whose holder died, the alarm
+ * ends the process.
+ */
 static void on_signal(int sig)
 {
 	struct itimerval patience = {.it_value = {.tv_usec = PATIENCE_MS * 1000}};
@@ -50,7 +52,7 @@ static void woken(struct uring_op *op, int res)
 	ending = 1;
 }
 
-/* The core's handlers would end the process on the spot. */
+/* The core's handlers would end the process at once. */
 static int watch_signals(struct engine *e)
 {
 	static struct uring_op op = {.done = woken};
@@ -63,7 +65,7 @@ static int watch_signals(struct engine *e)
 	return uring_poll(e->loop, &op, wake_fd, POLLIN);
 }
 
-/* A newer engine accepts; this one ends with what it began. */
+/* A newer engine accepts now; this one finishes what it began. */
 static void retire(struct engine *e)
 {
 	e->retired = 1;
@@ -76,7 +78,7 @@ static void look(struct engine *e)
 	uring_server_pause(e->server, e->waits);
 }
 
-/* Returns -EAGAIN when there is nothing more for now, -EPIPE at the end. */
+/* Returns -EAGAIN if there is nothing more for now, -EPIPE at the end. */
 static int take_message(struct engine *e)
 {
 	union {
@@ -114,7 +116,7 @@ static void told(struct uring_op *op, int res)
 	(void)res;
 	for (int i = 0; !rc && i < MESSAGES_A_TURN; i++)
 		rc = take_message(e);
-	/* The supervisor's end is the engine's, too. */
+	/* When the supervisor ends, the engine ends, too. */
 	if (rc == -EPIPE || uring_poll(e->loop, op, e->parts->channel, POLLIN))
 		ending = 1;
 }
@@ -186,11 +188,13 @@ static int start_server(struct engine *e, struct cfg_error *error)
 
 static int set_up(struct engine *e, struct cfg_error *error)
 {
-	/* The setting of its parent is not inherited. */
+	/* The parent's setting is not inherited. */
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM))
 		return cfg_fail(error, "the TLS engine cannot start: %s", strerror(errno));
-	/* Established connections come first: their readers are SER's processes. Relative to SER's own value,
-	 * below which nobody may go without CAP_SYS_NICE. */
+	/*
+	 * Established connections come first, and SER's processes read them. The value is relative to SER's
+	 * own, because going below that needs CAP_SYS_NICE.
+	 */
 	errno = 0;
 	if (nice(e->params->engine_nice) == -1 && errno)
 		return cfg_fail(
@@ -229,7 +233,7 @@ void engine_run(const struct engine_parts *parts, int report)
 	}
 	uring_relay_goodbye(e.relay);
 	if (!rc)
-		_exit(0); /* as the core's processes do */
+		_exit(0); /* as the core's processes exit */
 	ser_log(LOG_LEVEL_CRITICAL, "the TLS engine ends: its ring is of no use any more: %s", strerror(-rc));
 	_exit(1);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the engine does with single connections: lets them in, finds their records a home, gives them to the
- * core. */
+/*
+ * What the engine does with a connection: lets it in, decides where its records live, hands it over to the
+ * core.
+ */
 #include "ser/engine/private.h"
 #include "ser/shared/counters.h"
 #include "ser/shared/log.h"
@@ -17,8 +19,8 @@
 enum {
 	CONNECTION_LINES = 200, /* of tls_log in a LOG_PERIOD: enough to watch, too few to fill a disk */
 	/*
-	 * A TCP socket's buffer grows with what is written (to 4 MB by default), an AF_UNIX socket's does
-	 * not. The kernel gives as much of this as net.core.wmem_max allows, twice.
+	 * A TCP socket's buffer grows with what is written (to 4 MB by default); an AF_UNIX socket's does
+	 * not. The kernel grants as much of this as net.core.wmem_max allows, doubled.
 	 */
 	RELAYED_SEND_BUFFER = 1024 * 1024,
 };
@@ -94,7 +96,7 @@ static void log_established(const struct message_established *m)
 
 struct pending_handover {
 	struct uring_passing passing;       /* the first member */
-	struct message_established message; /* the last member: it has a tail */
+	struct message_established message; /* must be last, because it has a tail */
 };
 
 static void free_pending(struct pending_handover *p)
@@ -114,7 +116,7 @@ static void handed_over(struct uring_passing *passing, int rc)
 	free_pending(p);
 }
 
-/* The kernel has its own copy of the keys, and who cannot change them needs no secret. */
+/* The kernel has its own copy of the keys, and a secret is only needed where keys can change. */
 static void keep_what_is_needed(struct message_established *m)
 {
 	if (m->snapshot.home == KTLS_HOME_USER)
@@ -127,7 +129,7 @@ static void keep_what_is_needed(struct message_established *m)
 	OPENSSL_cleanse(&m->keys.tx_secret, sizeof(m->keys.tx_secret));
 }
 
-/* What the core gets to know of a connection. Returns NULL when memory is used up. */
+/* Makes the message about a connection for the core. Returns NULL if memory is used up. */
 static struct pending_handover *make_handover(struct engine *e, const struct engine_finished *f,
 	const struct engine_home *home, const struct ktls_session_keys *keys)
 {
@@ -164,7 +166,7 @@ static struct pending_handover *make_handover(struct engine *e, const struct eng
 	return p;
 }
 
-/* The descriptor that the core gets is in non-blocking mode, as it expects. Takes both over. */
+/* The core's descriptor is in non-blocking mode, as the core expects. Takes over both. */
 static int hand_over(struct engine *e, struct pending_handover *p, int fd)
 {
 	int rc = fcntl(fd, F_SETFL, O_NONBLOCK) ? -errno : 0;
@@ -187,7 +189,7 @@ static void close_if_open(int fd)
 		close(fd);
 }
 
-/* A burst of answers must not meet the core's tcp_conn_wq_max before the engine had its turn. */
+/* A burst of answers must not reach the core's tcp_conn_wq_max before the engine gets its turn. */
 static int make_pair(int pair[2])
 {
 	int size = RELAYED_SEND_BUFFER;
@@ -198,7 +200,7 @@ static int make_pair(int pair[2])
 	return 0;
 }
 
-/* The suite has no AEAD: the SSL object stays here, the core gets one end of a socketpair. */
+/* The suite has no AEAD, so the SSL object stays here and the core gets one end of a socketpair. */
 static int establish_relayed(struct engine *e, const struct engine_finished *f)
 {
 	static const struct engine_home relayed = {KTLS_HOME_RELAYED, HOME_WHY_NO_AEAD, 0};
@@ -214,7 +216,7 @@ static int establish_relayed(struct engine *e, const struct engine_finished *f)
 	if (!p)
 		goto failed;
 	rc = uring_relay_start(e->relay, f->peer, fd, pair[0], ktls_handshake_take_ssl(f->handshake));
-	fd = pair[0] = -1; /* the relay's, or closed by it */
+	fd = pair[0] = -1; /* the relay owns them now, or has closed them */
 	if (rc)
 		goto failed;
 	counters_add(COUNTER_RECORDS_RELAYED);
@@ -261,7 +263,7 @@ static int establish_direct(struct engine *e, const struct engine_finished *f, s
 		return -ENOMEM;
 	}
 	count_home(&home);
-	if (f->order) /* its tickets come later; where it cannot be kept, they are of no use */
+	if (f->order) /* its tickets come later; if the SSL object cannot be kept, they are useless */
 		ktls_late_keep(e->late, f->order, f->handshake, keys);
 	return hand_over(e, p, f->fd);
 }
@@ -281,7 +283,7 @@ int engine_establish(struct engine *e, const struct engine_finished *f)
 	return rc;
 }
 
-/* For those who ask SER how its engines are, and for the supervisor. */
+/* For tls.engines and the like, and for the supervisor. */
 void engine_report(struct engine *e)
 {
 	__atomic_store_n(&e->page->handshakes,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Where the records of a connection live, and why there. */
+/* Decides where a connection's records live, and why. */
 #include "cfg/set.h"
 #include "ser/engine/private.h"
 #include "ser/shared/log.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who gets in, and when everybody has to wait. */
+/* The limits: who gets in, and when all new connections have to wait. */
 #include "ser/shared/limits.h"
 #include "ser/engine/private.h"
 #include "ser/shared/counters.h"
@@ -12,10 +12,10 @@
 #include <string.h>
 
 enum {
-	LOOK_AGAIN_MS = 50, /* while everybody waits */
+	LOOK_AGAIN_MS = 50, /* while new connections wait */
 };
 
-/* Handshakes of all engines, and connections of ours that SER has no record of yet. */
+/* The handshakes of all engines, and our own connections that SER has no record of yet. */
 static long coming(const struct engine *e)
 {
 	long n = (long)uring_server_handshakes(e->server) +
@@ -56,7 +56,9 @@ int engine_wait(struct engine *e)
 	return e->waits ? 0 : -EBUSY;
 }
 
-/* The next ones wait in the backlog, if that is the policy. Returns 1 when they do from now on. */
+/*
+ * Lets the next connections wait in the backlog, if that is the policy. Returns 1 if they wait from now on.
+ */
 static int hold_up(struct engine *e, const char *words)
 {
 	static struct log_limit limit;
@@ -83,7 +85,7 @@ int engine_admit(void *arg, const struct uring_peer *peer)
 	char words[LIMIT_TEXT];
 	int counter = limits_reached(coming(e), words);
 
-	/* Others than ours took the last place, or it is one that the kernel had accepted already. */
+	/* Somebody else took the last place, or the kernel had already accepted this connection. */
 	if (counter >= 0) {
 		hold_up(e, words);
 		return refuse(peer, counter, words);

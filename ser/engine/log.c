@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* An engine's log: it opens no file and no socket, so its supervisor writes its lines. */
+/* An engine's log. The engine opens no file and no socket, so its supervisor writes its lines. */
 #include "ser/shared/log.h"
 #include "ser/engine/private.h"
 #include "ser/shared/services.h"
@@ -10,7 +10,7 @@
 
 static int channel;
 
-/* A line that the supervisor is too busy for is lost: nothing here waits. */
+/* Nothing here waits: if the supervisor is too busy, the line is lost. */
 static void say(int level, const char *text)
 {
 	struct message_log m = {.kind = MESSAGE_LOG, .level = level};

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Memory that a burst took goes back to the system when the burst is over. */
+/* Gives memory back to the system when a burst is over. */
 #include "ser/engine/private.h"
 
 #include <malloc.h>
 
 enum {
 	BURST = 64,          /* handshakes and relayed connections at once: some MB */
-	QUIET_SECONDS = 1,   /* so that a storm with a short pause does not pay for it */
-	PART_THAT_STAYS = 4, /* it is over when no more than a quarter is left */
+	QUIET_SECONDS = 1,   /* so that a storm with short pauses does not pay for this */
+	PART_THAT_STAYS = 4, /* a burst is over when no more than a quarter is left */
 };
 
 static unsigned at_once(const struct engine *e)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the engine does for connections that SER opens: shakes hands as their client. */
+/* What the engine does for connections that SER opens: the client's handshake. */
 #include "cfg/client.h"
 #include "ser/engine/private.h"
 #include "ser/shared/counters.h"
@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Has room for what goes back where there is no connection; the supervisor says and counts it. */
+/* The answer if there is no connection; the supervisor logs and counts it. */
 struct running_order {
 	struct uring_passing passing; /* the first member */
 	struct message_failed failure;
@@ -30,7 +30,7 @@ static struct message_failed failure_of(uint32_t order, enum uring_client_failur
 
 static void told(struct uring_passing *p, int rc)
 {
-	(void)rc; /* the supervisor knows that its engine is gone */
+	(void)rc; /* the supervisor notices by itself that its engine is gone */
 	free(p);
 }
 
@@ -43,8 +43,10 @@ static void refuse(
 	uring_pass(&e->handovers, &r->passing);
 }
 
-/* At once, since there is no memory to let it wait. An engine that cannot even do that ends, so that its
- * supervisor fails what it ordered. */
+/*
+ * Sent at once, because there is no memory to let it wait. If even that fails the engine ends, and its
+ * supervisor then fails its orders.
+ */
 static void refuse_without_memory(struct engine *e, uint32_t order)
 {
 	struct message_failed f = failure_of(order, URING_CLIENT_LOCAL, engine_error(-ENOMEM));
@@ -68,7 +70,7 @@ static int start(struct engine *e, struct running_order *r, int fd)
 		.handshake_timeout = (unsigned)e->params->handshake_timeout,
 	};
 
-	ktls_sessions_use(request.ctx, e->sessions); /* without it no session is resumed */
+	ktls_sessions_use(request.ctx, e->sessions); /* if it fails, no session is resumed */
 	return uring_client_start(e->client, &request);
 }
 
@@ -89,7 +91,7 @@ void engine_open(struct engine *e, const struct message_order *order, int fd)
 		refuse(e, r, URING_CLIENT_LOCAL, engine_error(rc));
 }
 
-/* All that the verification of a session depended on (ktls/session.h). */
+/* Everything that the verification of a session depends on (ktls/session.h). */
 static void offer_session(SSL *ssl, const struct cfg_domain *d, const struct message_order *order)
 {
 	const char *name = cfg_client_name(d, order->choice.server_name);
@@ -150,7 +152,7 @@ void engine_connected(void *arg, void *token, int fd, struct ktls_handshake *h)
 void engine_not_connected(
 	void *arg, void *token, enum uring_client_failure why, int error, const char *reason)
 {
-	(void)error; /* the reason has it */
+	(void)error; /* the reason says it */
 	refuse(arg, token, why, reason);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Shared by the engine's own files only. */
+/* Shared only by the engine's own files. */
 #ifndef SER_ENGINE_PRIVATE_H
 #define SER_ENGINE_PRIVATE_H
 
@@ -21,17 +21,17 @@ struct engine {
 	struct uring_server *server;
 	struct uring_relay *relay;
 	struct uring_client *client;
-	struct ktls_sessions *sessions; /* of the client */
+	struct ktls_sessions *sessions; /* the client's */
 	struct ktls_late *late;
 	struct uring_pass_queue handovers;
-	struct uring_op told; /* by the supervisor */
+	struct uring_op told; /* a message from the supervisor */
 	int retired, stopped;
 	struct uring_op look_again; /* while accepting is paused */
-	int waits;                  /* it is under way */
+	int waits;                  /* look_again is under way */
 	struct __kernel_timespec pause;
-	struct uring_op quiet; /* after a burst */
+	struct uring_op quiet; /* runs after a burst */
 	int quiet_runs;
-	unsigned peak; /* connections at once, since memory was given back last */
+	unsigned peak; /* most connections at once since memory was last given back */
 };
 
 struct engine_home {
@@ -40,11 +40,14 @@ struct engine_home {
 	int error; /* negative errno, or 0 */
 };
 
-/* Decides and, for the kernel, gives it the keys. Returns 0, or -ENOTRECOVERABLE when the socket is lost. */
+/*
+ * Decides where the records live, and gives the kernel the keys if they live there. Returns 0, or
+ * -ENOTRECOVERABLE if the socket is lost.
+ */
 int engine_choose_home(struct engine *e, const SSL *ssl, int fd, const struct ktls_session_keys *keys,
 	struct engine_home *home);
 
-/* Callbacks of the server and the relay; arg is the engine. */
+/* Callbacks for the server and the relay; arg is the engine. */
 int engine_admit(void *arg, const struct uring_peer *peer);
 SSL_CTX *engine_context(void *arg, const struct uring_peer *peer);
 void engine_begin(void *arg, const struct uring_peer *peer, struct ktls_handshake *h);
@@ -54,45 +57,48 @@ void engine_refused(void *arg, const struct uring_peer *peer, enum uring_refusal
 void engine_trouble(void *arg, int error, int for_good);
 void engine_relay_ended(void *arg, const struct uring_peer *peer, const char *reason);
 
-/* Callbacks of the client; token is the order. */
+/* Callbacks for the client; token is the order. */
 int engine_greet(void *arg, void *token, struct ktls_handshake *h, const char **why);
 void engine_connected(void *arg, void *token, int fd, struct ktls_handshake *h);
 void engine_not_connected(
 	void *arg, void *token, enum uring_client_failure why, int error, const char *reason);
 
-/* Begins with what the supervisor ordered; takes fd over. */
+/* Starts what the supervisor ordered; takes over fd. */
 void engine_open(struct engine *e, const struct message_order *order, int fd);
 
-/* size: bytes of the message. */
+/* size is the message's, in bytes. */
 void engine_take_tickets(struct engine *e, const struct message_tickets *t, size_t size);
 
-/* An info callback of OpenSSL: counts alerts. */
+/* OpenSSL's info callback: counts alerts. */
 void engine_count_alert(const SSL *ssl, int where, int ret);
 
-/* A handshake that is done. */
+/* A finished handshake. */
 struct engine_finished {
-	uint32_t order; /* of struct message_order; 0: the peer opened the connection */
+	uint32_t order; /* id of the struct message_order; 0: the peer opened the connection */
 	const struct uring_peer *peer;
 	int fd;
 	struct ktls_handshake *handshake;
 };
 
-/* Gives the connection to the supervisor; takes fd over. Returns 0 or a negative errno when it is lost. */
+/*
+ * Sends the connection to the supervisor; takes over fd. Returns 0, or a negative errno if the connection is
+ * lost.
+ */
 int engine_establish(struct engine *e, const struct engine_finished *f);
 
-/* A phrase for it. */
+/* A phrase for an error. */
 const char *engine_error(int error);
 
-/* Looks again at the limits in a moment. Returns 0, or -EBUSY where the ring takes nothing. */
+/* Checks the limits again in a moment. Returns 0, or -EBUSY if the ring accepts nothing. */
 int engine_wait(struct engine *e);
 
-/* After each turn: gives memory back when a burst is over. */
+/* Called after each turn: gives memory back if a burst is over. */
 void engine_watch_memory(struct engine *e);
 
-/* Brings its page of the scoreboard up to date. */
+/* Updates its page of the scoreboard. */
 void engine_report(struct engine *e);
 
-/* Lets ser_log() of this process send its lines to the supervisor over that channel. */
+/* Makes this process's ser_log() send its lines to the supervisor over that channel. */
 void engine_log_to(int channel);
 
 #endif

@@ -9,10 +9,10 @@
 #include <string.h>
 
 enum {
-	SOCKET = 12345, /* no descriptor: nothing uses it */
+	SOCKET = 12345, /* not a descriptor; nothing uses it */
 };
 
-/* What differs in a connection that tcpconn_new() made from these values, or NULL. */
+/* Says what differs in a connection that tcpconn_new() made from these values, or NULL. */
 static const char *differs(const struct host_tcp_connection *c, const union host_sockaddr *remote,
 	const union host_sockaddr *local, const struct host_socket_info *si)
 {
@@ -77,7 +77,7 @@ static const char *check_listeners(const struct host_check_parts *parts)
 		struct sockaddr_in6 addr;
 		socklen_t len = sizeof(addr);
 
-		/* Family, port and, of IPv4, the address lie in the first eight bytes. */
+		/* The first eight bytes hold family, port and, for IPv4, the address. */
 		if (getsockname(parts->sockets[i], (struct sockaddr *)&addr, &len) ||
 			memcmp(&addr, &si->su, 8) || ntohs(addr.sin6_port) != si->port_no)
 			return "a listener's address";

@@ -15,9 +15,9 @@ struct host_check_parts {
 };
 
 /*
- * Compares what ser/host/layout.h says with the running core: its version, and a connection that it makes for
- * us with known values. Call it in the main process when the listeners exist and before any process is
- * forked. Returns 0, or -1 with one log line that names what differs and which versions are known.
+ * Compares ser/host/layout.h with the running core: its version, and a connection that it makes for us from
+ * known values. Call it in the main process when the listeners exist and before any process is forked.
+ * Returns 0, or -1 with a log line that says what differs and which versions are known.
  */
 int host_check(const struct host_check_parts *parts);
 

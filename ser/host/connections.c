@@ -4,7 +4,7 @@
 #include "ser/host/services.h"
 #include "ser/shared/counters.h"
 
-/* The connection whose bytes this process read last; a reader process holds one at a time. */
+/* The connection that this process read last; a reader process works on one at a time. */
 static struct conn *current;
 
 struct host_tcp_connection *host_find_connection(int id)

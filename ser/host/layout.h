@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The host's binary interface: the part of Kamailio 5.6.3 (x86_64 and other LP64 Linux, Debian's build) that
- * this module touches. Debian ships no headers of Kamailio, so structures stand here as facts: members that
- * are used have names, the rest is padding, and every position is asserted. host_check.c compares with the
- * running core before anything relies on it. No other file of the project knows the host's layout.
+ * this module touches. Debian ships no headers for Kamailio, so the structures are written down here: members
+ * that we use have names, the rest is padding, and every offset is asserted. check.c compares them with the
+ * running core before anything relies on them. No other file of the project knows the host's layout.
  *
- * Sources of the facts: Kamailio 5.6.3, src/core: tcp_conn.h, ip_addr.h, sr_module.h, tls_hooks.h, select.h,
- * pvar.h, kemi.h, mem/memapi.h, dprint.h, counters.h, cfg/cfg_struct.h, futexlock.h.
+ * Sources: Kamailio 5.6.3, src/core: tcp_conn.h, ip_addr.h, sr_module.h, tls_hooks.h, select.h, pvar.h,
+ * kemi.h, mem/memapi.h, dprint.h, counters.h, cfg/cfg_struct.h, futexlock.h.
  */
 #ifndef SER_HOST_LAYOUT_H
 #define SER_HOST_LAYOUT_H
@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What ksr_version_control() of the core compares with its own strings at loadmodule. */
+/* At loadmodule the core's ksr_version_control() compares these with its own strings. */
 #if defined(__x86_64__)
 #define HOST_ARCH "x86_64"
 #elif defined(__aarch64__)
@@ -81,7 +81,7 @@ HOST_SIZE(host_socket_info, 400);
 enum { /* enum sip_protos */
 	HOST_PROTO_TCP = 2,
 	HOST_PROTO_TLS = 3,
-	HOST_PROTO_WSS = 6, /* what the websocket module makes of a TLS connection */
+	HOST_PROTO_WSS = 6, /* the websocket module turns a TLS connection into this */
 };
 
 /* Connections. */
@@ -114,7 +114,7 @@ HOST_SIZE(host_coninfo, 64);
 struct host_tcp_req {
 	void *next;
 	char *buf, *start, *pos, *parsed, *body;
-	unsigned b_size; /* size of buf less one */
+	unsigned b_size; /* size of buf minus one */
 	int content_len, chunk_size, flags, bytes_to_go;
 	int error;
 	int state;
@@ -144,7 +144,7 @@ struct host_tcp_connection {
 	int event; /* why it closed */
 	int reader_pid;
 	struct host_receive_info rcv;
-	struct host_coninfo cinfo; /* the proxy's connection, where there is a proxy */
+	struct host_coninfo cinfo; /* the proxy's connection, if there is a proxy */
 	struct host_tcp_req req;
 	int refcnt;
 	int type; /* enum sip_protos */
@@ -156,14 +156,14 @@ struct host_tcp_connection {
 	unsigned timeout, lifetime; /* ticks */
 	unsigned id_hash;
 	struct host_tcp_connection *id_next, *id_prev;
-	struct host_tcp_connection *list_next, *list_prev; /* of a reader's connections */
+	struct host_tcp_connection *list_next, *list_prev; /* list of a reader's connections */
 	struct host_alias {
 		struct host_tcp_connection *parent;
 		struct host_alias *next, *prev;
 		unsigned short port, hash;
-	} aliases[12]; /* addresses it is found by, in tcpconn_aliases_hash */
+	} aliases[12]; /* addresses by which it is found, in tcpconn_aliases_hash */
 	int aliases_count;
-	void *wbuf_first; /* bytes the core could not write yet */
+	void *wbuf_first; /* bytes that the core could not write yet */
 	void *wbuf_last;
 	unsigned wbuf_timeout; /* ticks */
 	char wbuf_rest[12];
@@ -204,7 +204,7 @@ enum {                          /* connection flags */
 	HOST_F_CONN_PASSIVE = 16384,
 };
 
-#define HOST_SND_F_CON_CLOSE 2U /* send flag: close the connection behind the message */
+#define HOST_SND_F_CON_CLOSE 2U /* send flag: close the connection after the message */
 
 enum { /* rd_conn_flags_t */
 	HOST_RD_SHORT_READ = 1,
@@ -213,10 +213,10 @@ enum { /* rd_conn_flags_t */
 };
 
 enum {                              /* conn_cmds_t: what a process asks of tcp_main */
-	HOST_CONN_CMD_EOF = -1,     /* close the connection, drop the reference of who asks */
+	HOST_CONN_CMD_EOF = -1,     /* close the connection, drop the sender's reference */
 	HOST_CONN_CMD_GET_FD = 2,   /* send its descriptor */
 	HOST_CONN_NEW = 3,          /* take it over */
-	HOST_CONN_QUEUED_WRITE = 4, /* watch it until it can be written, drop the reference */
+	HOST_CONN_QUEUED_WRITE = 4, /* watch it until it can be written, drop the sender's reference */
 };
 
 enum {
@@ -248,11 +248,11 @@ HOST_AT(host_cfg_tcp, wq_max, 40);
 HOST_AT(host_cfg_tcp, rd_buf_size, 104);
 HOST_SIZE(host_cfg_tcp, 112);
 
-/* Where a message goes. */
+/* The destination of a message. */
 struct host_destination {
 	struct host_socket_info *send_sock;
 	union host_sockaddr to;
-	int id; /* of a connection, or 0 */
+	int id; /* id of a connection, or 0 */
 	unsigned send_flags;
 	char proto;
 };
@@ -270,7 +270,7 @@ struct host_cfg_core {
 HOST_AT(host_cfg_core, use_dst_blocklist, 12);
 
 enum {
-	HOST_BLOCKLIST_CONNECT = 1 << 2, /* reason for a destination to be on the blocklist */
+	HOST_BLOCKLIST_CONNECT = 1 << 2, /* why a destination is on the blocklist */
 };
 
 /* Module interface. */
@@ -417,7 +417,7 @@ HOST_SIZE(host_select_row, 48);
 enum {
 	HOST_SEL_PARAM_INT = 0,
 	HOST_SEL_PARAM_STR = 1,
-	HOST_SEL_NUMBER = 0xff, /* of the flags: the module's own, unless it sets DIVERSION */
+	HOST_SEL_NUMBER = 0xff, /* flags: the module's own, unless it sets DIVERSION */
 	HOST_SEL_PARAM_EXPECTED = 1 << 9,
 	HOST_SEL_CONSUME_NEXT_INT = 1 << 11,
 	HOST_SEL_OPTIONAL = 1 << 13,
@@ -474,7 +474,7 @@ struct host_variable {
 	void *set;
 	int (*parse_name)(struct host_variable_spec *spec, const struct host_str *name);
 	int (*parse_index)(struct host_variable_spec *spec, const struct host_str *index);
-	int (*init)(struct host_variable_spec *spec, int param); /* the last call, with init_param */
+	int (*init)(struct host_variable_spec *spec, int param); /* called last, with init_param */
 	int init_param;
 };
 HOST_AT(host_variable, parse_name, 40);
@@ -516,7 +516,7 @@ struct host_run_context {
 HOST_SIZE(host_run_context, 216);
 
 enum {
-	HOST_RUN_DROP = 8,         /* of the flags: drop was said */
+	HOST_RUN_DROP = 8,         /* flag: the script said drop */
 	HOST_LOCAL_ROUTE = 1 << 6, /* values of route_type */
 	HOST_EVENT_ROUTE = 1 | 1 << 9,
 };
@@ -562,7 +562,7 @@ struct host_log_level {
 	int syslog;
 };
 
-struct host_log_data { /* of structured logging */
+struct host_log_data { /* for structured logging */
 	int facility, level;
 	const char *level_name, *file;
 	int line;
@@ -586,7 +586,7 @@ struct host_setting {
 	const char *name;
 	unsigned type;
 	int min, max;    /* both 0: any number */
-	void *on_change; /* one that has it cannot be read */
+	void *on_change; /* a variable that has it cannot be read */
 	void *on_set_child;
 	const char *description;
 };
@@ -661,7 +661,7 @@ void dprint_color(int level);
 void dprint_color_reset(void);
 int my_pid(void);
 int tcpconn_exists(int id, struct host_ip *peer, int peer_port, struct host_ip *local, int local_port);
-/* pass_fd.h: both wait. They return what send() and recvmsg() do; *fd is -1 where none came. */
+/* pass_fd.h: both wait. They return what send() and recvmsg() return; *fd is -1 if none came. */
 int send_all(int socket, void *data, int len);
 int receive_fd(int socket, void *data, int len, int *fd, int flags);
 int tcp_send(struct host_destination *to, union host_sockaddr *from, const char *p, unsigned len);

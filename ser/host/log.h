@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The core's log: to stderr, syslog, or its structured logger, as it is configured. */
+/* Writes to the core's log: stderr, syslog, or its structured logger, as configured. */
 #ifndef SER_HOST_LOG_H
 #define SER_HOST_LOG_H
 
-/* One line at one of the core's levels. */
+/* Writes a line at one of the core's levels. */
 void host_log(int level, const char *text);
 
-/* The level above which lines of ours are not written, as it is set now. */
+/* The level above which our lines are not written, as set now. */
 int host_log_level(void);
 
 #endif

@@ -76,13 +76,13 @@ enum {
 static struct {
 	uint16_t handle;
 	char name[ALERT_NAME];
-} slots[COUNTER_SLOTS]; /* no name: there is no such alert */
+} slots[COUNTER_SLOTS]; /* no name: no such alert */
 
 static uint16_t gauge_handles[GAUGES];
 
 /*
- * What was counted since anybody asked last is added to the core's own number, so that the core can set that
- * to 0.
+ * What was counted since somebody last asked is added to the core's own number, so that the core can reset
+ * that to 0.
  */
 static long read_counter(uint16_t handle, void *which)
 {
@@ -115,7 +115,7 @@ static int register_slot(unsigned slot, const char *name, const char *doc)
 		(void *)(intptr_t)slot, doc, 0);
 }
 
-/* Registers a pair. Descriptions that no RFC has share one. */
+/* Registers a pair of counters. Alerts that no RFC names share one. */
 static int register_alert(unsigned number, const char *name)
 {
 	static const char *const directions[DIRECTIONS] = {"sent", "received"};

@@ -17,13 +17,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An error in the words of the system, "yes" for none. */
+/* The system's text for an error, or "yes" for none. */
 static const char *yes_or_why(int error)
 {
 	return error ? strerror(-error) : "yes";
 }
 
-/* One field for each version, suite and direction: "tls13_AES-128-GCM_tx". */
+/* Adds a field for each version, suite and direction: "tls13_AES-128-GCM_tx". */
 static void add_suites(
 	struct host_rpc *rpc, void *handle, const char *version, const struct ktls_kernel_suite *suites)
 {
@@ -49,7 +49,7 @@ static void info(struct host_rpc *rpc, void *ctx)
 		return;
 	rpc->struct_add(handle, "dd", "max_connections", tcp.tls_max_connections, "opened_connections",
 		tcp.tls_connections_no);
-	/* The stock module's name. With tcp_async=yes the core queues, and core.tcp_info has its figure. */
+	/* The stock module's name. With tcp_async=yes the core queues, and core.tcp_info shows how much. */
 	rpc->struct_add(handle, "d", "clear_text_write_queued_bytes", (int)send_queue_total());
 	rpc->struct_add(handle, "s", "ktls",
 		kernel_is_wanted(rpc_about.config) ? yes_or_why(rpc_about.caps->ulp)
@@ -87,7 +87,7 @@ static void stats(struct host_rpc *rpc, void *ctx)
 		rpc->struct_add(handle, "d", name, (int)value);
 }
 
-/* In the stock module's words where it has some. */
+/* Answers in the stock module's words if it has any. */
 static void reload(struct host_rpc *rpc, void *ctx)
 {
 	static char text[RELOAD_TEXT];
@@ -101,7 +101,7 @@ static void reload(struct host_rpc *rpc, void *ctx)
 	free(file);
 	if (rc) {
 		for (unsigned n = 0; (line = strsep(&rest, "\n")); n++) {
-			if (!n) /* some transports have room for no more than 255 bytes */
+			if (!n) /* some transports have only room for 255 bytes */
 				rpc->fault(ctx, 500, "%.200s%s", line,
 					rest && *rest ? " (the log has more)" : "");
 			if (*line)

@@ -14,11 +14,11 @@
 #include <time.h>
 
 enum {
-	FLAG_HANDSHAKED = 2, /* of the stock module */
-	MORE = 64,           /* connections that may come while we count */
+	FLAG_HANDSHAKED = 2, /* the stock module's value */
+	MORE = 64,           /* connections that may arrive while we count */
 };
 
-/* What the core knows of a connection, copied while its lock is held. */
+/* What the core knows about a connection, copied while its lock is held. */
 struct listed {
 	struct conn *conn; /* a reference */
 	struct host_receive_info rcv;
@@ -55,7 +55,7 @@ static unsigned copy(struct listed *entries, unsigned room)
 	return n;
 }
 
-/* Memory is asked for without the core's lock, answers are written without it. */
+/* Neither allocating memory nor writing answers needs the core's lock. */
 static struct listed *take_all(unsigned *found)
 {
 	struct listed *entries;
@@ -149,7 +149,7 @@ void rpc_list(struct host_rpc *rpc, void *ctx)
 	free(entries);
 }
 
-/* tcp_main closes it, and drops the reference that this takes. Returns 0 or a negative errno. */
+/* Has tcp_main close it; tcp_main drops the reference taken here. Returns 0 or a negative errno. */
 static int close_connection(int id)
 {
 	struct host_tcp_connection *c;

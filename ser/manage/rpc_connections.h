@@ -5,7 +5,7 @@
 
 #include "ser/host/layout.h"
 
-/* One struct for each TLS connection. */
+/* Answers with a struct for each TLS connection. */
 void rpc_list(struct host_rpc *rpc, void *ctx);
 
 /* Closes a connection, by its id. */

@@ -10,7 +10,7 @@ static const char *text(const char *s)
 	return s ? s : "";
 }
 
-/* What the start read: a domain's values after tls.reload are in tls.cfg. */
+/* The values that were read at the start. After tls.reload a domain's values are only in tls.cfg. */
 static void add_domain(struct host_rpc *rpc, void *handle, const struct cfg_domain *d)
 {
 	rpc->struct_add(handle, "sddsdssss", "method", cfg_domain_method(d), "verify_certificate",
@@ -42,7 +42,7 @@ void rpc_options(struct host_rpc *rpc, void *ctx)
 		params_refuse_at_limit(rpc_about.params) ? "refuse" : "wait", "session_ticket_keys",
 		text(rpc_about.params->session_ticket_keys), "session_ticket_rotation",
 		rpc_about.params->session_ticket_rotation);
-	/* The stock module's, where the answer is the same for all. */
+	/* The stock module's fields, whose answers never change here. */
 	rpc->struct_add(handle, "dddddd", "session_cache", 0, "disable_compression", 1, "send_close_notify",
 		1, "renegotiation", 0, "ssl_release_buffers", 1, "force_run", 0);
 }

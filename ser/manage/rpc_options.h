@@ -5,7 +5,7 @@
 
 #include "ser/host/layout.h"
 
-/* The parameters, under the stock module's names. */
+/* Answers with the parameters, under the stock module's names. */
 void rpc_options(struct host_rpc *rpc, void *ctx);
 
 #endif

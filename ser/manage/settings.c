@@ -19,11 +19,11 @@ enum {
 	PUBLISH_SECONDS = 1,
 };
 
-/* As the core lays them out: each behind the one before, numbers and pointers at multiples of their size. */
+/* In the core's layout: one after another, numbers and pointers at multiples of their size. */
 static _Alignas(struct host_str) char values[SETTINGS_MAX * sizeof(struct host_str)];
 static size_t offsets[SETTINGS_MAX];
 static struct host_setting definitions[SETTINGS_MAX + 1];
-static void *handle = values; /* the core moves it to what is in force */
+static void *handle = values; /* the core points it to the values in force */
 
 static size_t align(size_t offset, size_t size)
 {
@@ -50,7 +50,9 @@ const char *settings_config(void)
 	return s->len ? s->s : NULL;
 }
 
-/* With an effect; the others that may change in the stock module are read-only here, and cfg.help says why.
+/*
+ * Settings with an effect. Others that can change in the stock module are read-only here, and cfg.help says
+ * why.
  */
 static int is_changeable(const char *name)
 {
@@ -62,7 +64,7 @@ static int is_changeable(const char *name)
 	return 0;
 }
 
-/* For cfg.help. */
+/* The text for cfg.help. */
 static const char *describe(const struct cfg_stock_setting *s)
 {
 	const struct cfg_stock_param *p = s->param ? cfg_find_stock_param(s->param) : NULL;
@@ -73,7 +75,7 @@ static const char *describe(const struct cfg_stock_setting *s)
 	if (asprintf(&text, "the parameter %s%s", s->param ? s->param : s->name,
 		    is_changeable(s->name) ? "" : "; read at the start") < 0)
 		return "";
-	return text; /* stays */
+	return text; /* never freed */
 }
 
 static struct host_setting define(const struct cfg_stock_setting *s)
@@ -84,7 +86,7 @@ static struct host_setting define(const struct cfg_stock_setting *s)
 	if (!is_changeable(s->name))
 		d.type |= HOST_SETTING_READ_ONLY;
 	else if (s->type == CFG_STOCK_INT)
-		d.type |= HOST_SETTING_ATOMIC; /* in place, the core need not copy all its values */
+		d.type |= HOST_SETTING_ATOMIC; /* changed in place: the core need not copy all */
 	return d;
 }
 
@@ -113,7 +115,7 @@ static void set_text(const char *name, const char *text)
 		(struct host_str){.s = (char *)text, .len = text ? (int)strlen(text) : 0};
 }
 
-/* What is not set here is 0 or empty: nothing of the kind is there. */
+/* Settings that are not set here stay 0 or empty, because we have nothing of the kind. */
 static void fill(const struct params *p, const struct cfg_domain *d)
 {
 	set_text("method", cfg_domain_method(d));

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The module as the host sees it: what loadmodule, modparam and the start-up call. Order of the calls:
- * mod_register() at loadmodule, mod_init() when the configuration is read, the hook init_si for each
- * listener, child_init() with PROC_INIT before and PROC_MAIN after the first workers are forked, then once in
- * every further process.
+ * The module as the host sees it: what loadmodule, modparam and the start-up call. The order of the calls is:
+ * mod_register() at loadmodule; mod_init() when the configuration is read; the hook init_si for each
+ * listener; child_init() with PROC_INIT before and with PROC_MAIN after the first workers are forked, then
+ * once in every further process.
  */
 #include "ktls/cipher.h"
 #include "ser/connection/hooks.h"
@@ -52,7 +52,7 @@ static struct ktls_kernel_caps caps;
 
 static struct cfg_config *config;
 
-/* Goes on after a mistake, to tell all of them. */
+/* Goes on after a mistake, to report as many as possible. */
 static int take_config(void)
 {
 	static struct cfg_errors errors, warnings;
@@ -69,12 +69,14 @@ static int take_config(void)
 }
 
 /*
- * kamailio -c ends before mod_init(), with exit code 0, so the module's own mistakes would pass. An exit
- * handler is the one place left to find them.
+ * kamailio -c ends before mod_init(), with exit code 0, so mistakes in the module's parameters would pass. An
+ * exit handler is the only place left to find them.
  */
 static void check_at_exit(void)
 {
-	/* The core destroys its memory, with it the parameters, where the configuration has failed already.
+	/*
+	 * If the configuration has already failed, the core has destroyed its memory and the parameters in
+	 * it.
 	 */
 	if (!shm_initialized())
 		return;
@@ -160,7 +162,7 @@ static int start_engines(void)
 					       : certificate_watch_start((unsigned)params.certificate_watch);
 }
 
-/* The core sizes its tables with get_max_open_fds() and leaves the limit alone. */
+/* The core sizes its tables with get_max_open_fds(), but does not raise the limit. */
 static void make_room_for_connections(void)
 {
 	struct host_tcp_gen_info tcp;
@@ -196,7 +198,7 @@ static int child_init(int rank)
 	case HOST_PROC_MAIN:
 		return start_engines();
 	case HOST_PROC_POSTCHILDINIT:
-		return 0; /* the main process keeps the listeners, to end them */
+		return 0; /* the main process keeps the listeners, to close them at the end */
 	case HOST_PROC_TCP_MAIN:
 		shutdown_prepare();
 		descriptor_swap_serve();
@@ -206,7 +208,7 @@ static int child_init(int rank)
 	return 0;
 }
 
-/* Runs in the main process when all others have ended, or when the start failed. */
+/* Runs in the main process after all others have ended, or after the start failed. */
 static void destroy(void)
 {
 	listeners_stop();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The names of all parameters: X(name) for each. The core's callback for a parameter is not told which one it
- * is, so params.c makes a function for each of these names.
+ * The names of all parameters, X(name) for each. The core does not tell a parameter's callback which
+ * parameter it is for, so params_table.c makes a function for each of these names.
  */
 #ifndef SER_MODULE_PARAMS_NAMES_H
 #define SER_MODULE_PARAMS_NAMES_H

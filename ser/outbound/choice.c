@@ -8,7 +8,7 @@
 #include <string.h>
 
 static struct host_str xavp;
-static struct host_str server_id; /* for free() */
+static struct host_str server_id; /* from malloc() */
 
 void choice_prepare(const char *xavp_cfg)
 {

@@ -14,26 +14,25 @@
 
 enum {
 	PATIENCE_MS = 2000,
-	DONE = 1, /* answers, as an eventfd counts them */
+	DONE = 1, /* the answers, as values of an eventfd */
 	NOT_DONE = 2,
-	SWAP_SIGNAL = SIGURG, /* who does not expect it ignores it */
+	SWAP_SIGNAL = SIGURG, /* a process that does not expect it ignores it */
 };
 
 struct order {
-	int fd; /* tcp_main's */
+	int fd; /* tcp_main's descriptor */
 	ino_t placeholder;
 };
 
-static int channel[2] = {-1, -1}; /* [0] is read by tcp_main, [1] written by readers */
-static int answered = -1;         /* this reader's */
+static int channel[2] = {-1, -1}; /* tcp_main reads [0], readers write to [1] */
+static int answered = -1;         /* this reader's eventfd */
 
 int descriptor_swap_prepare(void)
 {
 	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, channel) ? -errno : 0;
 }
 
-/* Nothing but the descriptor's own inode is believed: by now tcp_main may have closed it and opened others.
- */
+/* Check the descriptor's inode, because tcp_main may meanwhile have closed it and opened others. */
 static uint64_t carry_out(const struct order *o, int fd)
 {
 	struct stat st;
@@ -44,8 +43,8 @@ static uint64_t carry_out(const struct order *o, int fd)
 }
 
 /*
- * In a handler, because tcp_main has no place where a module gets its turn. It touches no memory of SER's,
- * and whatever it interrupts works with the number, not with what is behind it.
+ * In a signal handler, because tcp_main has no place where a module could run. It touches none of SER's
+ * memory, and whatever it interrupts uses the descriptor's number, not what it refers to.
  */
 static void asked(int sig)
 {
@@ -57,7 +56,7 @@ static void asked(int sig)
 	while (uring_take_fds(channel[0], &o, sizeof(o), fds, 2) == sizeof(o)) {
 		answer = carry_out(&o, fds[0]);
 		if (write(fds[1], &answer, sizeof(answer)) < 0)
-			answer = 0; /* who asked does not wait any more */
+			answer = 0; /* the reader does not wait any more */
 		close(fds[0]);
 		close(fds[1]);
 	}
@@ -83,7 +82,7 @@ static int await_answer(void)
 	while (rc < 0 && errno == EINTR);
 	if (rc == 1 && read(answered, &answer, sizeof(answer)) == sizeof(answer))
 		return answer == DONE ? 0 : -ESTALE;
-	close(answered); /* or a late answer would be taken for the next one */
+	close(answered); /* otherwise a late answer would count for the next request */
 	answered = -1;
 	return -ETIMEDOUT;
 }

@@ -16,7 +16,7 @@
 
 enum {
 	BUCKETS = 1024,
-	DEPTH_MAX = 8, /* identities for one address whose connections vanish while they are looked for */
+	DEPTH_MAX = 8, /* how often connections to one address may vanish while we look for them */
 };
 
 static struct table {
@@ -25,7 +25,7 @@ static struct table {
 	struct conn *buckets[BUCKETS];
 } * table; /* in shared memory */
 
-/* Of the message that is being sent elsewhere: the core asks for its connection anew. */
+/* The identity of a message that is being sent elsewhere, because the core asks for its connection again. */
 static const struct connect_choice *forced;
 static int depth;
 
@@ -46,7 +46,7 @@ int identity_choose(struct connect_choice *choice)
 	return 0;
 }
 
-/* Server names are compared as DNS does, ids as cfg/lookup.h. */
+/* Server names are compared as in DNS, ids as in cfg/lookup.h. */
 int identity_is(const struct conn *conn, const struct connect_choice *choice)
 {
 	return !strcasecmp(conn->outbound->server_id, choice->server_id) &&
@@ -83,7 +83,7 @@ static struct conn *find_locked(const union uring_address *remote, const struct 
 	return conn;
 }
 
-/* With a reference, or NULL. */
+/* Returns a connection with a reference, or NULL. */
 static struct conn *find(const union uring_address *remote, const struct connect_choice *choice)
 {
 	struct conn *conn;
@@ -126,7 +126,7 @@ int identity_add_first(struct conn *conn, const struct connect_choice *choice)
 	return first;
 }
 
-/* The core must not find it by its address: the next one that it opens takes its aliases anyway. */
+/* The core must not find it by its address. The next connection that it opens takes its aliases anyway. */
 static void hide(struct host_tcp_connection *c)
 {
 	struct host_alias *a;
@@ -154,7 +154,7 @@ static int send_by_core(struct host_tcp_connection *c, int id, const char *p, si
 		.proto = HOST_PROTO_TLS};
 	union host_sockaddr from = {0};
 
-	/* From the address that c has, any port. */
+	/* From c's local address, with any port. */
 	if (c->rcv.dst_ip.af == AF_INET6) {
 		from.sin6.sin6_family = AF_INET6;
 		memcpy(&from.sin6.sin6_addr, c->rcv.dst_ip.u, 16);
@@ -208,7 +208,7 @@ void identity_send_elsewhere(struct host_tcp_connection *c, const struct connect
 	char peer[URING_ADDRESS_TEXT];
 	int rc;
 
-	/* Nobody may hold two write locks, or two who want each other's would wait for ever. */
+	/* Nobody may hold two write locks, or two processes could wait for each other for ever. */
 	host_unlock(&c->write_lock);
 	rc = send_unlocked(c, choice, p, len, send_flags);
 	host_lock(&c->write_lock);

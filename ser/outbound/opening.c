@@ -40,7 +40,7 @@ int opening_keep(struct conn *conn, const char *p, size_t len, int and_close)
 
 	if (rc > 0 && and_close)
 		conn->outbound->close = 1;
-	if (rc < 0 && rc != -EPIPE) /* of a failure before there was a line */
+	if (rc < 0 && rc != -EPIPE) /* earlier failures were logged already */
 		give_up(conn, rc);
 	return rc < 0 ? -1 : rc;
 }

@@ -13,10 +13,10 @@
 #include <sys/socket.h>
 
 enum {
-	CHANNEL_BUFFER = 1024 * 1024, /* the kernel gives what net.core.wmem_max allows, twice */
+	CHANNEL_BUFFER = 1024 * 1024, /* the kernel grants what net.core.wmem_max allows, doubled */
 };
 
-static int channels[SCOREBOARD_ENGINES_MAX][2]; /* [0] is read by the supervisor, [1] written by all */
+static int channels[SCOREBOARD_ENGINES_MAX][2]; /* the supervisor reads [0], all others write to [1] */
 static unsigned takers;
 
 int orders_channel(unsigned engine)
@@ -41,7 +41,7 @@ int orders_send(struct conn *conn, int fd, int far_end)
 	struct conn *message = conn_get(conn);
 	int fds[2] = {fd, far_end}, rc = -EAGAIN;
 
-	/* In turn; where one is too busy, the next. */
+	/* Supervisors take turns; if one is too busy, the next one gets the order. */
 	for (unsigned i = 0; rc == -EAGAIN && i < takers; i++)
 		rc = uring_pass_fds(
 			channels[(conn->serial + i) % takers][1], &message, sizeof(message), fds, 2);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The worker's part: a new connection, and what is said on one. */
+/* The worker's part of outbound connections: opening one, and sending messages on it. */
 #include "ser/outbound/outbound.h"
 #include "ser/outbound/opening.h"
 
@@ -20,7 +20,7 @@
 
 static uint32_t con_ct_wq_max, ct_wq_max;
 
-/* Where the core's next socket will be: it opens it right after asking us, with nothing in between. */
+/* The number of the core's next socket, which it opens right after calling us, with nothing in between. */
 static struct {
 	const struct conn *conn;
 	int fd;
@@ -58,8 +58,8 @@ static int is_that_socket(int fd, const struct host_tcp_connection *c)
 		return 0;
 	len = sizeof(peer);
 	if (getpeername(fd, &peer.any, &len))
-		return errno == ENOTCONN; /* it is being connected, or was refused */
-	/* Address family, port and IPv4 address are at the same place; an IPv6 one behind. */
+		return errno == ENOTCONN; /* it is connecting, or was refused */
+	/* Family, port and IPv4 address are at the same offset; an IPv6 address comes after them. */
 	return !memcmp(&peer, &c->rcv.src_su, 8) &&
 	       (peer.any.sa_family != AF_INET6 ||
 		       !memcmp(&peer.in6.sin6_addr, &c->rcv.src_su.sin6.sin6_addr, 16));
@@ -120,8 +120,8 @@ static struct conn *new_record(struct host_tcp_connection *c, const struct conne
 }
 
 /*
- * With tcp_async=no the core does not find a connection before tcp_main has taken it over, and opens one for
- * each message until then. Returns 0 or a negative errno.
+ * With tcp_async=no the core does not find a connection before tcp_main has taken it over, and until then
+ * opens another one for each message. Returns 0 or a negative errno.
  */
 static int end_spare(struct host_tcp_connection *c, int sock)
 {
@@ -134,9 +134,9 @@ static int end_spare(struct host_tcp_connection *c, int sock)
 		rc = -errno;
 	close(pair[0]);
 	close(pair[1]);
-	c->rcv.src_port = 0; /* so nobody finds it by its address */
+	c->rcv.src_port = 0; /* so that nobody finds it by its address */
 	conn->outbound->spare = 1;
-	conn->outbound->phase = OUTBOUND_FAILED; /* the core reads its end, and closes it */
+	conn->outbound->phase = OUTBOUND_FAILED; /* the core reads its end and closes it */
 	return rc;
 }
 
@@ -167,7 +167,7 @@ int outbound_begin(struct host_tcp_connection *c, int sock)
 	return -1;
 }
 
-/* With tcp_async=yes the core has made its socket meanwhile. */
+/* With tcp_async=yes the core has opened its socket meanwhile. */
 static int find_and_give_away(struct host_tcp_connection *c)
 {
 	static struct log_limit limit;
@@ -204,7 +204,7 @@ int outbound_say(struct host_tcp_connection *c, const char *p, size_t len, unsig
 			return -1;
 	} else if (is_request(p, len)) {
 		if (identity_choose(&choice))
-			return 1; /* it said why */
+			return 1; /* it has logged why */
 		if (!identity_is(conn, &choice)) {
 			identity_send_elsewhere(c, &choice, p, len, send_flags);
 			return 1;

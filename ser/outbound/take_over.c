@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The reader's part: the handshake is done, the connection becomes one like any other. */
+/*
+ * The reader's part of outbound connections: after the handshake the connection becomes one like any other.
+ */
 #include "ser/host/connections.h"
 #include "ser/host/services.h"
 #include "ser/outbound/descriptor_swap.h"
@@ -22,7 +24,7 @@ static int end(struct host_tcp_connection *c, const char *why)
 	ssize_t lost = opening_fail(c->extra_data);
 	char peer[URING_ADDRESS_TEXT];
 
-	if (lost == -EALREADY) /* it was said why */
+	if (lost == -EALREADY) /* the reason was logged */
 		return -1;
 	uring_address_text(&c->rcv.src_su.s, peer);
 	ser_log_limited(&limit, LOG_LEVEL_ERROR, "connection to %s closed: %s; %zd bytes for it are lost",
@@ -48,7 +50,7 @@ static int take_socket(struct host_tcp_connection *c)
 				       : strerror(-rc));
 }
 
-/* The core counts these when it writes to a connection for the first time. */
+/* The core counts these when it first writes to a connection. */
 static void count_established(struct host_tcp_connection *c)
 {
 	if (c->state != HOST_CONN_CONNECT)
@@ -58,7 +60,7 @@ static void count_established(struct host_tcp_connection *c)
 	host_count(tcp_cnts_h.connect_success);
 }
 
-/* With the write lock held: whoever wants to say something now waits for this to end. */
+/* The write lock is held, so whoever wants to send something now waits for this to end. */
 static int say_what_was_kept(struct host_tcp_connection *c, struct conn *conn)
 {
 	static char text[4 * KTLS_MAX_RECORD];

@@ -6,7 +6,7 @@
 
 int answer_for_message(const struct host_sip_msg *msg, const struct question *q, struct host_str *value)
 {
-	/* Pages that no answer was long enough to reach cost nothing. */
+	/* Pages that no answer has reached cost nothing. */
 	static char buffers[ANSWERS_KEPT][ANSWER_MAX + 1];
 	static unsigned next;
 	struct conn *conn = msg ? host_conn_of_message(msg) : NULL;

@@ -61,7 +61,7 @@ struct host_command functions_table[] = {
 	{NULL, NULL, 0, NULL, NULL, 0},
 };
 
-/* Null becomes an empty string, as KSR.tls.cget() has it in SER's own module. */
+/* Null becomes an empty string, as with KSR.tls.cget() in SER's own module. */
 static struct host_kemi_value *get_variable(struct host_sip_msg *msg, const struct host_str *name)
 {
 	static struct host_kemi_value value;

@@ -9,11 +9,11 @@
 #include <sys/mman.h>
 
 /*
- * The core could turn the parts of a name into numbers (its flag DIVERSION), but falls over them when it says
- * that a name is unknown. So a row's number stays in the row, and the question that a whole name means is put
- * together while the core looks the name up: it calls each row's function once for that, without a result.
+ * The core could turn the parts of a name into numbers (its flag DIVERSION), but it crashes on them when it
+ * reports an unknown name. So a row's number stays in the row. The question is put together while the core
+ * looks up the name, because it then calls each row's function once, without a result.
  *
- * Each number says one thing about the question.
+ * Each number is one part of the question.
  */
 enum part {
 	NOTHING,
@@ -21,10 +21,10 @@ enum part {
 	PEER,
 	OWN,
 	URL_ENCODED,
-	FIELD,                       /* ... and an enum answer_field */
-	SAN = FIELD + ANSWER_FIELDS, /* ... and a type of alternative name */
-	COUNT = SAN + GEN_RID + 1,   /* ... as well */
-	ENTRY = COUNT + GEN_RID + 1, /* ... and an index of entries[] */
+	FIELD,                       /* ... plus an enum answer_field */
+	SAN = FIELD + ANSWER_FIELDS, /* ... plus a type of alternative name */
+	COUNT = SAN + GEN_RID + 1,   /* ... likewise */
+	ENTRY = COUNT + GEN_RID + 1, /* ... plus an index into entries[] */
 };
 
 static const int entries[] = {NID_commonName, NID_localityName, NID_countryName, NID_stateOrProvinceName,
@@ -61,13 +61,13 @@ static void apply(struct question *q, int part)
 	} else if (part == URL_ENCODED) {
 		q->field = ANSWER_PEM;
 		q->escaped = 1;
-	} else { /* a certificate without more means its common name */
+	} else { /* a certificate alone means its common name */
 		q->field = ANSWER_SUBJECT;
 		q->own = part == OWN;
 	}
 }
 
-/* Behind the parts of the name, of which we have far fewer than there is room for. */
+/* Stored after the parts of the name, for which there is far more room than we need. */
 static struct question *question_of(struct host_select *s)
 {
 	static_assert(sizeof(struct question) <= sizeof(s->params[0].v), "a question fits into a parameter");
@@ -84,7 +84,7 @@ static int select_any(struct host_str *res, struct host_select *s, const struct 
 	return 0;
 }
 
-/* Functions of their own: they tell the core which rows of the table may follow. */
+/* Separate functions, because they tell the core which rows of the table may follow. */
 #define SELECT(name)                                                                                         \
 	static int name(struct host_str *res, struct host_select *s, struct host_sip_msg *msg)               \
 	{                                                                                                    \
@@ -228,7 +228,7 @@ static const struct host_select_row *find(host_select_f parent, const struct hos
 	return NULL;
 }
 
-/* As far as the core has come: the last call sees the whole name. */
+/* Called for the name as far as the core has read it; the last call sees all of it. */
 static void prepare(struct host_select *s)
 {
 	struct question q = {.field = ANSWER_DESCRIPTION, .nid = NID_commonName};
@@ -242,7 +242,7 @@ static void prepare(struct host_select *s)
 		}
 		row = find(f, &s->params[i].v.s);
 		if (!row)
-			break; /* the core will say so */
+			break; /* the core will report it */
 		apply(&q, row->flags & HOST_SEL_NUMBER);
 		f = row->f;
 	}

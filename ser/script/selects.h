@@ -4,14 +4,15 @@
 #define SER_SCRIPT_SELECTS_H
 
 /*
- * Makes the @tls selects known to the script's parser; call it at loadmodule. Returns 0, or -1 when memory is
- * short. Which selects there are: docs/selects.md.
+ * Registers the @tls selects with the script's parser; call it at loadmodule. docs/selects.md lists them.
+ * Returns 0, or -1 if memory is short.
  */
 int selects_register(void);
 
 /*
- * 1 when some script asks for verified chains: then snapshots are to keep them. The parser finds that out, as
- * a rule before any engine runs; what is parsed later counts for connections made after it, in all processes.
+ * 1 if some script asks for verified chains, so that snapshots must keep them. The parser finds that out,
+ * usually before any engine runs; if it does so later, it applies to connections made after that, in all
+ * processes.
  */
 int selects_want_chain(void);
 

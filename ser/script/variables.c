@@ -13,7 +13,7 @@
 struct variable {
 	const char *name;
 	struct question q;
-	int number; /* 1: the value is one, too */
+	int number; /* 1: the value is also a number */
 };
 
 #define VALUE(prefix, is_own, text, ...)                                                                     \
@@ -70,7 +70,7 @@ static const struct variable variables[] = {
 	CERTIFICATE("tls_my_", 1),
 };
 
-/* Those whose name goes on in parentheses. */
+/* Variables whose name continues in parentheses. */
 static const struct variable inner[] = {
 	{"tls(m_subject_line)", {.field = ANSWER_SUBJECT_LINE, .own = 1}, 0},
 	{"tls(m_issuer_line)", {.field = ANSWER_ISSUER_LINE, .own = 1}, 0},
@@ -95,8 +95,10 @@ enum {
 	VARIABLES = sizeof(variables) / sizeof(variables[0]),
 	INNER = sizeof(inner) / sizeof(inner[0]),
 	WITH_PARENTHESES = 4,
-	/* What the core keeps for us of a name: an index of variables[], of inner[] behind it, and perhaps
-	 * this. */
+	/*
+	 * What the core stores for us with a name: an index into variables[], then into inner[], and perhaps
+	 * this.
+	 */
 	SAFE = 1 << 16,
 };
 
@@ -110,7 +112,7 @@ static int get(struct host_sip_msg *msg, struct host_variable_param *param, stru
 
 	if (param->name.n & SAFE)
 		q.escaped = 1;
-	/* $(name[*]) means all of them to the core, and to us none; without brackets the index is 0. */
+	/* $(name[*]) means all of them to the core and none to us. Without brackets the index is 0. */
 	if (q.field == ANSWER_SAN &&
 		(pv_get_spec_index(msg, param, &q.index, &flags) || (flags && flags != HOST_INDEX_NONE)))
 		return pv_get_null(msg, param, value);
@@ -135,7 +137,7 @@ static int is(const struct host_str *text, const char *name, size_t len)
 	return (size_t)text->len == len && !memcmp(text->s, name, len);
 }
 
-/* An index of variables[], or -1. prefix is what the text lacks of the name. */
+/* An index into variables[], or -1. prefix is the part of the name that the text lacks. */
 static int find(const struct host_str *text, const char *prefix)
 {
 	size_t skip = strlen(prefix);
@@ -220,7 +222,7 @@ void variables_prepare(void)
 		*v = row(with_parentheses[i].name);
 		v->parse_name = with_parentheses[i].parse_name;
 	}
-	v[-1].parse_index = pv_parse_index; /* of tls_safe: what it may stand for may have one */
+	v[-1].parse_index = pv_parse_index; /* for tls_safe, because the variable in it may have an index */
 }
 
 int variables_get(const struct host_sip_msg *msg, const struct host_str *name, struct host_str *value)

@@ -16,13 +16,13 @@
 #include <unistd.h>
 
 enum {
-	CHANNEL_BUFFER = 1024 * 1024, /* the kernel gives what net.core.wmem_max allows, twice */
+	CHANNEL_BUFFER = 1024 * 1024, /* the kernel grants what net.core.wmem_max allows, doubled */
 	TAKEN_AT_ONCE = 64,
 	HALF_CLOSED_RETRY_MS = 50,
 };
 
 struct arrival {
-	struct conn *conn; /* with a reference */
+	struct conn *conn; /* holds a reference */
 	union uring_address peer;
 };
 
@@ -31,12 +31,12 @@ struct drain {
 	struct uring_deadline deadline;
 	struct conn *conn;
 	int fd;
-	int expired; /* its time is over unless the next write makes progress */
+	int expired; /* its time is over, unless the next write makes progress */
 	int poll_is_useless;
 	union uring_address peer;
 };
 
-static int channel[2] = {-1, -1}; /* [0] is read by the drainer, [1] written by all */
+static int channel[2] = {-1, -1}; /* the drainer reads [0], all others write to [1] */
 static unsigned timeout;
 
 static struct uring_loop *loop;
@@ -74,7 +74,7 @@ static void give_time(struct drain *d)
 	uring_deadline_set(&deadlines, &d->deadline, (int64_t)timeout * 1000);
 }
 
-/* Where the ring takes nothing for now, the next operation that ends tries again. */
+/* If the ring accepts nothing for now, the next operation that completes tries again. */
 static int wait_for_arrivals(void)
 {
 	int rc = arrival_waits ? 0 : uring_poll(loop, &arriving, channel[0], POLLIN);
@@ -83,7 +83,7 @@ static int wait_for_arrivals(void)
 	return rc;
 }
 
-/* What waited is lost, so the connection is: whoever else holds its socket reads its end. */
+/* What waited is lost, and so is the connection. Others that hold its socket will read its end. */
 static void break_off(struct drain *d, int error)
 {
 	static struct log_limit late, failed;
@@ -92,7 +92,7 @@ static void break_off(struct drain *d, int error)
 
 	shutdown(d->fd, SHUT_RDWR);
 	if (lost < 0 || (d->conn->stream.home == KTLS_HOME_RELAYED && error != -ETIMEDOUT))
-		return; /* whoever ended it, or the relay, said why */
+		return; /* whoever ended it, or the relay, has logged why */
 	uring_address_text(&d->peer.any, peer);
 	if (error == -ETIMEDOUT) {
 		host_count(tcp_cnts_h.send_timeout);
@@ -109,8 +109,10 @@ static void break_off(struct drain *d, int error)
 		strerror(-error));
 }
 
-/* Where the core has closed the connection, this descriptor is the last one, but for copies in the caches of
- * other processes, which is why it is shut down. */
+/*
+ * If the core has closed the connection, this is the last descriptor except for copies in other processes'
+ * caches. Because of those the socket is shut down.
+ */
 static void let_go(struct drain *d, int last)
 {
 	uring_deadline_clear(&deadlines, &d->deadline);
@@ -132,13 +134,13 @@ static int wait_for_room(struct drain *d)
 				  : uring_poll(loop, &d->op, d->fd, POLLOUT);
 }
 
-/* Takes the next step of a connection that waits for nothing. It may be its last. */
+/* Takes the next step for a connection that waits for nothing. It may be the last one. */
 static void drain(struct drain *d)
 {
 	int progress, state = send_queue_flush(&d->conn->queue, d->fd, &progress);
 	int closing = d->conn->queue.closing;
 
-	progress &= !closing; /* nobody prolongs what the core has closed */
+	progress &= !closing; /* progress does not extend the time once the core has closed it */
 	if (state == SEND_QUEUE_WAITS) {
 		if (progress)
 			give_time(d);
@@ -156,14 +158,16 @@ static void room(struct uring_op *op, int res)
 {
 	struct drain *d = (struct drain *)op;
 
-	/* The next write says what is wrong with the socket. But io_uring adds POLLRDHUP to what is asked
-	 * for, so a peer that ended its side ends each poll at once. */
+	/*
+	 * The next write finds out what is wrong with the socket. But io_uring adds POLLRDHUP to the
+	 * requested events, so each poll ends at once if the peer has ended its side.
+	 */
 	d->poll_is_useless = res > 0 && !(res & (POLLOUT | POLLERR | POLLHUP));
 	drain(d);
 	wait_for_arrivals();
 }
 
-/* A poll says that there is room when there is a good deal of it; whoever reads slowly gets a last chance. */
+/* A poll reports room only if there is a lot of it, so a slow reader gets a last chance. */
 static int expire(struct uring_deadline *deadline)
 {
 	struct drain *d = (struct drain *)((char *)deadline - offsetof(struct drain, deadline));
@@ -173,7 +177,7 @@ static int expire(struct uring_deadline *deadline)
 	return uring_cancel(loop, &d->op);
 }
 
-/* Takes the reference and the descriptor over. */
+/* Takes over the reference and the descriptor. */
 static void begin(const struct arrival *h, int fd)
 {
 	struct drain *d = malloc(sizeof(*d));

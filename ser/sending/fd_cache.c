@@ -8,7 +8,7 @@ enum {
 };
 
 static struct {
-	uint32_t serial; /* 0: nothing is there */
+	uint32_t serial; /* 0: the entry is free */
 	int fd;
 } cache[PLACES];
 

@@ -10,12 +10,12 @@
 #include <string.h>
 
 enum {
-	SEALED_MAX = 4 * KTLS_MAX_RECORD, /* a message of the core's largest size fits */
+	SEALED_MAX = 4 * KTLS_MAX_RECORD, /* fits the core's largest message */
 };
 
 /*
- * Sends what is owed in front of the next write. In the kernel's home the drainer must not write between a
- * KeyUpdate and the change of the kernel's key; in user space what waits goes first.
+ * Sends what is owed before the next write. With records in the kernel, the drainer must not write between a
+ * KeyUpdate and the change of the kernel's key. In user space what waits goes first.
  */
 int message_respond(struct host_tcp_connection *c, struct conn *conn)
 {
@@ -29,8 +29,9 @@ int message_respond(struct host_tcp_connection *c, struct conn *conn)
 }
 
 /*
- * In the kernel's home: counts what is about to be written, and sends what is owed in front of it. Only the
- * reader has the descriptor at hand; where another process writes, the reader sends it with its next read.
+ * With records in the kernel: counts what is about to be written, and first sends what is owed. Only the
+ * reader has the descriptor at hand; if another process writes, the reader sends what is owed with its next
+ * read.
  */
 static int prepare_kernel_write(struct host_tcp_connection *c, struct conn *conn, size_t len)
 {

@@ -16,12 +16,12 @@
 
 static void log_failure(const struct send *s, int error)
 {
-	static struct log_limit one, all, memory, behind, failed; /* one for each kind */
+	static struct log_limit one, all, memory, behind, failed; /* one limit for each kind of line */
 	char peer[URING_ADDRESS_TEXT];
 
 	uring_address_text(&s->c->rcv.src_su.s, peer);
 	switch (error) {
-	case -EPIPE: /* the connection is over: by now whoever ended it has said why */
+	case -EPIPE: /* the connection is over, and whoever ended it has logged why */
 		break;
 	case -ENOBUFS:
 		host_count(tcp_cnts_h.sendq_full);
@@ -70,8 +70,8 @@ void send_end(struct send *s)
 }
 
 /*
- * Those that SER opened are few and busy; caching descriptors of those that come and go would keep closed
- * sockets.
+ * Connections that SER opened are few and busy, so their descriptors are cached. Caching those of connections
+ * that come and go would keep closed sockets.
  */
 static int may_cache(const struct send *s)
 {
@@ -79,8 +79,8 @@ static int may_cache(const struct send *s)
 }
 
 /*
- * As the core gets it, from which a hook does not learn its descriptor. tcp_main answers at once: it takes
- * the write lock, which is held here, only with tcp_async=yes.
+ * Gets the descriptor in the core's own way, because the core does not pass its descriptor to a hook.
+ * tcp_main answers at once: it takes the write lock, which is held here, only with tcp_async=yes.
  */
 static int get_descriptor(struct send *s)
 {
@@ -139,7 +139,7 @@ static int write_or_queue(struct send *s, const uint8_t *p, size_t len)
 
 	if (rc)
 		return rc < 0 ? rc : 0;
-	/* From here on nobody else writes: a queue becomes busy under the write lock only. */
+	/* From here on nobody else writes, because a queue becomes busy only under the write lock. */
 	rc = get_descriptor(s);
 	if (rc)
 		return rc;
@@ -150,8 +150,8 @@ static int write_or_queue(struct send *s, const uint8_t *p, size_t len)
 }
 
 /*
- * What the peer asked before and this reader has not come to yet is left out: it cannot be answered any more,
- * and the core would wait for a connection of its own to the peer, to answer there.
+ * Requests of the peer that this reader has not read yet are dropped. They cannot be answered on this
+ * connection any more, and the core would wait to open one of its own to the peer to answer there.
  */
 static void drop_requests(struct host_tcp_connection *c)
 {
@@ -171,7 +171,7 @@ int send_bytes(struct send *s, const void *p, size_t len)
 	return -1;
 }
 
-/* The same as the core does behind a write of its own. */
+/* The same that the core does after a write of its own. */
 void send_close(struct send *s)
 {
 	struct host_tcp_connection *c = s->c;
@@ -183,7 +183,7 @@ void send_close(struct send *s)
 	}
 	c->state = HOST_CONN_BAD;
 	c->timeout = get_ticks_raw();
-	__atomic_add_fetch(&c->refcnt, 1, __ATOMIC_ACQ_REL); /* tcp_main drops one */
+	__atomic_add_fetch(&c->refcnt, 1, __ATOMIC_ACQ_REL); /* tcp_main drops it */
 	if (send_all(unix_tcp_sock, message, sizeof(message)) <= 0)
 		__atomic_sub_fetch(&c->refcnt, 1, __ATOMIC_ACQ_REL);
 }
@@ -194,7 +194,7 @@ void send_alert(struct conn *conn, int fd, uint8_t description)
 	ssize_t len;
 
 	switch (conn->stream.home) {
-	case KTLS_HOME_RELAYED: /* the relay says goodbye itself */
+	case KTLS_HOME_RELAYED: /* the relay sends close_notify itself */
 		return;
 	case KTLS_HOME_KERNEL:
 		if (!send_queue_follow_alert(&conn->queue, description))
@@ -213,7 +213,7 @@ void send_let_finish(struct conn *conn, int fd)
 	int nothing;
 
 	if (waits < 0)
-		shutdown(fd, SHUT_RDWR); /* the drainer lets go of it */
+		shutdown(fd, SHUT_RDWR); /* the drainer releases it */
 	if (waits <= 0)
 		return;
 	nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-static uint64_t *row; /* NULL: that of SER's processes */
+static uint64_t *row; /* NULL: the row of SER's processes */
 
 void counters_use(uint64_t *own)
 {

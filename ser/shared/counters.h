@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the module counts, on the scoreboard; the host gets to see it as its group "tls"
- * (ser/manage/counters.h). Each engine process counts on its own page, all others share a row.
+ * The module's counters, which lie on the scoreboard; the host shows them as its group "tls"
+ * (ser/manage/counters.h). Each engine process counts on its own page; all other processes share a row.
  */
 #ifndef SER_SHARED_COUNTERS_H
 #define SER_SHARED_COUNTERS_H
@@ -34,13 +34,13 @@ enum counter {
 	COUNTER_CONNECTS_OK,
 	COUNTER_CONNECTS_FAILED,
 	COUNTER_CONNECTS_RESUMED,
-	/* Kept by processes that run scripts. */
+	/* Counted by processes that run scripts. */
 	COUNTER_LOOKUPS,
-	COUNTER_REJECTS, /* not one of the group: they are the core's local_reject */
+	COUNTER_REJECTS, /* not in the group: these go to the core's local_reject */
 	COUNTERS
 };
 
-/* Fatal alerts are counted by direction and description: COUNTERS + 2 * counters_alert(d) + received. */
+/* Fatal alerts are counted by direction and description, at COUNTERS + 2 * counters_alert(d) + received. */
 enum {
 	COUNTER_ALERTS_MAX = 64,
 	COUNTER_SLOTS = COUNTERS + 2 * COUNTER_ALERTS_MAX,
@@ -50,10 +50,10 @@ void counters_add(enum counter counter);
 
 void counters_add_alert(int received, uint8_t description);
 
-/* The number of a fatal alert; 0 for those without a name, which share it. */
+/* The number of a fatal alert; all alerts without a name share 0. */
 unsigned counters_alert(uint8_t description);
 
-/* For a process with a row of its own (COUNTER_SLOTS). */
+/* For a process that has a row of its own (COUNTER_SLOTS). */
 void counters_use(uint64_t *row);
 
 #endif

@@ -13,7 +13,7 @@ enum {
 
 static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
 static int ctx_index = -1;
-static pid_t maker; /* children that were forked inherit contexts, but hold no references */
+static pid_t maker; /* forked children inherit contexts, but hold no references */
 
 static void free_reference(void *parent, void *p, CRYPTO_EX_DATA *ad, int index, long argl, void *argp)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What connections keep of their domain, in shared memory: its name and the certificate that we show. It
- * lives as long as a configuration or a connection refers to it.
+ * What a connection needs to know about its domain, in shared memory: the domain's name and the certificate
+ * that we show. It lives as long as a configuration or a connection refers to it.
  */
 #ifndef SER_SHARED_DOMAIN_H
 #define SER_SHARED_DOMAIN_H
@@ -11,26 +11,26 @@
 
 struct domain {
 	int refcnt;
-	uint32_t own;            /* offset of a struct snapshot_cert in data; 0: there is no certificate */
-	_Alignas(8) char data[]; /* the name, with its NUL, and the certificate */
+	uint32_t own;            /* offset of a struct snapshot_cert in data; 0: no certificate */
+	_Alignas(8) char data[]; /* the name with its NUL, and the certificate */
 };
 
 /*
- * For the built hook of cfg_build_set(): makes the domain's record and lets the context own a reference to
- * it. For a supervisor only. Returns 0, or -1 with a sentence in *e.
+ * For the built hook of cfg_build_set(): makes the domain's record and gives the context a reference to it.
+ * Only for a supervisor. Returns 0, or -1 with a sentence in *e.
  */
 int domain_attach(SSL_CTX *ctx, const struct cfg_domain *d, struct cfg_error *e);
 
-/* The record of a context, or NULL when there is none; no reference is taken. */
+/* The record of a context, or NULL if there is none. Takes no reference. */
 struct domain *domain_of(const SSL_CTX *ctx);
 
-/* The certificate that we show, or NULL. Valid as long as the record. */
+/* The certificate that we show, or NULL. Valid as long as the record is. */
 const struct snapshot_cert *domain_own(const struct domain *domain);
 
 struct domain *domain_get(struct domain *domain);
-void domain_put(struct domain *domain); /* takes NULL */
+void domain_put(struct domain *domain); /* NULL is allowed */
 
-/* Its section as tls.cfg spells it, with its server name if it has one. */
+/* The domain's section as in tls.cfg, with its server name if it has one. */
 const char *domain_name(const struct domain *domain);
 
 #endif

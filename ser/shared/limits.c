@@ -6,15 +6,15 @@
 #include <stdio.h>
 
 enum {
-	ON_THE_WAY_MAX = 1024,  /* connections that tcp_main has not taken yet */
-	CONNECTION_MEMORY = 18, /* KB of SER's shared memory that one takes */
+	ON_THE_WAY_MAX = 1024,  /* connections that tcp_main has not taken over yet */
+	CONNECTION_MEMORY = 18, /* KB of SER's shared memory for each connection */
 };
 
 int limits_reached(long more, char words[LIMIT_TEXT])
 {
 	struct scoreboard_settings now = scoreboard_get_settings();
 	struct scoreboard_load load = scoreboard_get_load();
-	/* Not the core's own number of TLS connections: what waits for tcp_main is not in it. */
+	/* The core's own number of TLS connections does not include those that wait for tcp_main. */
 	long tls = scoreboard_connections();
 
 	if (tls + more >= now.max_tls_connections || (long)load.plain + tls + more >= now.max_connections) {

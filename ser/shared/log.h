@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The host's log, and a limit for lines that strangers can cause. */
+/* Writes to the host's log, with a limit for lines that strangers can cause. */
 #ifndef SER_SHARED_LOG_H
 #define SER_SHARED_LOG_H
 
@@ -14,10 +14,10 @@ enum log_level { /* the host's levels */
 	LOG_LEVEL_DEBUG = 3,
 };
 
-/* One line; the text is a sentence without a newline. */
+/* Writes one line; the text is a sentence without a newline. */
 void ser_log(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Lets burst lines (0: LOG_BURST) of one kind pass in LOG_PERIOD seconds; private to a process. */
+/* A limit for one kind of line: burst lines (0: LOG_BURST) in LOG_PERIOD seconds. Private to a process. */
 struct log_limit {
 	unsigned burst;
 	int64_t period_began; /* ktls_clock_ms() */
@@ -29,7 +29,7 @@ enum {
 	LOG_PERIOD = 10,
 };
 
-/* As ser_log(), within the limit; says how many lines were left out when the next period begins. */
+/* Like ser_log(), but within the limit. When the next period begins, it says how many lines were left out. */
 void ser_log_limited(struct log_limit *limit, int level, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a supervisor and its engine tell each other, over a SOCK_SEQPACKET socket pair: one message, one
- * datagram, that begins with its kind. No message carries a pointer. What comes from an engine is believed
- * only after ser/supervisor/engine_message.h has checked it.
+ * The messages between a supervisor and its engine, over a SOCK_SEQPACKET socket pair. Each message is one
+ * datagram that begins with its kind; none carries a pointer. An engine's messages are only trusted after
+ * ser/supervisor/engine_message.h has checked them.
  */
 #ifndef SER_SHARED_MESSAGES_H
 #define SER_SHARED_MESSAGES_H
@@ -14,24 +14,24 @@
 #include <stdint.h>
 
 enum message_kind {
-	/* From the supervisor. */
-	MESSAGE_RETIRE = 1, /* accept nothing more, end with the last connection */
+	/* From the supervisor: */
+	MESSAGE_RETIRE = 1, /* stop accepting, end with the last connection */
 	/*
-	 * Look for connections that wait. The kernel wakes one process for a connection that comes; when that
-	 * one has just stopped accepting, nobody takes the connection until somebody looks.
+	 * Look for waiting connections. The kernel wakes one process for a new connection. If that one has
+	 * just stopped accepting, nobody takes the connection until somebody looks.
 	 */
 	MESSAGE_LOOK,
-	MESSAGE_ORDER,   /* with a socket: shake hands on it as a client */
-	MESSAGE_TICKETS, /* session tickets that came on a connection whose handshake an engine had done */
+	MESSAGE_ORDER,   /* with a socket: do the client's handshake on it */
+	MESSAGE_TICKETS, /* session tickets that came on a connection whose handshake an engine did */
 
-	/* From the engine. */
-	MESSAGE_STOPPED,     /* it accepts nothing any more */
+	/* From the engine: */
+	MESSAGE_STOPPED,     /* it has stopped accepting */
 	MESSAGE_ESTABLISHED, /* with a descriptor: a handshake is done */
 	MESSAGE_FAILED,      /* an order cannot be carried out */
 	MESSAGE_LOG,         /* a line for SER's log */
 };
 
-/* RETIRE, LOOK, STOPPED. */
+/* For RETIRE, LOOK and STOPPED. */
 struct message_plain {
 	uint32_t kind;
 };
@@ -41,7 +41,7 @@ enum {
 	CHOICE_SERVER_NAME_MAX = 255, /* RFC 1035 2.3.4 */
 };
 
-/* What the script chose for a connection that SER opens; empty where it chose nothing. */
+/* What the script chose for a connection that SER opens. Empty strings: it chose nothing. */
 struct connect_choice {
 	char server_id[CHOICE_SERVER_ID_MAX + 1];
 	char server_name[CHOICE_SERVER_NAME_MAX + 1];
@@ -49,7 +49,7 @@ struct connect_choice {
 
 struct message_order {
 	uint32_t kind;
-	uint32_t id;              /* not 0; for the answer, ESTABLISHED or FAILED */
+	uint32_t id;              /* not 0; repeated in the answer, ESTABLISHED or FAILED */
 	uint32_t connect_timeout; /* seconds */
 	union uring_address remote, local;
 	struct connect_choice choice;
@@ -62,32 +62,32 @@ struct message_tickets {
 	uint8_t messages[KTLS_TICKETS_MAX];
 };
 
-/* Why the records of a connection live where they do. */
+/* Why a connection's records live where they do. */
 enum home_why {
-	HOME_WHY_KERNEL,    /* it took the keys */
+	HOME_WHY_KERNEL,    /* the kernel took the keys */
 	HOME_WHY_OFF,       /* ktls is 0 for the domain */
-	HOME_WHY_NOT_TAKEN, /* this kernel does not take the suite, version or direction */
+	HOME_WHY_NOT_TAKEN, /* this kernel does not support the suite, version or direction */
 	HOME_WHY_NO_REKEY,  /* ktls_rekey_required, and this kernel cannot change keys */
-	HOME_WHY_REFUSED,   /* it takes such keys, but refused these */
+	HOME_WHY_REFUSED,   /* the kernel supports such keys, but refused these */
 	HOME_WHY_NO_AEAD,   /* the suite's keys cannot leave OpenSSL */
 	HOME_WHYS
 };
 
 struct message_established {
 	uint32_t kind;
-	uint32_t order;    /* of struct message_order; 0: the peer opened the connection */
-	uint32_t listener; /* number of the listener that it came in at */
-	uint32_t domain;   /* number of its domain in the engine's configuration */
+	uint32_t order;    /* id of the struct message_order; 0: the peer opened the connection */
+	uint32_t listener; /* number of the listener at which it came in */
+	uint32_t domain;   /* its domain's number in the engine's configuration */
 	union uring_address remote, local, transport_remote, transport_local;
 	uint8_t why;       /* enum home_why */
-	uint8_t can_rekey; /* as for ktls_stream_init() */
+	uint8_t can_rekey; /* for ktls_stream_init() */
 	int16_t why_error; /* negative errno, or 0 */
 	struct ktls_session_keys keys;
-	struct snapshot snapshot; /* the last member: it has a tail */
+	struct snapshot snapshot; /* must be last, because it has a tail */
 };
 
 enum {
-	/* OpenSSL takes certificates of up to 100 KB (SSL_MAX_CERT_LIST_DEFAULT). */
+	/* OpenSSL accepts certificates of up to 100 KB (SSL_MAX_CERT_LIST_DEFAULT). */
 	MESSAGE_MAX = 160 * 1024,
 	MESSAGE_REASON_MAX = 240,
 	MESSAGE_LINE_MAX = 1024,
@@ -103,7 +103,7 @@ struct message_failed {
 struct message_log {
 	uint32_t kind;
 	int32_t level;               /* enum log_level */
-	char text[MESSAGE_LINE_MAX]; /* as long as the message, with its NUL */
+	char text[MESSAGE_LINE_MAX]; /* as long as the message, including its NUL */
 };
 
 #endif

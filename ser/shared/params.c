@@ -90,8 +90,8 @@ static const struct text {
 };
 
 enum {
-	LOW_MEM_THRESHOLD = 1024,       /* KB, for -1: a connection takes some 18 */
-	SILENCE_MAX = INT_MAX / 2 / 16, /* the host compares differences of ticks, 16 a second */
+	LOW_MEM_THRESHOLD = 1024,       /* KB, for -1; a connection needs some 18 */
+	SILENCE_MAX = INT_MAX / 2 / 16, /* the host compares differences of ticks, which are 16 a second */
 };
 
 static int take_number(

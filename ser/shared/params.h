@@ -5,55 +5,58 @@
 
 #include "cfg/config.h"
 
-/* Those of the module itself; those of domains are in a struct cfg_config. */
+/* The module's own parameters; those of domains are in a struct cfg_config. */
 struct params {
 	char *config;              /* tls.cfg or a folder, absolute, or NULL */
 	char *limit_policy;        /* "wait" or "refuse" */
-	char *session_ticket_keys; /* file, absolute, or NULL: random ones */
-	char *xavp_cfg; /* name of the script's xavp with choices for connections that SER opens, or NULL */
-	char *event_callback;        /* the script's function for their event, or NULL */
-	int tls_log;                 /* level of the lines about connections */
-	int handshake_timeout;       /* seconds */
-	int send_timeout;            /* seconds that a relayed or queued connection may be stuck */
-	int connection_timeout;      /* seconds that a connection may be silent */
+	char *session_ticket_keys; /* file, absolute; NULL: random keys */
+	char *xavp_cfg;         /* the script's xavp with choices for connections that SER opens, or NULL */
+	char *event_callback;   /* the script's function for tls:connection-out, or NULL */
+	int tls_log;            /* level of the lines about connections */
+	int handshake_timeout;  /* seconds */
+	int send_timeout;       /* seconds that relayed or queued data may be stuck */
+	int connection_timeout; /* seconds that a connection may be silent */
 	int session_ticket_rotation; /* seconds */
 	int certificate_watch;       /* seconds between two looks; 0: off */
 	int engines;                 /* processes */
-	int engine_nice;             /* of these processes, on top of SER's own */
-	/* Limits; what is under way is counted in each engine by itself. 0: no limit of that kind. */
+	int engine_nice;             /* of the engines, on top of SER's own */
+	/* Limits. Each engine counts its own handshakes. 0: no limit of that kind. */
 	int max_handshakes;
 	int max_handshakes_per_source;
 	int max_connections_per_source;
-	int con_ct_wq_max, ct_wq_max; /* bytes that wait for a handshake of SER's own, for all of these */
+	int con_ct_wq_max, ct_wq_max; /* bytes that may wait while SER opens one connection, and for all */
 	int low_mem_threshold1;       /* KB of shared memory that must be free for a new connection */
 };
 
-/* Keeps a line of the configuration, as written; text is NULL where it is a number. Returns 0 or -1. */
+/* Stores a line of the configuration as written; text is NULL if the value is a number. Returns 0 or -1. */
 int params_keep(const char *name, const char *text, int number);
 
-/* The file that relative paths start from, which must stay. */
+/* The file whose folder relative paths start from; the name must stay. */
 void params_set_base(const char *file);
 
-/* 0: new connections wait in the kernel's backlog where they can. */
+/* 0: new connections wait in the kernel's backlog if they can. */
 int params_refuse_at_limit(const struct params *p);
 
 /*
- * Checks what was set and fills in the defaults; says once what has no meaning any more. Returns 0, or -1
- * with a sentence in *errors for each mistake.
+ * Checks what was set, fills in the defaults, and logs which parameters have no effect. Returns 0, or -1 with
+ * a sentence in *errors for each mistake.
  */
 int params_take(struct params *p, struct cfg_errors *errors);
 
 /*
- * Reads the domains anew: modparams, and that tls.cfg (file or folder, absolute) unless it is NULL. Returns a
- * finished configuration with one reference, or NULL with the sentences.
+ * Reads the domains again: modparams, and this tls.cfg (file or folder, absolute) unless it is NULL. Returns
+ * a finished configuration with one reference, or NULL with sentences.
  */
 struct cfg_config *params_domains(const char *file, struct cfg_errors *errors, struct cfg_errors *warnings);
 
-/* What a value that was set means: 0 and less is as long as can be; less than 0 is the default. */
+/*
+ * What a value means: a connection_timeout of 0 or less is as long as possible; a low_mem_threshold1 below 0
+ * is the default.
+ */
 int params_silence(int connection_timeout);
 int params_low_memory(int low_mem_threshold1);
 
-/* Logs all sentences, each as a line. */
+/* Logs each sentence as a line. */
 void params_log(int level, const struct cfg_errors *errors);
 
 #endif

@@ -9,7 +9,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#ifndef F_SEAL_FUTURE_WRITE /* Linux 5.1, as io_uring */
+#ifndef F_SEAL_FUTURE_WRITE /* since Linux 5.1, like io_uring */
 #define F_SEAL_FUTURE_WRITE 0x0010
 #endif
 
@@ -25,12 +25,12 @@ struct scoreboard {
 	uint32_t next_serial, next_id;
 	pid_t tcp_main;
 	uint64_t counters[COUNTER_SLOTS], gone[COUNTER_SLOTS], known[COUNTER_SLOTS];
-	_Alignas(64) uint32_t keys_gone; /* read with each record: what is written often lies elsewhere */
+	_Alignas(64) uint32_t keys_gone; /* read with each record: apart from what is often written */
 	_Alignas(64) uint32_t sources[2][SCOREBOARD_SOURCE_SLOTS];
 };
 
 static struct scoreboard *scoreboard;
-static uint8_t *writable, *read_only; /* the same memory twice: the scoreboard, then the pages of engines */
+static uint8_t *writable, *read_only; /* one memory, mapped twice: the scoreboard, then engines' pages */
 static size_t page_size, first_page;
 static uint64_t keys[2];
 
@@ -44,7 +44,7 @@ static size_t size_of_all(void)
 	return first_page + PAGES * page_size;
 }
 
-/* Memory that nobody writes costs nothing. */
+/* Memory that nobody writes to costs nothing. */
 static int map(int fd)
 {
 	if (ftruncate(fd, (off_t)size_of_all()))
@@ -87,7 +87,9 @@ struct engine_page *scoreboard_page(unsigned engine, unsigned process)
 	return (struct engine_page *)(writable + offset_of_page(engine, process));
 }
 
-/* The page is put aside, the read-only mapping takes the place of all, and the page returns into it. */
+/*
+ * The page is moved aside, the read-only mapping replaces the whole, and then the page is moved back into it.
+ */
 int scoreboard_confine(unsigned engine, unsigned process)
 {
 	uint8_t *page = writable + offset_of_page(engine, process);

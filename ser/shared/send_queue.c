@@ -11,13 +11,13 @@
 #include <sys/socket.h>
 
 enum {
-	CHUNK_SIZE = 4096,   /* at least, its head included: many small messages share one */
+	CHUNK_SIZE = 4096,   /* the least, including its head, so that many small messages share a chunk */
 	WRITES_AT_ONCE = 16, /* before other connections get their turn */
 };
 
 struct send_chunk {
 	struct send_chunk *next;
-	size_t off, end, size; /* of the bytes: first one not written, end of what is there, room */
+	size_t off, end, size; /* first byte not written, end of the bytes, room */
 	uint8_t bytes[];
 };
 
@@ -75,7 +75,7 @@ int send_queue_is_busy(const struct send_queue *q)
 	return __atomic_load_n(&q->busy, __ATOMIC_ACQUIRE);
 }
 
-/* The sum may pass its limit by what processes append in the same moment. */
+/* The sum may exceed its limit by what several processes append at the same moment. */
 static int over_limit(const struct send_queue *q, size_t len)
 {
 	const struct scoreboard_settings now = scoreboard_get_settings();
@@ -268,7 +268,7 @@ static int write_first(struct send_queue *q, int fd)
 	return 0;
 }
 
-/* One step; 1 when there may be another. */
+/* Takes one step. Returns 1 if there may be another. */
 static int flush_step(struct send_queue *q, int fd, int *progress, int *state)
 {
 	size_t before = q->len;

@@ -74,7 +74,7 @@ static void rotate(struct uring_op *op, int res)
 int ticket_keys_keep_fresh(struct uring_loop *l, const struct params *params)
 {
 	if (params->session_ticket_keys)
-		return 0; /* theirs who wrote the file */
+		return 0; /* whoever writes the file changes the keys */
 	loop = l;
 	timer.done = rotate;
 	period.tv_sec = params->session_ticket_rotation;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The keys of session tickets: one set for all engines, in memory that SER's own processes let go of, so that
- * a session made by one engine is resumed by the others, by their successors, and after a reload.
+ * The keys of session tickets: one set for all engines, so that a session made by one engine can be resumed
+ * by the others, by their successors, and after a reload. SER's own processes drop the memory with the keys.
  */
 #ifndef SER_SHARED_TICKET_KEYS_H
 #define SER_SHARED_TICKET_KEYS_H
@@ -13,24 +13,27 @@
 #include <openssl/ssl.h>
 
 /*
- * Makes the memory; call it before the first fork. The keys come from the file of the parameter
+ * Allocates the memory; call it before the first fork. The keys come from the file in the parameter
  * session_ticket_keys, or are random. Returns 0, or -1 with a sentence in *e.
  */
 int ticket_keys_init(const struct params *params, struct cfg_error *e);
 
-/* Reads the file again, where there is one. Returns as ticket_keys_init(); on error the keys stay. */
+/* Reads the file again, if there is one. Returns what ticket_keys_init() returns; on error the keys stay. */
 int ticket_keys_reload(const struct params *params, struct cfg_error *e);
 
-/* Whether processes that are forked from now on get the memory; at first they do not. Returns 0 or -errno. */
+/*
+ * Sets whether processes that are forked from now on get the memory; at first they do not. Returns 0 or
+ * -errno.
+ */
 int ticket_keys_inherit(int yes);
 
-/* For the main process, when its supervisors run: it has the keys no longer. */
+/* For the main process, when its supervisors run: drops the keys. */
 void ticket_keys_forget(void);
 
 /* Makes a context use the keys. Returns 0 or -ENOMEM. */
 int ticket_keys_use(SSL_CTX *ctx);
 
-/* In one supervisor: changes random keys from time to time. Returns 0 or -EBUSY. */
+/* Called in one of the supervisors: changes random keys from time to time. Returns 0 or -EBUSY. */
 int ticket_keys_keep_fresh(struct uring_loop *loop, const struct params *params);
 
 #endif

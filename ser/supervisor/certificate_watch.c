@@ -15,9 +15,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What tells one state of a file from another; all bytes 0: not known. */
+/* What distinguishes one state of a file from another; all bytes 0: unknown. */
 struct state {
-	int error; /* 0, or why it cannot be looked at */
+	int error; /* 0, or why it cannot be examined */
 	dev_t device;
 	ino_t inode;
 	off_t size;
@@ -26,7 +26,7 @@ struct state {
 
 struct file {
 	char *path;
-	struct state used[2], last[2]; /* of the link and of what it leads to */
+	struct state used[2], last[2]; /* of a link and of what it points to */
 };
 
 static struct file *files;
@@ -36,7 +36,7 @@ static struct state state_of(int rc, const struct stat *s)
 {
 	struct state state;
 
-	memset(&state, 0, sizeof(state)); /* they are compared as bytes */
+	memset(&state, 0, sizeof(state)); /* states are compared as bytes */
 	state.error = rc ? errno : 0;
 	if (rc)
 		return state;
@@ -95,7 +95,10 @@ static void drop_doubles(void)
 	count = kept;
 }
 
-/* What was changed when others had begun to read may not be what they have read: it counts as not known. */
+/*
+ * A file that changed after the supervisors began to read may not be what they have read, so its state counts
+ * as unknown.
+ */
 static void note_states(const struct timespec *began)
 {
 	for (unsigned i = 0; i < count; i++) {
@@ -107,7 +110,7 @@ static void note_states(const struct timespec *began)
 	}
 }
 
-/* The files of the configuration in use. One that cannot be read any more leaves the list as it is. */
+/* Lists the files of the configuration in use. If that cannot be read any more, the list stays as it is. */
 static void list(const struct reload_last *last)
 {
 	static struct cfg_errors errors, warnings;
@@ -136,7 +139,9 @@ static void list(const struct reload_last *last)
 	note_states(&last->began);
 }
 
-/* Returns the first one that is not what is in use, or NULL; also while any of them still changes. */
+/*
+ * Returns the first file that differs from what is in use, or NULL; also NULL while any file still changes.
+ */
 static const struct file *look(void)
 {
 	const struct file *changed = NULL;
@@ -170,7 +175,7 @@ static void reload(const struct file *changed, const char *config)
 	else
 		ser_log(LOG_LEVEL_NOTICE, "'%s' has changed: the TLS configuration was reloaded",
 			changed->path);
-	/* Whatever came of it: not again with the same files. */
+	/* Whatever the result, do not try again with the same files. */
 	for (unsigned i = 0; i < count; i++)
 		memcpy(files[i].used, files[i].last, sizeof(files[i].used));
 }

@@ -4,13 +4,14 @@
 #define SER_SUPERVISOR_CERTIFICATE_WATCH_H
 
 /*
- * For the main process, behind the start of all supervisors: forks a process that looks every so many seconds
- * whether files of the configuration in use have changed (certificates, keys, CA lists, CRLs), and reloads
- * when one has and none did since the look before. A new state of the files is tried once. Returns 0, or -1
- * with a log line.
+ * For the main process, after the start of all supervisors: forks a process that checks every few seconds
+ * whether files of the configuration in use have changed (certificates, keys, CA lists, CRLs). It reloads
+ * when one has changed and none has changed any more since the last check. It tries each new state of the
+ * files once. Returns 0, or -1 with a log line.
  *
- * Looking, not inotify(7): it sees symbolic links that are switched anywhere in a path, and network file
- * systems. A process of its own: a file system that hangs must not hold up supervisors.
+ * It polls instead of using inotify(7), to notice symbolic links that change anywhere in a path, and changes
+ * on network file systems. It is a process of its own, because a hanging file system must not block
+ * supervisors.
  */
 int certificate_watch_start(unsigned seconds);
 

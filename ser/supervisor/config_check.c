@@ -22,7 +22,7 @@ static void build(struct cfg_config *config, struct found *found)
 	_exit(set ? 0 : 1);
 }
 
-/* Returns the child's status as waitpid() does, or a negative errno. */
+/* Returns the child's status as from waitpid(), or a negative errno. */
 static int run(struct cfg_config *config, struct found *found)
 {
 	const struct sigaction ignore = {.sa_handler = SIG_DFL};
@@ -30,7 +30,7 @@ static int run(struct cfg_config *config, struct found *found)
 	int status = 0;
 	pid_t pid;
 
-	/* The core would take the child's end for one of its own processes'. */
+	/* The core would mistake the child's end for that of one of its own processes. */
 	if (sigaction(SIGCHLD, &ignore, &core))
 		return -errno;
 	pid = fork();

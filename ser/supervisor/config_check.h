@@ -6,10 +6,10 @@
 #include "cfg/config.h"
 
 /*
- * For the main process before it forks its own: builds all contexts of a finished configuration and throws
+ * For the main process before it forks others: builds all contexts of a finished configuration and throws
  * them away, to find mistakes. It does so in a child process and waits for it, so that neither private keys
- * nor what a token's library leaves behind get into SER's processes. Appends the sentences. Returns 0, or -1
- * with at least one in *errors.
+ * nor leftovers of a token's library get into SER's processes. Appends sentences. Returns 0, or -1 with at
+ * least one sentence in *errors.
  */
 int config_check_contexts(struct cfg_config *config, struct cfg_errors *errors, struct cfg_errors *warnings);
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* The text's NUL is the last byte of the message: its end is told by nothing else. */
+/* The text's NUL must be the last byte of the message, because nothing else marks its end. */
 static const char *check_text(char *text, size_t len)
 {
 	if (!len || memchr(text, '\0', len) != text + len - 1)
@@ -92,7 +92,7 @@ static int option(int fd, int name)
 	return getsockopt(fd, SOL_SOCKET, name, &value, &len) ? -1 : value;
 }
 
-/* What the core gets is a connected stream: of TCP, or the relay's end of a socket pair. */
+/* The core must get a connected stream: a TCP socket, or the relay's end of a socket pair. */
 static const char *check_socket(int fd, unsigned home)
 {
 	const int domain = option(fd, SO_DOMAIN);

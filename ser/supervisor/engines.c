@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The engines of a supervisor: one that accepts, and older ones that finish what they began. */
+/* A supervisor's engines: the one that accepts, and older ones that finish what they began. */
 #include "ktls/clock.h"
 #include "ser/connection/inject.h"
 #include "ser/host/layout.h"
@@ -26,16 +26,15 @@
 #include <unistd.h>
 
 enum {
-	END_PATIENCE_MS = 700, /* how long engines may take to end; they have less */
-	DEATHS_FORGIVEN = 3,   /* in a row, before the next start is delayed */
+	END_PATIENCE_MS = 700, /* how long engines may take to end; they give themselves less */
+	DEATHS_FORGIVEN = 3,   /* deaths in a row before the next start is delayed */
 	DELAY_FIRST_MS = 500,
 	DELAY_MAX_MS = 30000,
-	LIVED_LONG_MS = 10000, /* an engine that lived so long starts the count anew */
-	RETIRED_MAX = SCOREBOARD_PROCESSES_MAX -
-		      2, /* with more, the oldest says goodbye to its relayed connections */
+	LIVED_LONG_MS = 10000,                      /* an engine that lived this long resets the count */
+	RETIRED_MAX = SCOREBOARD_PROCESSES_MAX - 2, /* with more, the oldest closes its relayed connections */
 	MESSAGES_A_TURN = 64,
-	ENGINE_LINES = 1000,              /* of the log: its own limits are stricter, unless it lies */
-	CHANNEL_BUFFER = 4 * MESSAGE_MAX, /* the kernel gives what net.core.wmem_max allows, twice */
+	ENGINE_LINES = 1000,              /* log lines in a LOG_PERIOD; an honest engine writes fewer */
+	CHANNEL_BUFFER = 4 * MESSAGE_MAX, /* the kernel grants what net.core.wmem_max allows, doubled */
 };
 
 struct supervisor supervisor;
@@ -44,7 +43,7 @@ static struct supervisor *const self = &supervisor;
 
 static void replace_active(void);
 
-/* The engine looked when the handshake began; others may have ended theirs meanwhile. */
+/* The engine checked when the handshake began, but others may have finished theirs meanwhile. */
 static int has_no_place(const union uring_address *remote)
 {
 	static struct log_limit limit;
@@ -96,7 +95,7 @@ static void take_established(const struct engine_process *p, const struct messag
 		take_inbound(&made, fd);
 }
 
-/* To the engine that accepts. */
+/* Sends to the accepting engine. */
 static void tell_to_look(void)
 {
 	const struct message_plain message = {MESSAGE_LOOK};
@@ -124,7 +123,7 @@ static void take(const struct engine_process *p, const union engine_message *m, 
 	}
 }
 
-/* Whatever it says next is not worth reading, and what it holds may be somebody else's by now. */
+/* Nothing it sends from now on is worth reading, and somebody else may control what it holds. */
 static void end_liar(struct engine_process *p, const char *why)
 {
 	counters_add(COUNTER_ENGINE_MESSAGES_REFUSED);
@@ -146,7 +145,7 @@ static const char *check(
 		m, size, (unsigned)(fds[0] >= 0) + (unsigned)(fds[1] >= 0), fds[0], &limits);
 }
 
-/* Returns 0 when there may be more to read, 1 when there is nothing for now, -1 when nothing will come. */
+/* Returns 0 if there may be more to read, 1 if there is nothing for now, -1 if nothing will come. */
 static int take_one(struct engine_process *p)
 {
 	static union engine_message m;
@@ -170,7 +169,7 @@ static int take_one(struct engine_process *p)
 	return why ? -1 : 0;
 }
 
-/* As soon as it is dead and what it had handed over is taken. */
+/* Called once it is dead and everything that it handed over was taken. */
 static void forget_if_over(struct engine_process *c)
 {
 	int was_active = c == self->active;
@@ -217,7 +216,7 @@ static void readable(struct uring_op *op, int res)
 	forget_if_over(c);
 }
 
-/* In the child: nothing of the supervisor's stays but its memory. */
+/* In the child: drops everything of the supervisor's except its memory. */
 static void become_engine(int report)
 {
 	struct engine_process *c;
@@ -245,7 +244,7 @@ static int open_channel(struct engine_process *c)
 	return 0;
 }
 
-/* One that no engine process has. */
+/* Finds a page that no engine process has. */
 static int find_page(unsigned *page)
 {
 	const struct engine_process *p;
@@ -291,7 +290,7 @@ failed:
 	return NULL;
 }
 
-/* Those that were told to end do not count any more. */
+/* Engines that were told to end no longer count. */
 static void end_oldest(void)
 {
 	struct engine_process *c, *oldest = NULL;
@@ -336,7 +335,7 @@ void engine_process_activate(struct engine_process *c)
 		retire(before);
 }
 
-/* Doubles with each death, so that an engine that cannot live does not take the machine with it. */
+/* The delay doubles with each death, so that an engine that keeps dying does not bring the machine down. */
 static unsigned delay_ms(void)
 {
 	unsigned ms = DELAY_FIRST_MS;
@@ -357,7 +356,7 @@ static void restart(struct uring_op *op, int res)
 	(void)op;
 	(void)res;
 	self->restarting = 0;
-	if (self->active) /* a new configuration was faster */
+	if (self->active) /* a reload was faster */
 		return;
 	c = engine_process_start(-1);
 	if (c)
@@ -394,7 +393,7 @@ static void active_died(struct engine_process *c, int status)
 	int by_signal = WIFSIGNALED(status);
 
 	if (board->starts == 1 && !by_signal && WEXITSTATUS(status) == ENGINE_CANNOT_START)
-		_exit(1); /* it said why, and SER ends */
+		_exit(1); /* it has logged why; SER ends */
 	if (ktls_clock_ms() - c->started > LIVED_LONG_MS)
 		self->deaths = 0;
 	self->deaths++;

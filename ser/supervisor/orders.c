@@ -21,10 +21,10 @@
 
 enum {
 	TAKEN_AT_ONCE = 64,
-	RETRY_MS = 5, /* how often an order is offered to an engine that is too busy, or not there yet */
+	RETRY_MS = 5, /* how often to offer an order to an engine that is too busy or not there yet */
 };
 
-/* An order on its way through the engine. */
+/* A connect order that is under way. */
 struct running_order {
 	TAILQ_ENTRY(running_order) link;
 	struct message_order order;
@@ -37,7 +37,7 @@ struct running_order {
 
 static TAILQ_HEAD(orders, running_order) orders = TAILQ_HEAD_INITIALIZER(orders);
 static struct uring_op arriving, again;
-static int waits; /* again is under way */
+static int waits; /* the timer "again" is under way */
 static uint32_t last_id;
 
 static void forget(struct running_order *t)
@@ -50,7 +50,7 @@ static void forget(struct running_order *t)
 	free(t);
 }
 
-/* What the core does when a connect() of its own fails. */
+/* What the core does if its own connect() fails. */
 static void count_and_blocklist(struct running_order *t, enum uring_client_failure why)
 {
 	union host_sockaddr to = {0};
@@ -65,7 +65,7 @@ static void count_and_blocklist(struct running_order *t, enum uring_client_failu
 		core_cfg->blocklist_seconds * HOST_TICKS_PER_SECOND);
 }
 
-/* The core reads the end of the placeholder next. */
+/* The core will read the end of the placeholder next. */
 static void fail(struct running_order *t, enum uring_client_failure why, const char *reason)
 {
 	static struct log_limit limits[URING_CLIENT_FAILURES];
@@ -73,7 +73,7 @@ static void fail(struct running_order *t, enum uring_client_failure why, const c
 	ssize_t lost = opening_fail(t->conn);
 	char peer[URING_ADDRESS_TEXT];
 
-	if (lost != -EALREADY) { /* else whoever gave it up said why */
+	if (lost != -EALREADY) { /* otherwise whoever gave it up has logged why */
 		count_and_blocklist(t, why);
 		uring_address_text(&t->order.remote.any, peer);
 		ser_log_limited(&limits[why], LOG_LEVEL_WARNING,
@@ -83,7 +83,7 @@ static void fail(struct running_order *t, enum uring_client_failure why, const c
 	forget(t);
 }
 
-/* Only the engine that was given an order may answer it. */
+/* Only the engine that got an order may answer it. */
 static struct running_order *find(const struct engine_process *p, uint32_t id)
 {
 	struct running_order *t;
@@ -96,7 +96,7 @@ static struct running_order *find(const struct engine_process *p, uint32_t id)
 	return t;
 }
 
-/* Returns 0, -EAGAIN for another time, or -ETIMEDOUT. */
+/* Returns 0; -EAGAIN to try again later; or -ETIMEDOUT. */
 static int pass(struct running_order *t)
 {
 	struct engine_process *active = supervisor.active;
@@ -147,7 +147,7 @@ static void wait_a_little(void)
 		waits = !uring_timeout(supervisor.loop, &again, &pause);
 }
 
-/* Takes the reference and the descriptors over. */
+/* Takes over the reference and the descriptors. */
 static void take(struct conn *conn, const int fds[2])
 {
 	static struct log_limit limit;
@@ -196,7 +196,7 @@ static void arrived(struct uring_op *op, int res)
 		n = uring_take_fds(channel, &m, sizeof(m), fds, 2);
 		if (n == sizeof(m.conn))
 			take(m.conn, fds);
-		else if (n > 0 && supervisor.active) /* where they are lost, a session is not resumed */
+		else if (n > 0 && supervisor.active) /* if they are lost, a session is not resumed */
 			uring_pass_fd(supervisor.active->channel, &m, (size_t)n, URING_NO_FD);
 	}
 	if (uring_poll(supervisor.loop, op, channel, POLLIN))
@@ -210,7 +210,7 @@ int orders_serve(void)
 	return uring_poll(supervisor.loop, &arriving, orders_channel(supervisor.index), POLLIN);
 }
 
-/* Returns 0; -EALREADY when the core has closed it meanwhile; -ENOMEM. */
+/* Returns 0; -EALREADY if the core has closed it meanwhile; or -ENOMEM. */
 static int fill_in(struct conn *conn, const struct conn_made *made)
 {
 	struct outbound *out = conn->outbound;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The supervisor's part of orders for handshakes (ser/outbound/orders.h): it keeps the far end of the
- * placeholder until its engine has shaken hands, and tells the end of it.
+ * The supervisor's part of connect orders (ser/outbound/orders.h): it keeps the far end of the placeholder
+ * until its engine has done the handshake, and reports the result.
  */
 #ifndef SER_SUPERVISOR_ORDERS_H
 #define SER_SUPERVISOR_ORDERS_H
@@ -12,11 +12,14 @@
 /* Takes orders from now on. Returns 0 or a negative errno. */
 int orders_serve(void);
 
-/* What an engine process answers, checked; fd is taken over. One that it was not given is passed over. */
+/*
+ * Takes an engine process's checked answer and takes over fd. An answer to an order that the process did not
+ * get is ignored.
+ */
 void orders_established(const struct engine_process *p, const struct conn_made *made, int fd);
 void orders_failed(const struct engine_process *p, const struct message_failed *f);
 
-/* An engine process is gone, and with it what it had not finished. */
+/* An engine process is gone, and what it had not finished has failed. */
 void orders_engine_gone(const struct engine_process *p);
 
 #endif

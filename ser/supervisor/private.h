@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Shared by the supervisor's own files only. */
+/* Shared only by the supervisor's own files. */
 #ifndef SER_SUPERVISOR_PRIVATE_H
 #define SER_SUPERVISOR_PRIVATE_H
 
@@ -14,11 +14,11 @@
 struct engine_process {
 	struct uring_op readable; /* the first member */
 	TAILQ_ENTRY(engine_process) link;
-	struct cfg_set *set; /* what it works with; a reference */
-	pid_t pid;           /* 0: it is dead */
-	int channel;         /* our end; -1: the engine's is closed and all is read */
+	struct cfg_set *set; /* the contexts that it works with; a reference */
+	pid_t pid;           /* 0: dead */
+	int channel;         /* our end; -1: the engine's end is closed and everything is read */
 	unsigned page;       /* its number on the scoreboard */
-	int retired;         /* it accepts nothing any more, and ends with its last connection */
+	int retired;         /* it has stopped accepting, and ends with its last connection */
 	int ending;          /* it was told to end at once */
 	int64_t started;     /* ktls_clock_ms() */
 };
@@ -27,32 +27,32 @@ struct supervisor {
 	unsigned index;
 	struct engine_parts parts;
 	struct uring_loop *loop;
-	int wake_fd;                                          /* signals reach the loop by it */
+	int wake_fd;                                          /* wakes the loop after a signal */
 	TAILQ_HEAD(engine_processes, engine_process) engines; /* oldest first */
 	struct engine_process *active; /* the one that accepts; NULL while there is none */
-	unsigned deaths;               /* of active ones in a row */
+	unsigned deaths;               /* deaths of active engines in a row */
 	struct uring_op restart;
 	struct __kernel_timespec delay;
 	int restarting; /* restart is under way */
 };
 
-extern struct supervisor supervisor; /* a process has one */
+extern struct supervisor supervisor; /* each process has one */
 
 /* engines.c */
 
 /*
- * Forks an engine with parts.set that tells report (see engine_run()) when it is ready. Returns it, or NULL
- * with a log line. It is not the active one yet.
+ * Forks an engine that uses parts.set and writes to report (see engine_run()) when it is ready. Returns it,
+ * or NULL with a log line. It is not the active one yet.
  */
 struct engine_process *engine_process_start(int report);
 
-/* Makes an engine the active one; the one before retires. */
+/* Makes an engine the active one; the previous one retires. */
 void engine_process_activate(struct engine_process *c);
 
 /* A child process has ended. */
 void engine_process_ended(pid_t pid, int status);
 
-/* Ends all of them, which they may take a moment for. */
+/* Ends all engines, which may take a moment. */
 void engine_processes_end(void);
 
 #endif

@@ -12,7 +12,10 @@ void privileges_prepare(void)
 {
 	struct rlimit locked, none = {RLIM_INFINITY, RLIM_INFINITY};
 
-	/* The limit is one of a process, what is compared with it is what all processes of the user have. */
+	/*
+	 * The limit belongs to a process, but the kernel compares it with the memory of all of the user's
+	 * processes.
+	 */
 	if (!setrlimit(RLIMIT_MEMLOCK, &none) || getrlimit(RLIMIT_MEMLOCK, &locked))
 		return;
 	locked.rlim_cur = locked.rlim_max;

@@ -6,22 +6,22 @@
 #include "cfg/error.h"
 
 /*
- * Uses what rights there are at the start for what the engine cannot do later: in many kernels the memory of
- * its ring counts as locked memory, of which an ordinary user may have too little. Needs no right and cannot
- * fail: where the limit stays low, the engine's ring is smaller.
+ * Uses the rights that SER has at the start for what the engine cannot do later: many kernels count the
+ * memory of its ring as locked memory, of which an ordinary user may have too little. This needs no rights
+ * and cannot fail; if the limit stays low, the engine's ring is smaller.
  */
 void privileges_prepare(void);
 
 /*
- * Lets the calling process have count descriptors, or as many as the hard limit allows. Returns how many it
- * may have then. systemd starts services with a soft limit of 1024, for the sake of those that use select().
+ * Allows the calling process count descriptors, or as many as the hard limit permits. Returns how many it may
+ * have then. systemd starts services with a soft limit of 1024, for programs that use select().
  */
 unsigned long privileges_raise_files(unsigned long count);
 
 /*
- * Leaves the calling process the rights the engine needs and no other, for good: no capability (libcap), no
- * way to gain one by exec, no core dump or debugger that could show a key, as many descriptors as the hard
- * limit allows, an end when its parent ends. Returns 0, or -1 with a sentence in *e.
+ * Drops, for good, all rights that the engine does not need: the process has no capability (libcap), cannot
+ * gain one by exec, and has no core dump or debugger that could show a key. It may have as many descriptors
+ * as the hard limit permits, and ends when its parent ends. Returns 0, or -1 with a sentence in *e.
  */
 int privileges_drop(struct cfg_error *e);
 

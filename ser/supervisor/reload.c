@@ -33,7 +33,7 @@ enum command {
 struct request {
 	uint32_t number;
 	uint32_t command;      /* enum command */
-	char config[PATH_MAX]; /* of BUILD: tls.cfg; empty: none */
+	char config[PATH_MAX]; /* for BUILD: tls.cfg; empty: none */
 };
 
 struct answer {
@@ -50,7 +50,7 @@ static const struct params *params;
 static struct channel channels[SCOREBOARD_ENGINES_MAX];
 static struct {
 	int lock;
-	uint32_t number; /* of the last request */
+	uint32_t number; /* the last request's */
 	struct reload_last last;
 } * shared;
 
@@ -74,11 +74,11 @@ int reload_prepare(const struct params *p)
 	return 0;
 }
 
-/* The supervisor's side. */
+/* The supervisor's side: */
 
 static struct uring_op requested, reported;
-static struct cfg_set *next;     /* built, not in use */
-static struct cfg_set *previous; /* while an engine starts with the next */
+static struct cfg_set *next;     /* built, but not in use */
+static struct cfg_set *previous; /* kept while an engine starts with the next */
 static struct engine_process *starting;
 static int report = -1;
 static struct request current;
@@ -102,7 +102,7 @@ static struct cfg_set *build(
 
 struct cfg_set *reload_build(struct cfg_config *config, struct cfg_error *e)
 {
-	static struct cfg_errors errors, warnings; /* they were said in mod_init() */
+	static struct cfg_errors errors, warnings; /* mod_init() has reported them */
 	struct cfg_set *set = build(config, &errors, &warnings);
 
 	if (!set)
@@ -176,7 +176,7 @@ static void build_next(void)
 	send_answer(next ? 0 : -EINVAL);
 }
 
-/* The engine says that it is ready, or why not; or it died. */
+/* The engine reports that it is ready, or why not; or it has died. */
 static void ready(struct uring_op *op, int res)
 {
 	struct cfg_error error;
@@ -271,9 +271,9 @@ int reload_serve(void)
 	return uring_poll(supervisor.loop, &requested, channels[supervisor.index].supervisor, POLLIN);
 }
 
-/* The other side. */
+/* The requesting side: */
 
-/* Answers to requests that nobody waited for are passed over. */
+/* Skips answers to requests that nobody waits for any more. */
 static int wait_for_answer(int fd, uint32_t number, struct answer *a)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};

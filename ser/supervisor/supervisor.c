@@ -35,7 +35,7 @@ static void give_up(int sig)
 	_exit(0);
 }
 
-/* The loop gets to know; where it hangs, on a lock that died with its holder, it does not. */
+/* Tells the loop. If the loop hangs on a lock whose holder died, the alarm ends the process. */
 static void on_signal(int sig)
 {
 	struct itimerval patience = {.it_value = {.tv_sec = 1}};
@@ -54,7 +54,7 @@ static void on_signal(int sig)
 static void end(void)
 {
 	engine_processes_end();
-	_exit(0); /* as the core's processes do */
+	_exit(0); /* as the core's processes exit */
 }
 
 static void woken(struct uring_op *op, int res)
@@ -74,7 +74,7 @@ static void woken(struct uring_op *op, int res)
 		end();
 }
 
-/* The core's handlers would end the process on the spot. */
+/* The core's handlers would end the process at once. */
 static int watch_signals(void)
 {
 	struct sigaction quit = {.sa_handler = give_up}, act = {.sa_handler = on_signal};
@@ -87,7 +87,10 @@ static int watch_signals(void)
 	return uring_poll(supervisor.loop, &wake, supervisor.wake_fd, POLLIN);
 }
 
-/* One process does for all: what peers do not take with tcp_async=no is few connections' matter. */
+/*
+ * One process is enough for all supervisors, because only few connections have a send queue with
+ * tcp_async=no.
+ */
 static int serve_all(void)
 {
 	return supervisor.index ? 0
@@ -101,7 +104,7 @@ static int set_up(struct cfg_config *config, struct cfg_error *error)
 	int rc;
 
 	host_hold_settings();
-	/* With the right to lock memory, where there is one: then the ring's is not counted. */
+	/* While there may still be the right to lock memory; with it the ring's memory is not counted. */
 	rc = uring_loop_new(&supervisor.loop, &why);
 	if (rc)
 		return cfg_fail(error, "the TLS engine cannot start: %s (%s)", why, strerror(-rc));
@@ -124,7 +127,7 @@ static void run(struct cfg_config *config, int report)
 	struct engine_process *c;
 	int rc;
 
-	/* Not exit(): a token's library may not survive its own cleaning up. */
+	/* Not exit(), because a token's library may crash in its own clean-up. */
 	if (set_up(config, &error)) {
 		if (write(report, error.text, sizeof(error.text)) < 0)
 			ser_log(LOG_LEVEL_ERROR, "%s", error.text);

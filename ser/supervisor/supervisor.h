@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Supervisors: one process of the core's for each engine. It holds what must outlive an engine (contexts with
- * their keys, listening sockets), starts the engine, starts it again when it dies, and does for it what needs
- * SER's shared memory: giving finished connections to the core. It speaks with no peer.
+ * The supervisor: one of the core's processes for each engine. It holds what must outlive an engine (contexts
+ * with their keys, listening sockets), starts the engine, replaces it when it dies, and does what needs SER's
+ * shared memory: it hands finished connections over to the core. It never talks to a peer.
  */
 #ifndef SER_SUPERVISOR_SUPERVISOR_H
 #define SER_SUPERVISOR_SUPERVISOR_H

@@ -13,7 +13,7 @@ enum {
 static struct uring_op timer;
 static struct uring_loop *loop;
 
-/* The core counts connections that were refused by itself; ours are added to those. */
+/* The core counts connections that it refused itself; ours are added. */
 static void pass_rejects_on(void)
 {
 	uint64_t sum = scoreboard_sum(COUNTER_REJECTS);

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a supervisor does ten times a second: tells its engines how full SER is, and SER what they refused. */
+/*
+ * What a supervisor does ten times a second: it tells its engines how full SER is, and SER how many
+ * connections they refused.
+ */
 #ifndef SER_SUPERVISOR_TICK_H
 #define SER_SUPERVISOR_TICK_H
 
 #include "uring/loop.h"
 
-/* Begins. Returns 0 or -EBUSY. */
+/* Starts it. Returns 0 or -EBUSY. */
 int tick_start(struct uring_loop *loop);
 
 #endif
