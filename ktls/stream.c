@@ -111,8 +111,8 @@ static void end_with_alert(struct ktls_read *r, int error, uint8_t alert)
 
 static void take_alert(const struct ktls_stream *s, const uint8_t *data, size_t len, struct ktls_read *r)
 {
-	if (len != 2) {
-		end_with_alert(r, -EPROTO, KTLS_DECODE_ERROR);
+	if (len != 2) { /* RFC 8446 5.1: no fragments of length zero */
+		end_with_alert(r, -EPROTO, len ? KTLS_DECODE_ERROR : KTLS_UNEXPECTED_MESSAGE);
 		return;
 	}
 	if (data[1] == KTLS_CLOSE_NOTIFY) {
