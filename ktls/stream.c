@@ -191,12 +191,23 @@ static void take_handshake(
 		owe(s, KTLS_OWES_KEY_UPDATE);
 }
 
+/* Counts records without content; true when they are too many. */
+static int too_many_idle(struct ktls_stream *s, uint64_t records, struct ktls_read *r)
+{
+	if (records > (uint64_t)(KTLS_IDLE_RECORDS_MAX - s->idle_records)) {
+		end_with_alert(r, -EDQUOT, KTLS_UNEXPECTED_MESSAGE);
+		return 1;
+	}
+	s->idle_records += (uint8_t)records;
+	return 0;
+}
+
 /* A record that is not application data, or carries none. Leaves r->end alone when the connection goes on. */
 static void take_control(struct ktls_stream *s, int fd, const struct ktls_plain *plain, struct ktls_read *r)
 {
-	if (++s->idle_records > KTLS_IDLE_RECORDS_MAX)
-		end_with_alert(r, -EDQUOT, KTLS_UNEXPECTED_MESSAGE);
-	else if (plain->type == KTLS_HANDSHAKE)
+	if (too_many_idle(s, 1, r))
+		return;
+	if (plain->type == KTLS_HANDSHAKE)
 		take_handshake(s, fd, plain->data, plain->len, r);
 	else if (ktls_post_pending(&s->post))
 		end_with_error(r, -EPROTO, 1);
@@ -251,6 +262,45 @@ static void complete_alert(int fd, uint8_t alert[2], struct ktls_plain *plain)
 	plain->len = 2;
 }
 
+/*
+ * The kernel hands out no application data without content; its count of records tells how many it read.
+ * Where it does not say, they pass for one. `ahead` are those that it has read but not handed out yet.
+ */
+static void count_unseen(struct ktls_stream *s, int fd, unsigned ahead, struct ktls_read *r)
+{
+	uint64_t unseen = 1, next;
+
+	if (!ktls_kernel_next_number(fd, &s->rx, &next)) {
+		next -= ahead;
+		if (next > s->rx.seq)
+			unseen = next - s->rx.seq;
+		s->rx.seq = next;
+		s->uncounted_reads = 0;
+	}
+	if (!too_many_idle(s, unseen, r) && ktls_post_pending(&s->post))
+		end_with_error(r, -EPROTO, 1);
+}
+
+/*
+ * Those in front of content are not seen at all: of them we allow as many in front of each read, and take
+ * each byte for a record.
+ */
+static int content_allowed_kernel(struct ktls_stream *s, int fd, size_t len, struct ktls_read *r)
+{
+	uint64_t next;
+
+	s->rx.seq += len + KTLS_IDLE_RECORDS_MAX;
+	if (++s->uncounted_reads >= KTLS_UNCOUNTED_READS && !ktls_kernel_next_number(fd, &s->rx, &next)) {
+		if (next > s->rx.seq) {
+			end_with_alert(r, -EDQUOT, KTLS_UNEXPECTED_MESSAGE);
+			return 0;
+		}
+		s->rx.seq = next;
+	}
+	s->uncounted_reads %= KTLS_UNCOUNTED_READS;
+	return content_allowed(s, r);
+}
+
 ssize_t stream_take_kernel(struct ktls_stream *s, int fd, const struct ktls_plain *got, ssize_t n, size_t len,
 	struct ktls_read *r)
 {
@@ -258,6 +308,10 @@ ssize_t stream_take_kernel(struct ktls_stream *s, int fd, const struct ktls_plai
 	uint8_t alert[2];
 
 	if (n == -EAGAIN || n == -EINTR) {
+		if (plain.type == KTLS_APPLICATION_DATA)
+			count_unseen(s, fd, n == -EINTR, r);
+		if (r->end != KTLS_END_NONE)
+			return 0;
 		r->drained = n == -EAGAIN;
 		if (n == -EAGAIN)
 			wait_for_more(s, fd);
@@ -269,12 +323,13 @@ ssize_t stream_take_kernel(struct ktls_stream *s, int fd, const struct ktls_plai
 		return 0;
 	}
 	if (n > 0 && plain.type == KTLS_APPLICATION_DATA)
-		return content_allowed(s, r) ? n : 0;
+		return content_allowed_kernel(s, fd, (size_t)n, r) ? n : 0;
 	if (n == 0 && plain.type == KTLS_APPLICATION_DATA) {
 		r->end = KTLS_END_TRUNCATED;
 		return 0;
 	}
 	plain.len = (size_t)n;
+	s->rx.seq++;
 	if (plain.type == KTLS_ALERT && n == 1 && len == 1)
 		complete_alert(fd, alert, &plain);
 	take_control(s, fd, &plain, r);

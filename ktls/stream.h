@@ -59,8 +59,9 @@ enum {
 #define KTLS_CCM_SOFT_LIMIT (UINT64_C(1) << 21)
 #define KTLS_CCM_HARD_LIMIT (UINT64_C(1) << 22)
 enum {
-	KTLS_IDLE_RECORDS_MAX = 32,  /* in a row that carry no content */
-	KTLS_KEY_UPDATES_MAX = 32,   /* of the peer within KTLS_KEY_UPDATE_PERIOD */
+	KTLS_IDLE_RECORDS_MAX = 32, /* in a row that carry no content */
+	KTLS_UNCOUNTED_READS = 64,  /* of content, after which the kernel is asked for its count of records */
+	KTLS_KEY_UPDATES_MAX = 32,  /* of the peer within KTLS_KEY_UPDATE_PERIOD */
 	KTLS_KEY_UPDATE_PERIOD = 60, /* seconds */
 };
 
@@ -72,10 +73,12 @@ struct ktls_stream {
 	uint8_t quiet;     /* the socket's low-water mark is raised: ktls_kernel_quiet() */
 	uint8_t owes;      /* set by the reader, paid by a writer */
 	uint8_t idle_records;
-	uint8_t key_updates;   /* since update_period began */
-	int64_t update_period; /* seconds of CLOCK_MONOTONIC */
+	uint8_t uncounted_reads; /* in the kernel's home: those of content since the last look at its count */
+	uint8_t key_updates;     /* since update_period began */
+	int64_t update_period;   /* seconds of CLOCK_MONOTONIC */
 	struct ktls_post post;
-	/* In the kernel's home without the key's bytes; tx.seq counts the records written there, too. */
+	/* In the kernel's home without the key's bytes; there tx.seq counts the records written, too, and
+	 * rx.seq is the highest number that what was read can explain. */
 	struct ktls_key rx, tx;
 	struct ktls_secret rx_secret, tx_secret; /* TLS 1.3 */
 	struct ktls_stash *stash;                /* bytes read but not yet taken, or NULL */
