@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <string.h>
-#include <time.h>
 
 /* Opened content that did not fit the reader's buffer, then bytes of records not yet opened. */
 struct ktls_stash {
@@ -131,25 +130,12 @@ static void owe(struct ktls_stream *s, uint8_t what)
 	__atomic_fetch_or(&s->owes, what, __ATOMIC_ACQ_REL);
 }
 
-/* Each costs key derivations and, in the kernel's home, system calls: a peer gets only so many. */
-static int too_many_key_updates(struct ktls_stream *s)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
-	if (ts.tv_sec - s->update_period >= KTLS_KEY_UPDATE_PERIOD) {
-		s->update_period = ts.tv_sec;
-		s->key_updates = 0;
-	}
-	return s->key_updates++ == KTLS_KEY_UPDATES_MAX;
-}
-
 /* The peer's next record comes under its next key. */
 static void follow_key_update(struct ktls_stream *s, int fd, struct ktls_read *r)
 {
 	int rc;
 
-	if (too_many_key_updates(s)) {
+	if (ktls_bounds_key_update(&s->bounds)) {
 		end_with_alert(r, -EDQUOT, KTLS_UNEXPECTED_MESSAGE);
 		return;
 	}
@@ -194,12 +180,10 @@ static void take_handshake(
 /* Counts records without content; true when they are too many. */
 static int too_many_idle(struct ktls_stream *s, uint64_t records, struct ktls_read *r)
 {
-	if (records > (uint64_t)(KTLS_IDLE_RECORDS_MAX - s->idle_records)) {
-		end_with_alert(r, -EDQUOT, KTLS_UNEXPECTED_MESSAGE);
-		return 1;
-	}
-	s->idle_records += (uint8_t)records;
-	return 0;
+	if (!ktls_bounds_idle(&s->bounds, records))
+		return 0;
+	end_with_alert(r, -EDQUOT, KTLS_UNEXPECTED_MESSAGE);
+	return 1;
 }
 
 /* A record that is not application data, or carries none. Leaves r->end alone when the connection goes on. */
@@ -220,7 +204,7 @@ static void take_control(struct ktls_stream *s, int fd, const struct ktls_plain 
 /* True when content may come now; it ends the count of records without. */
 static int content_allowed(struct ktls_stream *s, struct ktls_read *r)
 {
-	s->idle_records = 0;
+	s->bounds.idle_records = 0;
 	if (!ktls_post_pending(&s->post))
 		return 1;
 	end_with_error(r, -EPROTO, 1);
