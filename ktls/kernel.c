@@ -10,6 +10,7 @@
 #include <netinet/tcp.h>
 #include <openssl/crypto.h>
 #include <poll.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -27,6 +28,14 @@ static_assert(
 	sizeof(struct tls12_crypto_info_chacha20_poly1305) == 56, "layout of the kernel's ChaCha20 keys");
 static_assert(
 	TLS_CIPHER_AES_GCM_128_SALT_SIZE + TLS_CIPHER_AES_GCM_128_IV_SIZE == KTLS_IV_LEN, "salt and IV");
+
+#define NUMBER_IS_LAST(type)                                                                                 \
+	static_assert(offsetof(struct type, rec_seq) == sizeof(struct type) - 8,                             \
+		"a record's number behind its key")
+NUMBER_IS_LAST(tls12_crypto_info_aes_gcm_128);
+NUMBER_IS_LAST(tls12_crypto_info_aes_gcm_256);
+NUMBER_IS_LAST(tls12_crypto_info_aes_ccm_128);
+NUMBER_IS_LAST(tls12_crypto_info_chacha20_poly1305);
 
 enum {
 	PROBE_PATIENCE_MS = 1000,
@@ -147,6 +156,18 @@ int ktls_kernel_rekey_rx(int fd, const struct ktls_key *rx)
 	return install_direction(fd, TLS_RX, rx);
 }
 
+int ktls_kernel_next_number(int fd, const struct ktls_key *rx, uint64_t *number)
+{
+	union crypto_info ci;
+	socklen_t len = fill_crypto_info(rx, &ci);
+	int rc = ktls_sys.getsockopt(fd, SOL_TLS, TLS_RX, &ci, &len) ? -errno : 0;
+
+	if (!rc)
+		*number = ktls_get_be64((const uint8_t *)&ci + len - sizeof(*number));
+	OPENSSL_cleanse(&ci, sizeof(ci)); /* the kernel tells the key, too */
+	return rc;
+}
+
 /*
  * A key that a kernel takes is not yet a record as everyone else makes it (TLS 1.3 AES-CCM before 5.10.84 and
  * 5.15.7): fds[0], whose key it is, sends or reads one.
@@ -260,7 +281,7 @@ ssize_t ktls_kernel_recv(int fd, void *buf, size_t len, enum ktls_content_type *
 	union {
 		struct cmsghdr align;
 		char bytes[CMSG_SPACE(sizeof(unsigned char))];
-	} control;
+	} control = {.bytes = {0}};
 	struct iovec iov = {.iov_base = buf, .iov_len = len};
 	struct msghdr msg = {.msg_iov = &iov,
 		.msg_iovlen = 1,
@@ -273,17 +294,16 @@ ssize_t ktls_kernel_recv(int fd, void *buf, size_t len, enum ktls_content_type *
 
 ssize_t ktls_kernel_received(int fd, struct msghdr *msg, ssize_t result, enum ktls_content_type *type)
 {
-	struct cmsghdr *c;
+	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
+	int typed = c && c->cmsg_level == SOL_TLS && c->cmsg_type == TLS_GET_RECORD_TYPE;
 
+	/* The kernel writes the type of the first record that it reads, even when it finds no content then.
+	 */
+	*type = typed ? *CMSG_DATA(c) : result < 0 ? KTLS_NO_RECORD : KTLS_APPLICATION_DATA;
 	if (result < 0)
 		return take_error(fd, (int)-result);
-	*type = KTLS_APPLICATION_DATA;
-	c = CMSG_FIRSTHDR(msg);
-	if (!c || c->cmsg_level != SOL_TLS || c->cmsg_type != TLS_GET_RECORD_TYPE)
-		return result;
-	*type = *CMSG_DATA(c);
 	/* A record without content, in front of one of another type. The end of the stream has no type. */
-	return result == 0 && *type == KTLS_APPLICATION_DATA ? -EINTR : result;
+	return result == 0 && typed && *type == KTLS_APPLICATION_DATA ? -EINTR : result;
 }
 
 static int set_low_water(int fd, int bytes)

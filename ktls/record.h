@@ -25,6 +25,7 @@ enum {
 };
 
 enum ktls_content_type { /* RFC 8446 5.1 */
+	KTLS_NO_RECORD = 0,
 	KTLS_CHANGE_CIPHER_SPEC = 20,
 	KTLS_ALERT = 21,
 	KTLS_HANDSHAKE = 22,

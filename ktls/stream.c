@@ -111,8 +111,8 @@ static void end_with_alert(struct ktls_read *r, int error, uint8_t alert)
 
 static void take_alert(const struct ktls_stream *s, const uint8_t *data, size_t len, struct ktls_read *r)
 {
-	if (len != 2) {
-		end_with_alert(r, -EPROTO, KTLS_DECODE_ERROR);
+	if (len != 2) { /* RFC 8446 5.1: no fragments of length zero */
+		end_with_alert(r, -EPROTO, len ? KTLS_DECODE_ERROR : KTLS_UNEXPECTED_MESSAGE);
 		return;
 	}
 	if (data[1] == KTLS_CLOSE_NOTIFY) {
@@ -131,24 +131,12 @@ static void owe(struct ktls_stream *s, uint8_t what)
 	__atomic_fetch_or(&s->owes, what, __ATOMIC_ACQ_REL);
 }
 
-/* Each costs key derivations and, in the kernel's home, system calls: a peer gets only so many. */
-static int too_many_key_updates(struct ktls_stream *s)
-{
-	int64_t now = ktls_clock_ms() / 1000;
-
-	if (now - s->update_period >= KTLS_KEY_UPDATE_PERIOD) {
-		s->update_period = now;
-		s->key_updates = 0;
-	}
-	return s->key_updates++ == KTLS_KEY_UPDATES_MAX;
-}
-
 /* The peer's next record comes under its next key. */
 static void follow_key_update(struct ktls_stream *s, int fd, struct ktls_read *r)
 {
 	int rc;
 
-	if (too_many_key_updates(s)) {
+	if (ktls_bounds_key_update(&s->bounds)) {
 		end_with_alert(r, -EDQUOT, KTLS_UNEXPECTED_MESSAGE);
 		return;
 	}
@@ -190,12 +178,21 @@ static void take_handshake(
 		owe(s, KTLS_OWES_KEY_UPDATE);
 }
 
+/* Counts records without content; true when they are too many. */
+static int too_many_idle(struct ktls_stream *s, uint64_t records, struct ktls_read *r)
+{
+	if (!ktls_bounds_idle(&s->bounds, records))
+		return 0;
+	end_with_alert(r, -EDQUOT, KTLS_UNEXPECTED_MESSAGE);
+	return 1;
+}
+
 /* A record that is not application data, or carries none. Leaves r->end alone when the connection goes on. */
 static void take_control(struct ktls_stream *s, int fd, const struct ktls_plain *plain, struct ktls_read *r)
 {
-	if (++s->idle_records > KTLS_IDLE_RECORDS_MAX)
-		end_with_alert(r, -EDQUOT, KTLS_UNEXPECTED_MESSAGE);
-	else if (plain->type == KTLS_HANDSHAKE)
+	if (too_many_idle(s, 1, r))
+		return;
+	if (plain->type == KTLS_HANDSHAKE)
 		take_handshake(s, fd, plain->data, plain->len, r);
 	else if (ktls_post_pending(&s->post))
 		end_with_error(r, -EPROTO, 1);
@@ -208,7 +205,7 @@ static void take_control(struct ktls_stream *s, int fd, const struct ktls_plain 
 /* True when content may come now; it ends the count of records without. */
 static int content_allowed(struct ktls_stream *s, struct ktls_read *r)
 {
-	s->idle_records = 0;
+	s->bounds.idle_records = 0;
 	if (!ktls_post_pending(&s->post))
 		return 1;
 	end_with_error(r, -EPROTO, 1);
@@ -250,6 +247,45 @@ static void complete_alert(int fd, uint8_t alert[2], struct ktls_plain *plain)
 	plain->len = 2;
 }
 
+/*
+ * The kernel hands out no application data without content; its count of records tells how many it read.
+ * Where it does not say, they pass for one. `ahead` are those that it has read but not handed out yet.
+ */
+static void count_unseen(struct ktls_stream *s, int fd, unsigned ahead, struct ktls_read *r)
+{
+	uint64_t unseen = 1, next;
+
+	if (!ktls_kernel_next_number(fd, &s->rx, &next)) {
+		next -= ahead;
+		if (next > s->rx.seq)
+			unseen = next - s->rx.seq;
+		s->rx.seq = next;
+		s->uncounted_reads = 0;
+	}
+	if (!too_many_idle(s, unseen, r) && ktls_post_pending(&s->post))
+		end_with_error(r, -EPROTO, 1);
+}
+
+/*
+ * Those in front of content are not seen at all: of them we allow as many in front of each read, and take
+ * each byte for a record.
+ */
+static int content_allowed_kernel(struct ktls_stream *s, int fd, size_t len, struct ktls_read *r)
+{
+	uint64_t next;
+
+	s->rx.seq += len + KTLS_IDLE_RECORDS_MAX;
+	if (++s->uncounted_reads >= KTLS_UNCOUNTED_READS && !ktls_kernel_next_number(fd, &s->rx, &next)) {
+		if (next > s->rx.seq) {
+			end_with_alert(r, -EDQUOT, KTLS_UNEXPECTED_MESSAGE);
+			return 0;
+		}
+		s->rx.seq = next;
+	}
+	s->uncounted_reads %= KTLS_UNCOUNTED_READS;
+	return content_allowed(s, r);
+}
+
 ssize_t stream_take_kernel(struct ktls_stream *s, int fd, const struct ktls_plain *got, ssize_t n, size_t len,
 	struct ktls_read *r)
 {
@@ -257,6 +293,10 @@ ssize_t stream_take_kernel(struct ktls_stream *s, int fd, const struct ktls_plai
 	uint8_t alert[2];
 
 	if (n == -EAGAIN || n == -EINTR) {
+		if (plain.type == KTLS_APPLICATION_DATA)
+			count_unseen(s, fd, n == -EINTR, r);
+		if (r->end != KTLS_END_NONE)
+			return 0;
 		r->drained = n == -EAGAIN;
 		if (n == -EAGAIN)
 			wait_for_more(s, fd);
@@ -268,12 +308,13 @@ ssize_t stream_take_kernel(struct ktls_stream *s, int fd, const struct ktls_plai
 		return 0;
 	}
 	if (n > 0 && plain.type == KTLS_APPLICATION_DATA)
-		return content_allowed(s, r) ? n : 0;
+		return content_allowed_kernel(s, fd, (size_t)n, r) ? n : 0;
 	if (n == 0 && plain.type == KTLS_APPLICATION_DATA) {
 		r->end = KTLS_END_TRUNCATED;
 		return 0;
 	}
 	plain.len = (size_t)n;
+	s->rx.seq++;
 	if (plain.type == KTLS_ALERT && n == 1 && len == 1)
 		complete_alert(fd, alert, &plain);
 	take_control(s, fd, &plain, r);

@@ -18,6 +18,7 @@
 #define KTLS_STREAM_H
 
 #include "ktls/alert.h"
+#include "ktls/bounds.h"
 #include "ktls/handshake.h"
 #include "ktls/post.h"
 #include "ktls/record.h"
@@ -51,31 +52,29 @@ enum {
 };
 
 /*
- * Limits on what one key may protect (RFC 8446 5.5, RFC 9147 4.5.3 for CCM) and on what a peer may make us
- * do. At the first of each pair of limits our sending key is changed, at the second sending ends.
+ * Limits on what one key may protect (RFC 8446 5.5, RFC 9147 4.5.3 for CCM). At the first of each pair our
+ * sending key is changed, at the second sending ends. What a peer may make us do is in ktls/bounds.h.
  */
 #define KTLS_GCM_SOFT_LIMIT (UINT64_C(1) << 23)
 #define KTLS_GCM_HARD_LIMIT (UINT64_C(1) << 24)
 #define KTLS_CCM_SOFT_LIMIT (UINT64_C(1) << 21)
 #define KTLS_CCM_HARD_LIMIT (UINT64_C(1) << 22)
 enum {
-	KTLS_IDLE_RECORDS_MAX = 32,  /* in a row that carry no content */
-	KTLS_KEY_UPDATES_MAX = 32,   /* of the peer within KTLS_KEY_UPDATE_PERIOD */
-	KTLS_KEY_UPDATE_PERIOD = 60, /* seconds */
+	KTLS_UNCOUNTED_READS = 64, /* of content, after which the kernel is asked for its count of records */
 };
 
 struct ktls_stream {
-	uint8_t home;      /* enum ktls_home */
-	uint8_t role;      /* enum ktls_role */
-	uint16_t version;  /* TLS1_2_VERSION or TLS1_3_VERSION */
-	uint8_t can_rekey; /* in the kernel's home: this kernel takes new keys for a live connection */
-	uint8_t quiet;     /* the socket's low-water mark is raised: ktls_kernel_quiet() */
-	uint8_t owes;      /* set by the reader, paid by a writer */
-	uint8_t idle_records;
-	uint8_t key_updates;   /* since update_period began */
-	int64_t update_period; /* seconds of ktls_clock_ms() */
+	uint8_t home;            /* enum ktls_home */
+	uint8_t role;            /* enum ktls_role */
+	uint16_t version;        /* TLS1_2_VERSION or TLS1_3_VERSION */
+	uint8_t can_rekey;       /* in the kernel's home: this kernel takes new keys for a live connection */
+	uint8_t quiet;           /* the socket's low-water mark is raised: ktls_kernel_quiet() */
+	uint8_t owes;            /* set by the reader, paid by a writer */
+	uint8_t uncounted_reads; /* in the kernel's home: those of content since the last look at its count */
+	struct ktls_bounds bounds;
 	struct ktls_post post;
-	/* In the kernel's home without the key's bytes; tx.seq counts the records written there, too. */
+	/* In the kernel's home without the key's bytes; there tx.seq counts the records written, too, and
+	 * rx.seq is the highest number that what was read can explain. */
 	struct ktls_key rx, tx;
 	struct ktls_secret rx_secret, tx_secret; /* TLS 1.3 */
 	struct ktls_stash *stash;                /* bytes read but not yet taken, or NULL */

@@ -3,6 +3,7 @@
 
 struct ktls_sys ktls_sys = {
 	.setsockopt = setsockopt,
+	.getsockopt = getsockopt,
 	.recv = recv,
 	.send = send,
 	.recvmsg = recvmsg,

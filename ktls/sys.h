@@ -14,6 +14,7 @@
 
 struct ktls_sys {
 	int (*setsockopt)(int fd, int level, int name, const void *value, socklen_t len);
+	int (*getsockopt)(int fd, int level, int name, void *value, socklen_t *len);
 	ssize_t (*recv)(int fd, void *buf, size_t len, int flags);
 	ssize_t (*send)(int fd, const void *buf, size_t len, int flags);
 	ssize_t (*recvmsg)(int fd, struct msghdr *msg, int flags);

@@ -211,7 +211,10 @@ int uring_relay_new(
 	if (!r)
 		return -ENOMEM;
 	r->bio = relay_bio_new();
-	if (!r->bio) {
+	r->refusing = relay_refusing_new();
+	if (!r->bio || !r->refusing) {
+		BIO_meth_free(r->bio);
+		SSL_CTX_free(r->refusing);
 		free(r);
 		return -ENOMEM;
 	}

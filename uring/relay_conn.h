@@ -9,6 +9,8 @@
 #include "uring/deadline.h"
 #include "uring/relay.h"
 
+#include "ktls/bounds.h"
+
 #include <sys/queue.h>
 #include <sys/types.h>
 
@@ -62,11 +64,14 @@ struct relay_conn {
 	LIST_ENTRY(relay_conn) link;
 	struct uring_relay *relay;
 	SSL *ssl;
-	unsigned reads; /* how many more OpenSSL may do in this turn */
-	char drained;   /* the last one gave less than it could, so the next would give nothing */
-	int recv_error; /* the negative errno that ended receiving */
-	char eof;       /* the end of the TCP stream was read */
-	char over;      /* ends as soon as no operation is under way */
+	unsigned reads; /* that OpenSSL may still do in this turn */
+	char drained;   /* the last one gave less than it could: the next would give nothing */
+	int recv_error; /* negative errno that ended receiving */
+	struct ktls_bounds bounds;
+	unsigned beyond; /* records past the bound; the last may turn out to bring content */
+	char flooded;    /* too many key changes */
+	char eof;        /* the TCP stream's end was read */
+	char over;       /* ends as soon as no operation is under way */
 	enum relay_cause cause;
 	struct uring_peer peer;
 	char reason[96]; /* RELAY_TROUBLE only */
@@ -76,6 +81,7 @@ struct uring_relay {
 	struct uring_loop *loop;
 	struct uring_relay_config config;
 	BIO_METHOD *bio;
+	SSL_CTX *refusing; /* of a new handshake */
 	unsigned connections;
 	LIST_HEAD(, relay_conn) conns;
 	struct uring_deadlines deadlines; /* for all flows that are stuck */
@@ -116,10 +122,11 @@ void relay_finish(struct relay_flow *f);
 
 /* ---- relay_tls.c ---- */
 
-/* Returns NULL if memory is short. */
+/* Each returns NULL when memory is short. */
 BIO_METHOD *relay_bio_new(void);
+SSL_CTX *relay_refusing_new(void);
 
-/* Replaces the memory BIOs of the connection's SSL object. Returns 0 or -ENOMEM. */
+/* Replaces the memory BIOs and the context of the connection's SSL object. Returns 0 or -ENOMEM. */
 int relay_tls_attach(struct relay_conn *c);
 
 /*

@@ -12,6 +12,8 @@
 #include <openssl/err.h>
 #include <string.h>
 
+static const char flood[] = "too many key changes or records without content";
+
 static int bio_read(BIO *b, char *buf, int len)
 {
 	struct relay_conn *c = BIO_get_data(b);
@@ -68,12 +70,69 @@ BIO_METHOD *relay_bio_new(void)
 	return NULL;
 }
 
+static int refuse(SSL *ssl, int *alert, void *arg)
+{
+	(void)ssl;
+	(void)arg;
+	*alert = SSL_AD_UNEXPECTED_MESSAGE;
+	return SSL_CLIENT_HELLO_ERROR;
+}
+
+SSL_CTX *relay_refusing_new(void)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_method());
+
+	if (ctx)
+		SSL_CTX_set_client_hello_cb(ctx, refuse, NULL);
+	return ctx;
+}
+
+/*
+ * OpenSSL answers a new handshake with a warning, however often one is asked for, and has no function that
+ * sends an alert. But it lets the context refuse a handshake that is allowed.
+ */
+static void refuse_the_next(SSL *ssl)
+{
+	if (!SSL_is_server(ssl)) /* its answer would be a handshake */
+		return;
+	SSL_clear_options(ssl, SSL_OP_NO_RENEGOTIATION);
+	SSL_set_options(ssl, SSL_OP_ALLOW_CLIENT_RENEGOTIATION | SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION);
+}
+
+static void refuse_with_warnings(SSL *ssl)
+{
+	SSL_clear_options(ssl, SSL_OP_ALLOW_CLIENT_RENEGOTIATION | SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION);
+	SSL_set_options(ssl, SSL_OP_NO_RENEGOTIATION);
+}
+
+/* Each record's header is told before what is in it. */
+static void note_message(int sent, int version, int type, const void *p, size_t len, SSL *ssl, void *arg)
+{
+	struct relay_conn *c = arg;
+
+	if (sent)
+		return;
+	if (type == SSL3_RT_HEADER && ktls_bounds_idle(&c->bounds, 1)) {
+		c->beyond++;
+		refuse_the_next(ssl);
+	}
+	if (version == TLS1_3_VERSION && type == SSL3_RT_HANDSHAKE && len &&
+		*(const uint8_t *)p == SSL3_MT_KEY_UPDATE && ktls_bounds_key_update(&c->bounds))
+		c->flooded = 1;
+}
+
 int relay_tls_attach(struct relay_conn *c)
 {
 	BIO *bio = BIO_new(c->relay->bio);
 
 	if (!bio)
 		return -ENOMEM;
+	if (!SSL_set_SSL_CTX(c->ssl, c->relay->refusing)) {
+		BIO_free(bio);
+		return -ENOMEM;
+	}
+	SSL_set_msg_callback(c->ssl, note_message);
+	SSL_set_msg_callback_arg(c->ssl, c);
 	BIO_set_data(bio, c);
 	BIO_set_init(bio, 1);
 	SSL_set_bio(c->ssl, bio, bio);
@@ -88,12 +147,24 @@ static const char *openssl_reason(void)
 	return reason ? reason : "OpenSSL gives no reason";
 }
 
+/* Our refusal, and OpenSSL's own bounds on records and on warnings. */
+static int is_flood(unsigned long e)
+{
+	int reason = ERR_GET_REASON(e);
+
+	return ERR_GET_LIB(e) == ERR_LIB_SSL &&
+	       (reason == SSL_R_CALLBACK_FAILED || reason == SSL_R_RECORD_TOO_SMALL ||
+		       reason == SSL_R_TOO_MANY_WARN_ALERTS);
+}
+
 static void note_unreadable(struct relay_conn *c)
 {
 	unsigned long e = ERR_peek_error();
 	int alert = ERR_GET_REASON(e) - SSL_AD_REASON_OFFSET;
 
-	if (ERR_GET_LIB(e) == ERR_LIB_SSL && alert >= 0 && alert <= UINT8_MAX)
+	if (is_flood(e))
+		relay_trouble(c, "%s", flood);
+	else if (ERR_GET_LIB(e) == ERR_LIB_SSL && alert >= 0 && alert <= UINT8_MAX)
 		relay_trouble(c, "alert %s received", ktls_alert_name((uint8_t)alert));
 	else
 		relay_trouble(c, "its record cannot be read (%s)", openssl_reason());
@@ -121,6 +192,22 @@ static ssize_t nothing_read(struct relay_conn *c, int error)
 	}
 }
 
+static void content_came(struct relay_conn *c)
+{
+	c->bounds.idle_records = 0;
+	if (c->beyond)
+		refuse_with_warnings(c->ssl);
+	c->beyond = 0;
+}
+
+/* What OpenSSL would go on with for ever ends in the only way that it offers, with close_notify. */
+static ssize_t end_flood(struct relay_conn *c)
+{
+	relay_trouble(c, "%s", flood);
+	relay_tls_goodbye(c);
+	return -EPROTO;
+}
+
 ssize_t relay_tls_read(struct relay_conn *c, uint8_t *buf)
 {
 	ssize_t n;
@@ -128,8 +215,12 @@ ssize_t relay_tls_read(struct relay_conn *c, uint8_t *buf)
 	/* The queue of errors is the thread's: whatever another connection left there is none of ours. */
 	ERR_clear_error();
 	n = SSL_read(c->ssl, buf, RELAY_CHUNK);
-	if (n <= 0)
+	if (n > 0)
+		content_came(c);
+	else
 		n = nothing_read(c, SSL_get_error(c->ssl, (int)n));
+	if (c->flooded || (n == -EAGAIN && c->beyond > 1))
+		n = end_flood(c);
 	ERR_clear_error();
 	return n;
 }

@@ -42,6 +42,7 @@ void assert_peer_reads(struct pair *p, enum ktls_content_type type, const void *
 /* The tests that speak to this machine's kernel. They return the number of those that failed. */
 int run_kernel_real_tests(void);
 int run_kernel_stream_tests(void);
+int run_kernel_idle_tests(void);
 int run_kernel_rekey_tests(void);
 
 #endif

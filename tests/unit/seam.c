@@ -26,10 +26,36 @@ static int record_setsockopt(int fd, int level, int name, const void *value, soc
 	return -1;
 }
 
+/* As the kernel does it: with the key. */
+static int tell_number(int fd, int level, int name, void *value, socklen_t *len)
+{
+	uint8_t *info = value;
+
+	assert_int_equal(fd, SEAM_FD);
+	assert_true(level == SOL_TLS && name == TLS_RX && (*len == 40 || *len == 56));
+	seam.numbers_told++;
+	errno = seam.number_errno;
+	if (errno)
+		return -1;
+	memset(info + 4, 'k', *len - 4);
+	ktls_put_be64(info + *len - 8, seam.next_number);
+	return 0;
+}
+
+/* The kernel does it for the first record that it reads, whether the call fails later or not. */
+static void write_type(struct msghdr *msg, int type)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
+
+	c->cmsg_level = SOL_TLS;
+	c->cmsg_type = TLS_GET_RECORD_TYPE;
+	c->cmsg_len = CMSG_LEN(1);
+	*CMSG_DATA(c) = (unsigned char)type;
+}
+
 static ssize_t scripted_recvmsg(int fd, struct msghdr *msg, int flags)
 {
 	const struct seam_answer *a = &seam.answers[seam.answers_given];
-	struct cmsghdr *c;
 
 	assert_int_equal(fd, SEAM_FD);
 	assert_int_equal(flags, MSG_DONTWAIT);
@@ -39,21 +65,15 @@ static ssize_t scripted_recvmsg(int fd, struct msghdr *msg, int flags)
 	assert_true(seam.answers_left > 0);
 	seam.answers_given++;
 	seam.answers_left--;
+	if (a->type)
+		write_type(msg, a->type);
 	if (a->n < 0) {
 		errno = (int)-a->n;
 		return -1;
 	}
 	assert_true((size_t)a->n <= msg->msg_iov->iov_len);
 	memcpy(msg->msg_iov->iov_base, a->content, (size_t)a->n);
-	c = CMSG_FIRSTHDR(msg);
-	msg->msg_controllen = 0;
-	if (a->type) {
-		c->cmsg_level = SOL_TLS;
-		c->cmsg_type = TLS_GET_RECORD_TYPE;
-		c->cmsg_len = CMSG_LEN(1);
-		*CMSG_DATA(c) = (unsigned char)a->type;
-		msg->msg_controllen = CMSG_SPACE(1);
-	}
+	msg->msg_controllen = a->type ? CMSG_SPACE(1) : 0;
 	return a->n;
 }
 
@@ -82,6 +102,7 @@ void seam_open(void)
 	memset(&seam, 0, sizeof(seam));
 	seam.refused_ask = seam.refused_send = -1;
 	ktls_sys.setsockopt = record_setsockopt;
+	ktls_sys.getsockopt = tell_number;
 	ktls_sys.recvmsg = scripted_recvmsg;
 	ktls_sys.sendmsg = record_sendmsg;
 }
@@ -89,7 +110,7 @@ void seam_open(void)
 int seam_close(void **state)
 {
 	(void)state;
-	ktls_sys = (struct ktls_sys){setsockopt, recv, send, recvmsg, sendmsg};
+	ktls_sys = (struct ktls_sys){setsockopt, getsockopt, recv, send, recvmsg, sendmsg};
 	return 0;
 }
 

@@ -14,7 +14,7 @@ enum {
 /* What one call of recvmsg answers. */
 struct seam_answer {
 	ssize_t n; /* bytes of content, or a negative errno */
-	int type;  /* of the control message, 0 for none */
+	int type;  /* of the control message, 0 for none; it may come with an error, too */
 	const char *content;
 };
 
@@ -26,6 +26,10 @@ extern struct seam {
 	} asked[8]; /* of setsockopt */
 	unsigned asks;
 	int refused_ask, refused_errno; /* the ask with that index fails; -1: none */
+	/* What getsockopt says of the next record to be read: its number, or an errno; how often it did. */
+	uint64_t next_number;
+	int number_errno;
+	unsigned numbers_told;
 	const struct seam_answer *answers;
 	unsigned answers_left, answers_given;
 	struct {

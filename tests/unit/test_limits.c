@@ -149,13 +149,13 @@ static void check_key_update_storm(struct line *l)
 		update_and_talk(l, &r, "text");
 		assert_int_equal(r.end, KTLS_END_NONE);
 	}
-	l->stream.update_period -= KTLS_KEY_UPDATE_PERIOD; /* as if that time had passed */
+	l->stream.bounds.update_period -= KTLS_KEY_UPDATE_PERIOD; /* as if that time had passed */
 	for (unsigned i = 0; i < KTLS_KEY_UPDATES_MAX; i++) {
 		update_and_talk(l, &r, "text");
 		assert_int_equal(r.end, KTLS_END_NONE);
 	}
 	/* The next is one too many, unless a minute passed meanwhile. */
-	l->stream.update_period += KTLS_KEY_UPDATE_PERIOD;
+	l->stream.bounds.update_period += KTLS_KEY_UPDATE_PERIOD;
 	update_and_talk(l, &r, "");
 	assert_true(r.end == KTLS_END_ERROR && r.error == -EDQUOT && r.owed);
 	assert_int_equal(r.alert, KTLS_UNEXPECTED_MESSAGE);

@@ -3,6 +3,7 @@
 #include "relaying.h"
 
 #include "ktls/alert.h"
+#include "ktls/bounds.h"
 #include "ktls/sys.h"
 
 #include <openssl/err.h>
@@ -101,13 +102,94 @@ static void test_renegotiation_is_refused(void **state)
 		assert_int_equal(talk_server_say(t, "so am I", 7), 7);
 		talk_expect_record(&s, t, KTLS_APPLICATION_DATA, "so am I", 7);
 	}
-	/* Without waiting for the answers. */
-	for (int i = 0; i < 100; i++)
-		talk_ask_to_renegotiate(t);
-	for (int i = 0; i < 100; i++)
-		talk_expect_record(&s, t, KTLS_ALERT, "\1\144", 2);
-	assert_int_equal(t->ended, 0);
 	relaying_close(&s);
+}
+
+static const char flood[] = "too many key changes or records without content";
+
+/* As many wishes in a row as in the other homes; content between them begins the count anew. */
+static void test_too_many_renegotiations(void **state)
+{
+	struct talk *t;
+
+	(void)state;
+	relaying_open(&s, PATIENT);
+	t = relaying_connect(&s, contexts.open_client);
+	for (int round = 0; round < 3; round++) {
+		talk_record(t, KTLS_APPLICATION_DATA, "text", 4);
+		for (int i = 0; i < KTLS_IDLE_RECORDS_MAX; i++)
+			talk_ask_to_renegotiate(t);
+		talk_server_expect(&s, t, "text", 4);
+		for (int i = 0; i < KTLS_IDLE_RECORDS_MAX; i++)
+			talk_expect_record(&s, t, KTLS_ALERT, "\1\144", 2);
+	}
+	relaying_quiet(&s, 20);
+	assert_int_equal(t->ended, 0);
+	talk_ask_to_renegotiate(t);
+	talk_record(t, KTLS_APPLICATION_DATA, "never heard", 11);
+	talk_expect_record(&s, t, KTLS_ALERT, "\2\12", 2);
+	talk_server_expect_end(&s, t);
+	talk_close_client(t);
+	relaying_expect_end(&s, t, flood);
+	relaying_close(&s);
+}
+
+/* In one piece, as a flood comes: no more of them are answered. */
+static void test_flood_of_renegotiations(void **state)
+{
+	struct talk *t;
+
+	(void)state;
+	relaying_open(&s, PATIENT);
+	t = relaying_connect(&s, contexts.open_client);
+	for (int i = 0; i < 3000; i++)
+		talk_ask_to_renegotiate(t);
+	for (int i = 0; i < KTLS_IDLE_RECORDS_MAX; i++)
+		talk_expect_record(&s, t, KTLS_ALERT, "\1\144", 2);
+	talk_expect_record(&s, t, KTLS_ALERT, "\2\12", 2);
+	talk_server_expect_end(&s, t);
+	talk_close_client(t);
+	relaying_expect_end(&s, t, flood);
+	relaying_close(&s);
+}
+
+static void say_nothing(struct talk *t, char kind)
+{
+	if (kind == 'e')
+		talk_record(t, KTLS_APPLICATION_DATA, "", 0);
+	else if (kind == 'w')
+		talk_record(t, KTLS_ALERT, "\1\132", 2); /* user_canceled */
+	else
+		talk_ask_to_renegotiate(t);
+}
+
+/* Of one kind and of several; the last OpenSSL would take for ever. */
+static void test_too_many_records_without_content(void **state)
+{
+	static const struct {
+		const char *kinds; /* empty records, warnings, renegotiations */
+		unsigned count, refused;
+		const char *alert;
+	} cases[] = {{"e", 40, 0, "\2\12"}, {"w", 40, 0, "\2\12"}, {"ew", 40, 0, "\2\12"},
+		{"er", 40, KTLS_IDLE_RECORDS_MAX / 2, "\2\12"},
+		{"wwwwr", KTLS_IDLE_RECORDS_MAX + 2, KTLS_IDLE_RECORDS_MAX / 5, "\1\0"}};
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(cases); i++) {
+		struct talk *t;
+
+		relaying_open(&s, PATIENT);
+		t = relaying_connect(&s, contexts.open_client);
+		for (unsigned n = 0; n < cases[i].count; n++)
+			say_nothing(t, cases[i].kinds[n % strlen(cases[i].kinds)]);
+		for (unsigned n = 0; n < cases[i].refused; n++)
+			talk_expect_record(&s, t, KTLS_ALERT, "\1\144", 2);
+		talk_expect_record(&s, t, KTLS_ALERT, cases[i].alert, 2);
+		talk_server_expect_end(&s, t);
+		talk_close_client(t);
+		relaying_expect_end(&s, t, flood);
+		relaying_close(&s);
+	}
 }
 
 /* The wish of a real client. It takes the refusal for the end of the connection; the relay does not. */
@@ -145,6 +227,8 @@ static void test_records_without_content(void **state)
 		talk_record(t, KTLS_APPLICATION_DATA, "text", 4);
 	}
 	talk_record(t, KTLS_ALERT, "\1\132", 2); /* user_canceled */
+	for (int i = 0; i < KTLS_IDLE_RECORDS_MAX - 1; i++)
+		talk_record(t, KTLS_APPLICATION_DATA, "", 0);
 	for (int i = 0; i < 20; i++)
 		talk_server_expect(&s, t, "text", 4);
 	relaying_quiet(&s, 50);
@@ -183,8 +267,11 @@ static void test_fair(void **state)
 
 		for (int n = 0; n < 300 && i == 0; n++)
 			talk_say(t, much, 100);
-		for (int n = 0; n < 300 && i == 1; n++)
+		for (int n = 0; n < 300 && i == 1; n++) {
 			talk_ask_to_renegotiate(t);
+			if (n % KTLS_IDLE_RECORDS_MAX == 0)
+				talk_record(t, KTLS_APPLICATION_DATA, "x", 1);
+		}
 		if (i == 2)
 			assert_int_equal(talk_server_say(t, much, sizeof(much)), sizeof(much));
 		talk_pass(t);
@@ -210,6 +297,30 @@ static void test_key_update(void **state)
 		talk_exchange(&s, t, 1000, 1000);
 		assert_int_equal(SSL_key_update(t->tls.client, SSL_KEY_UPDATE_REQUESTED), 1);
 	}
+	relaying_close(&s);
+	SSL_CTX_free(client_13);
+}
+
+/* With content between them. */
+static void test_too_many_key_updates(void **state)
+{
+	SSL_CTX *client_13 = client_context(TLS1_3_VERSION, NULL);
+	struct talk *t;
+
+	(void)state;
+	relaying_open(&s, PATIENT);
+	t = relaying_connect(&s, client_13);
+	for (int i = 0; i <= KTLS_KEY_UPDATES_MAX; i++) {
+		talk_exchange(&s, t, 100, 100);
+		assert_int_equal(t->ended, 0);
+		assert_int_equal(SSL_key_update(t->tls.client, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+	}
+	talk_say(t, "text", 4);
+	talk_pass_all(&s, t);
+	talk_client_expect_end(&s, t);
+	assert_int_equal(t->notified, 1);
+	talk_close_client(t);
+	relaying_expect_end(&s, t, flood);
 	relaying_close(&s);
 	SSL_CTX_free(client_13);
 }
@@ -333,10 +444,14 @@ int main(void)
 		cmocka_unit_test(test_errors_of_others),
 		cmocka_unit_test(test_errors_of_its_own),
 		cmocka_unit_test(test_renegotiation_is_refused),
+		cmocka_unit_test(test_too_many_renegotiations),
+		cmocka_unit_test(test_flood_of_renegotiations),
 		cmocka_unit_test(test_renegotiation_of_openssl),
+		cmocka_unit_test(test_too_many_records_without_content),
 		cmocka_unit_test(test_records_without_content),
 		cmocka_unit_test(test_fair),
 		cmocka_unit_test(test_key_update),
+		cmocka_unit_test(test_too_many_key_updates),
 		cmocka_unit_test(test_forged),
 		cmocka_unit_test(test_no_record),
 		cmocka_unit_test(test_alerts),

@@ -112,7 +112,7 @@ static void check_malformed_alerts(struct line *l)
 		assert_int_equal(r.end, KTLS_END_ERROR);
 		assert_int_equal(r.error, -EPROTO);
 		assert_true(r.owed);
-		assert_int_equal(r.alert, KTLS_DECODE_ERROR);
+		assert_int_equal(r.alert, len ? KTLS_DECODE_ERROR : KTLS_UNEXPECTED_MESSAGE);
 	}
 }
 
