@@ -15,10 +15,25 @@ import settings  # noqa: E402
 from server import Server  # noqa: E402
 
 LIVE = []
+# Files that take longest come first: a process that tests beside others gets one file after the other.
+LONGEST = ("memory", "stalled", "outbound_life", "outbound_traffic", "soak", "sockets", "watch", "outbound_failures",
+           "settings", "limits")
 
 
 def pytest_configure():
     settings.check()
+
+
+def pytest_xdist_auto_num_workers():
+    """For -n auto: most tests wait most of the time. The kernel's counters do not say whose connections they count."""
+    return 0 if settings.EXPECT == "kernel" else 3 * len(os.sched_getaffinity(0))
+
+
+def pytest_collection_modifyitems(items):
+    def place(item):
+        name = item.path.stem.removeprefix("test_")
+        return LONGEST.index(name) if name in LONGEST else len(LONGEST)
+    items.sort(key=place)
 
 
 def pytest_report_header():

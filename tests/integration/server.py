@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Kamailio with the module under test: configuration, start, stop, log and what it says about itself."""
 import os
-import random
 import re
 import shutil
 import signal
@@ -15,6 +14,7 @@ import warnings
 import settings
 import sip
 from kernel import TALLY, counters
+from ports import free_port
 
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
 BINARY = shutil.which("kamailio", path=PATH) or "kamailio"
@@ -34,19 +34,6 @@ SANITIZER = re.compile(r"ERROR: AddressSanitizer|runtime error:")
 
 class NotStarted(Exception):
     """Kamailio did not get ready; the text is its log."""
-
-
-def free_port():
-    """A TCP port nobody uses, below the range the kernel gives to clients."""
-    while True:
-        port = random.randrange(10000, 30000)
-        try:
-            for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
-                with socket.socket(family, socket.SOCK_STREAM) as probe:
-                    probe.bind((address, port))
-            return port
-        except OSError:
-            continue
 
 
 def value_lines(label, value, test=None):
@@ -155,8 +142,9 @@ class Server:
             preload = " ".join(filter(None, (settings.PRELOAD, self.environment.get("LD_PRELOAD"))))
             environment.update(LD_PRELOAD=preload, ASAN_OPTIONS="detect_leaks=0")
         with open(self.log_file, "ab") as log:
+            # It ends with this process, should nobody be left to stop it.
             self.process = subprocess.Popen(
-                [self.binary, "-f", self.config, "-E", "-w", self.folder,
+                ["setpriv", "--pdeathsig", "TERM", self.binary, "-f", self.config, "-E", "-w", self.folder,
                  "-Y", os.path.join(self.folder, "run"), "-P", os.path.join(self.folder, "pid"),
                  "-m", str(self.memory), "-M", "32" if self.script else "8", *options],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, cwd=self.folder,

@@ -13,7 +13,7 @@ import sip
 import tools
 from kernel import TALLY
 from outbound import ASYNC, BOTH, Client
-from server import free_port
+from ports import free_port
 
 CBC = "ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA"
 

@@ -12,7 +12,7 @@ import pytest
 
 import settings
 from kernel import TALLY
-from server import free_port
+from ports import free_port
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "bench" / "sipp"))
 import clients  # noqa: E402
