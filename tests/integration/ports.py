@@ -42,3 +42,9 @@ def free_port():
         except OSError:
             continue
     raise RuntimeError(f"no free port from {BLOCK.first} on")
+
+
+def connects(port):
+    """Whether somebody listens there."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
