@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""summary.py BROKEN FILE...: adds up JUnit results. BROKEN counts steps that failed, with or without results.
+"""summary.py GOOD FOLDER [PART...]: adds up the JUnit results in a folder, and GOOD tests that passed without any.
 
-The last line is "N passed, N failed", with ", N skipped" behind it where tests were skipped. Exit status 0 only when
-tests ran and none failed."""
+PART: the name of a part of ./check that failed, with or without results. The last line is "N passed, N failed", with
+", N skipped" behind it where tests were skipped. Exit status 0 only when something passed and nothing failed."""
+import pathlib
 import sys
 import xml.etree.ElementTree as xml
 
@@ -12,11 +13,17 @@ def count(files):
     passed = failed = skipped = 0
     names = []
     for file in files:
-        for case in xml.parse(file).iter("testcase"):
+        try:
+            cases = list(xml.parse(file).iter("testcase"))
+        except xml.ParseError as error:  # whoever wrote it did not get to the end
+            failed += 1
+            names.append(f"{file.name}: {error}")
+            continue
+        for case in cases:
             kinds = {child.tag for child in case}
             if kinds & {"failure", "error"}:
                 failed += 1
-                names.append(f"{case.get('classname') or ''} {case.get('name')} ({file.rsplit('/', 1)[-1]})")
+                names.append(f"{case.get('classname') or ''} {case.get('name')} ({file.name})")
             elif "skipped" in kinds:
                 skipped += 1
             else:
@@ -25,13 +32,15 @@ def count(files):
 
 
 def main():
-    broken, files = int(sys.argv[1]), sys.argv[2:]
-    passed, failed, skipped, names = count(files)
+    good, folder, parts = int(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3:]
+    passed, failed, skipped, names = count(sorted(folder.glob("*.xml")))
+    passed += good
+    for name in parts:
+        print("FAILED part:", name)
     for name in names:
         print("FAILED:", name.strip())
-    # A step that broke without a failed test (a crash, a build, a guest that did not boot) is a failure, too.
-    if broken and not failed:
-        failed = broken
+    # A part that broke without a failed test (a crash, a build, a guest that did not boot) is a failure, too.
+    failed = max(failed, len(parts))
     print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
     sys.exit(0 if passed and not failed else 1)
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Servers and certificates. After each test every server's log and the kernel's counters are checked."""
+import contextlib
 import os
 import shutil
 import tempfile
@@ -15,10 +16,39 @@ import settings  # noqa: E402
 from server import Server  # noqa: E402
 
 LIVE = []
+# Files that take longest come first: a process that tests beside others gets one file after the other.
+LONGEST = ("memory", "stalled", "outbound_life", "outbound_traffic", "soak", "sockets", "watch", "outbound_failures",
+           "settings", "limits")
 
 
-def pytest_configure():
+class AtOnce:
+    """A failure is named when it happens, and not only at the end."""
+
+    def __init__(self, config):
+        self.config = config
+
+    def pytest_runtest_logreport(self, report):
+        reporter = self.config.pluginmanager.get_plugin("terminalreporter")
+        if report.failed and reporter:
+            crash = getattr(report.longrepr, "reprcrash", None)
+            reporter.write_line(f"\nFAILED {report.nodeid} ({report.when}): {crash.message[:300] if crash else ''}")
+
+
+def pytest_configure(config):
     settings.check()
+    config.pluginmanager.register(AtOnce(config))
+
+
+def pytest_xdist_auto_num_workers():
+    """For -n auto: most tests wait most of the time. The kernel's counters do not say whose connections they count."""
+    return 0 if settings.EXPECT == "kernel" else 3 * len(os.sched_getaffinity(0))
+
+
+def pytest_collection_modifyitems(items):
+    def place(item):
+        name = item.path.stem.removeprefix("test_")
+        return LONGEST.index(name) if name in LONGEST else len(LONGEST)
+    items.sort(key=place)
 
 
 def pytest_report_header():
@@ -131,6 +161,13 @@ def refused(pki):
     yield make
     for server in own:
         server.clean_up()
+
+
+@pytest.fixture
+def stack():
+    """What is entered in it ends with the test."""
+    with contextlib.ExitStack() as stack:
+        yield stack
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Proof that record keys are in the kernel: its own counters against the connections the tests made."""
 import threading
-import time
 
 import settings
+from patience import settle
 
 
 def counters():
@@ -64,11 +64,7 @@ class Watch:
 
 def wait_current(count):
     """The number of open sockets with keys in the kernel must become count, in both directions."""
-    end = time.monotonic() + settings.PATIENCE
-    while True:
+    def current():
         now = counters()
-        current = now.get("TlsCurrTxSw", 0), now.get("TlsCurrRxSw", 0)
-        if current == (count, count):
-            return
-        assert time.monotonic() < end, f"TlsCurrTxSw, TlsCurrRxSw are {current}, not {count}"
-        time.sleep(0.05)
+        return now.get("TlsCurrTxSw", 0), now.get("TlsCurrRxSw", 0)
+    settle(lambda: current() == (count, count), lambda: f"TlsCurrTxSw, TlsCurrRxSw are {current()}, not {count}")

@@ -10,6 +10,7 @@ import pytest
 
 import settings
 import sip
+from ports import free_port
 
 # X-Next is where a request goes, X-Then where it goes if that fails. A peer that echoes is answered here.
 SCRIPT = [
@@ -185,16 +186,7 @@ def in_order(peer, lists):
 
 def closed_port(host="127.0.0.1"):
     """An address where nobody listens."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return f"sip:{host}:{probe.getsockname()[1]};transport=tls"
-
-
-def free_udp_port(host="127.0.0.1"):
-    """That nobody uses."""
-    with socket.socket(type=socket.SOCK_DGRAM) as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]
+    return f"sip:{host}:{free_port()};transport=tls"
 
 
 class UdpClient:

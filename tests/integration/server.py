@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Kamailio with the module under test: configuration, start, stop, log and what it says about itself."""
 import os
-import random
 import re
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sysconfig
 import tempfile
@@ -15,6 +15,8 @@ import warnings
 import settings
 import sip
 from kernel import TALLY, counters
+from patience import settle
+from ports import free_port
 
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
 BINARY = shutil.which("kamailio", path=PATH) or "kamailio"
@@ -36,19 +38,6 @@ class NotStarted(Exception):
     """Kamailio did not get ready; the text is its log."""
 
 
-def free_port():
-    """A TCP port nobody uses, below the range the kernel gives to clients."""
-    while True:
-        port = random.randrange(10000, 30000)
-        try:
-            for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
-                with socket.socket(family, socket.SOCK_STREAM) as probe:
-                    probe.bind((address, port))
-            return port
-        except OSError:
-            continue
-
-
 def value_lines(label, value, test=None):
     """Script that puts a value into a header of the answer; test is how the script asks whether there is one."""
     yield (f'if ({test or "defined " + value}) {{ $var(v) = {value}; '
@@ -66,6 +55,15 @@ def variable_lines(names):
     """The same for several variables."""
     for name in names:
         yield from value_lines(name, "$" + name)
+
+
+def behind(pki, *lines, words=""):
+    """What Server takes as binary: a shell script of these lines that ends as Kamailio, itself run by those words."""
+    handle, path = tempfile.mkstemp(prefix="kamailio-", dir=pki.folder)
+    with open(handle, "w", encoding="utf-8") as script:
+        script.write("\n".join(["#!/bin/sh", *lines, f'exec {words} {BINARY} "$@"', ""]))
+    os.chmod(path, stat.S_IRWXU)
+    return path
 
 
 class Server:
@@ -150,17 +148,18 @@ class Server:
 
     def spawn(self, *options):
         """Starts the process; its output goes to the log."""
-        environment = {**os.environ, **self.environment}
+        environment = dict(self.environment)
         if settings.PRELOAD:
-            preload = " ".join(filter(None, (settings.PRELOAD, self.environment.get("LD_PRELOAD"))))
+            preload = " ".join(filter(None, (settings.PRELOAD, environment.get("LD_PRELOAD"))))
             environment.update(LD_PRELOAD=preload, ASAN_OPTIONS="detect_leaks=0")
+        # SIGTERM comes to it when this process is gone, should nobody have stopped it. What is preloaded is for it alone.
+        words = ["setpriv", "--pdeathsig", "TERM", "env", *(f"{name}={value}" for name, value in environment.items())]
         with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen(
-                [self.binary, "-f", self.config, "-E", "-w", self.folder,
+                [*words, self.binary, "-f", self.config, "-E", "-w", self.folder,
                  "-Y", os.path.join(self.folder, "run"), "-P", os.path.join(self.folder, "pid"),
                  "-m", str(self.memory), "-M", "32" if self.script else "8", *options],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, cwd=self.folder,
-                start_new_session=True)
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder, start_new_session=True)
 
     def wait_for_ports(self):
         """Until somebody listens at each."""
@@ -369,10 +368,6 @@ class Server:
         return {key: int(value) for key, value
                 in re.findall(rf"{group}[.](\w+): (\d+)", self.text(f"stats.fetch {group}:"))}
 
-    def counter(self, name):
-        """One of the module's."""
-        return self.command("tls.stats")[name]
-
     def shared_memory(self):
         """Bytes in use."""
         return self.command("core.shmmem")["used"]
@@ -416,13 +411,7 @@ class Server:
         most = max(after[process] - before.get(process, 0) for process in after)
         return most / os.sysconf("SC_CLK_TCK") / passed
 
-    @staticmethod
-    def settle(check, what, within=settings.PATIENCE):
-        """Waits until check() is true; what says what was waited for, or makes a text that does."""
-        end = time.monotonic() + within
-        while not check():
-            assert time.monotonic() < end, f"not within {within} s: {what() if callable(what) else what}"
-            time.sleep(0.05)
+    settle = staticmethod(settle)
 
     def wait_idle(self, within=settings.PATIENCE):
         """Until it has no TLS connection."""

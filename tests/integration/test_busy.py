@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import socket
-import stat
 
 import pytest
 
@@ -15,12 +14,6 @@ from homes import ALL, HOMES, RELAYED
 SECONDS = 2
 BUSY = 0.1  # of a processor over SECONDS; who asks in a circle takes all of it
 SEVERAL = 4
-
-
-@pytest.fixture
-def stack():
-    with contextlib.ExitStack() as stack:
-        yield stack
 
 
 def check(ser):
@@ -179,11 +172,7 @@ def test_at_a_limit(start, stack, case, engines):
 
 
 def test_no_descriptors(start, pki, stack):
-    path = os.path.join(pki.folder, "kamailio-few")
-    with open(path, "w", encoding="utf-8") as script:
-        script.write(f'#!/bin/sh\nulimit -n 100\nexec {server_module.BINARY} "$@"\n')
-    os.chmod(path, stat.S_IRWXU)
-    ser = start(binary=path)
+    ser = start(binary=server_module.behind(pki, "ulimit -n 100"))
     for _ in range(30):
         open_several(stack, lambda: sip.Wire(ser.address()))
     ser.settle(lambda: ser.counter("accept_pauses"), "no pause")

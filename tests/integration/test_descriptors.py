@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Services start with a soft limit of open files that is lower than the core's limits of connections."""
 import contextlib
-import os
 import re
-import stat
 
 import server
 import sip
@@ -13,11 +11,7 @@ LIMIT, CONNECTIONS = 128, 1000
 
 def limited(pki, *options):
     """SER behind a shell that sets limits of open files."""
-    wrapper = os.path.join(pki.folder, "limited" + "".join(options))
-    with open(wrapper, "w", encoding="utf-8") as script:
-        script.write(f'#!/bin/sh\nulimit {" ".join(options)} {LIMIT}\nexec {server.BINARY} "$@"\n')
-    os.chmod(wrapper, stat.S_IRWXU)
-    return wrapper
+    return server.behind(pki, f'ulimit {" ".join(options)} {LIMIT}')
 
 
 def limits(ser, process):

@@ -3,13 +3,11 @@
 import os
 import re
 import signal
-import threading
-import time
 
 import pytest
 
-import settings
 import sip
+from crowd import Crowd
 from homes import DIRECT, RELAYED
 from server import Usage
 
@@ -32,36 +30,12 @@ def kill_engine(ser, number=0):
     ser.settle(lambda: ser.engines()[number]["starts"] > before["starts"], ser.log)
 
 
-class Storm:
-    """Handshakes, one message each, from several threads, until it ends."""
-
-    def __init__(self, ser):
-        self.ser, self.done, self.lost, self.errors = ser, 0, 0, []
-        self.over = threading.Event()
-        self.threads = [threading.Thread(target=self.run) for _ in range(WORKERS)]
-
-    def run(self):
-        while not self.over.is_set():
-            try:
-                with sip.TlsClient(self.ser.address()) as client:
-                    client.ask()
-                self.done += 1
-            except (sip.Ended, OSError):  # it met a dying engine
-                self.lost += 1
-            except Exception as error:  # pylint: disable=broad-except
-                self.errors.append(error)
-                return
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.over.set()
-        for thread in self.threads:
-            thread.join(settings.PATIENCE)
-        assert not self.errors, self.errors
+def storm(ser):
+    """Handshakes, one message each, from several threads; those that meet a dying engine are lost."""
+    def come(_):
+        with sip.TlsClient(ser.address()) as client:
+            client.ask()
+    return Crowd(come, WORKERS, lost=(sip.Ended, OSError))
 
 
 @pytest.mark.parametrize("home", DIRECT, ids=str)
@@ -78,32 +52,25 @@ def test_direct_connections_go_on(ser, home):
 def test_no_byte_is_lost(ser):
     """The engine dies while connections talk."""
     clients = [home.client(ser).handshake() for home in DIRECT for _ in range(3)]
-    stop, counts, errors = threading.Event(), [0] * len(clients), []
+    counts = [0] * len(clients)
 
     def talk(i):
-        try:
-            while not stop.is_set():
-                clients[i].ask()
-                counts[i] += 1
-        except Exception as error:  # pylint: disable=broad-except
-            errors.append(error)
+        clients[i].ask()
+        counts[i] += 1
 
-    threads = [threading.Thread(target=talk, args=(i,)) for i in range(len(clients))]
+    def all_go_on():
+        seen = list(counts)
+        ser.settle(lambda: all(now > then for now, then in zip(counts, seen)) or crowd.errors, "nobody talks")
+
     for client in clients:
         client.ask()
-    for thread in threads:
-        thread.start()
-    for _ in range(3):
-        time.sleep(0.2)
-        kill_engine(ser)
-    seen = list(counts)
-    ser.settle(lambda: all(now > then for now, then in zip(counts, seen)) or errors, "nobody talks")
-    stop.set()
-    for thread in threads:
-        thread.join(settings.PATIENCE)
+    with Crowd(talk, len(clients)) as crowd:
+        for _ in range(3):
+            all_go_on()
+            kill_engine(ser)
+        all_go_on()
     for client in clients:
         client.close()
-    assert not errors, errors
     assert ser.command("tls.stats")["engine_deaths"] == 3
 
 
@@ -128,13 +95,13 @@ def test_relayed_connections_and_handshakes_end(ser):
 def test_in_a_storm(ser):
     """Again and again: nothing SER needs is held by who dies."""
     before = Usage(ser)
-    with Storm(ser) as storm:
+    with storm(ser) as crowd:
         for _ in range(KILLS):
-            done = storm.done
-            ser.settle(lambda: storm.done > done + WORKERS, ser.log, within=60)
+            done = crowd.done
+            ser.settle(lambda: crowd.done > done + WORKERS, ser.log, within=60)
             kill_engine(ser)
-        done = storm.done
-        ser.settle(lambda: storm.done > done + WORKERS, ser.log, within=60)
+        done = crowd.done
+        ser.settle(lambda: crowd.done > done + WORKERS, ser.log, within=60)
     assert ser.log_count(DEATH) == KILLS
     ser.settle(lambda: ser.engines()[0]["pid"], ser.log)
     before.check()
@@ -152,8 +119,8 @@ def test_several_engines(start):
     """They share the listeners, and the death of one is not felt by others' relayed connections."""
     ser = start(tls={"engines": 3})
     ser.accept(DEATH)
-    with Storm(ser) as storm:
-        ser.settle(lambda: storm.done > 200 and all(e["established"] for e in ser.engines()), ser.engines)
+    with storm(ser) as crowd:
+        ser.settle(lambda: crowd.done > 200 and all(e["established"] for e in ser.engines()), ser.engines)
     assert len({e["pid"] for e in ser.engines()}) == 3
     clients = []
     while not all(e["relayed"] for e in ser.engines()):

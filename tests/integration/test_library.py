@@ -7,11 +7,11 @@ import time
 
 import pytest
 
-import server
 import settings
 import sip
 import tools
 from kernel import TALLY, counters
+from ports import free_port
 
 PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "library.md")
 BUILD = os.path.dirname(os.path.dirname(settings.MODULE or ""))
@@ -57,7 +57,7 @@ def test_program(how, prefix, environment, tmp_path, pki):
         env=environment)
     linked = run("ldd", "server", cwd=tmp_path, env=environment)
     assert (f"{prefix}/lib/libserktls.so.0" in linked) == (how == "shared"), linked
-    port, before = server.free_port(), counters()
+    port, before = free_port(), counters()
     with subprocess.Popen(["./server", str(port), pki.server.cert, pki.server.key], cwd=tmp_path, env=environment,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as program:
         try:

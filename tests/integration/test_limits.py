@@ -2,7 +2,6 @@
 """At every limit new connections wait or are refused, as it was asked for, and those that are up do not notice."""
 import contextlib
 import os
-import stat
 
 import pytest
 
@@ -17,12 +16,6 @@ BUSY = 0.3  # of a processor
 REFUSED = "ERROR: tls: connection from {}:[0-9]+ refused: {}"
 POLICIES = pytest.mark.parametrize("policy", [None, "wait"], ids=["default", "wait"])
 ENGINES = pytest.mark.parametrize("engines", [1, 2])
-
-
-@pytest.fixture
-def stack():
-    with contextlib.ExitStack() as stack:
-        yield stack
 
 
 def handshakes(ser):
@@ -86,6 +79,17 @@ def is_let_in(ser, source=None):
         return True
     except (OSError, sip.Ended):
         return False
+
+
+def count_answered(clients):
+    """Of clients that said hello."""
+    answered = 0
+    for client in clients:
+        with contextlib.suppress(OSError, sip.Ended):
+            client.handshake()
+            client.ask()
+            answered += 1
+    return answered
 
 
 def rejected(ser):
@@ -242,12 +246,7 @@ def test_connections_of_one_source_at_once(start, stack):
         stack.callback(client.sock.close)
         client.hello()
     ser.settle(lambda: handshakes(ser) == 10, ser.engines)
-    answered = 0
-    for client in clients:
-        with contextlib.suppress(OSError, sip.Ended):
-            client.handshake()
-            client.ask()
-            answered += 1
+    answered = count_answered(clients)
     assert answered == 3 and ser.tls_connections() == 3
     assert ser.counter("limit_source_connections") == 7
     for client in clients:
@@ -325,12 +324,7 @@ def test_connections_that_come_at_once(start, stack, limit, engines):
     for _ in range(20):
         clients.append(sip.TlsClient(ser.address()).hello())
         stack.callback(clients[-1].sock.close)
-    answered = 0
-    for client in clients:
-        with contextlib.suppress(OSError, sip.Ended):
-            client.handshake()
-            client.ask()
-            answered += 1
+    answered = count_answered(clients)
     assert 6 <= answered <= 6 + engines - 1  # who accept at the same moment
     assert ser.tls_connections() == answered
 
@@ -427,18 +421,9 @@ def test_memory_refused(start, stack, threshold):
     ser.settle(lambda: is_let_in(ser), "it does not recover")
 
 
-def few_descriptors(pki, count):
-    """A Kamailio whose processes may open so many."""
-    path = os.path.join(pki.folder, f"kamailio-{count}")
-    with open(path, "w", encoding="utf-8") as script:
-        script.write(f'#!/bin/sh\nulimit -n {count}\nexec {server_module.BINARY} "$@"\n')
-    os.chmod(path, stat.S_IRWXU)
-    return path
-
-
 def test_descriptors(start, pki, stack):
     """Accepting rests where none is left, without a circle, and goes on when there are some again."""
-    ser = start(binary=few_descriptors(pki, 100))
+    ser = start(binary=server_module.behind(pki, "ulimit -n 100"))
     ser.wait_idle()
     up = [stack.enter_context(home.client(ser)) for home in ALL if home.ktls is None and not home.rsa]
     for client in up:
@@ -463,7 +448,7 @@ def test_descriptors(start, pki, stack):
 
 def test_descriptors_for_a_relayed_connection(start, pki, stack):
     """The handshake had one, the pair of sockets behind it has none: that connection ends, SER does not."""
-    ser = start(binary=few_descriptors(pki, 100))
+    ser = start(binary=server_module.behind(pki, "ulimit -n 100"))
     clients = []
     with contextlib.suppress(OSError, sip.Ended):
         while True:

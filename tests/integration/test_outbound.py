@@ -6,6 +6,7 @@ import outbound
 import peers
 import settings
 from outbound import ASYNC, BOTH, Client
+from ports import free_port
 
 # Where SER has the records, by what the peer offers.
 KINDS = {"1.2": ("1.2", None, settings.EXPECT), "1.3": ("1.3", None, settings.EXPECT),
@@ -116,7 +117,7 @@ def test_closed_after_each_answer(share, pki, how):
 
 def test_udp_and_tcp_clients(start, pki):
     """A worker for UDP opens the connection, too, and has the answers of a TCP worker's forwarded."""
-    port = outbound.free_udp_port()
+    port = free_port()
     ser = start(**outbound.options(core=(f"listen=udp:127.0.0.1:{port}",)))
     with peers.Peer(peers.context(pki.server)) as peer, Client(ser) as client, \
             outbound.UdpClient(("127.0.0.1", port)) as datagrams:

@@ -76,7 +76,7 @@ def test_identities(start, pki, with_what, how):
 @BOTH
 def test_identities_while_they_shake_hands(start, pki, how):
     """What is queued goes with its own, too."""
-    ser = start(**outbound.options(core=ASYNC[how], workers=4, tls=own(
+    ser = start(**outbound.options(core=ASYNC[how], workers=4, timer=10, tls=own(
         pki, domain("any", pki.one, pki, server_id="one"), domain("any", pki.two, pki, server_id="two"))))
     with peers.Slow(peers.context(pki.server, ca=pki.ca)) as peer:
         lists = [[outbound.message(peer, id=who) for _ in range(20)] for who in ("one", "two", "one", "two")]

@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import socket
-import stat
 from typing import NamedTuple
 
 import pytest
@@ -162,11 +161,7 @@ def test_many_wait(share, pki, pairs, case, how):
 @BOTH
 def test_no_descriptors(start, pki, how):
     """Whom there is none for is told; SER lives on and opens others later."""
-    path = os.path.join(pki.folder, "kamailio-few")
-    with open(path, "w", encoding="utf-8") as script:
-        script.write(f'#!/bin/sh\nulimit -n 50\nexec {server.BINARY} "$@"\n')
-    os.chmod(path, stat.S_IRWXU)
-    ser = start(**outbound.options(core=ASYNC[how], timer=1), binary=path)
+    ser = start(**outbound.options(core=ASYNC[how], timer=1), binary=server.behind(pki, "ulimit -n 50"))
     with contextlib.ExitStack() as stack:
         some = [stack.enter_context(peers.Peer(peers.context(pki.server))) for _ in range(30)]
         client = stack.enter_context(Client(ser))

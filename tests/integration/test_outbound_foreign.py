@@ -2,7 +2,6 @@
 """Peers of others: OpenSSL's s_server, with changes of keys, GnuTLS's server, and a second SER."""
 import re
 import shutil
-import socket
 
 import pytest
 
@@ -13,7 +12,7 @@ import sip
 import tools
 from kernel import TALLY
 from outbound import ASYNC, BOTH, Client
-from server import free_port
+from ports import connects, free_port
 
 CBC = "ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA"
 
@@ -47,15 +46,6 @@ class Foreign(tools.Command):
         self.type(request.answer())
         answer, = client.answers(1)
         assert (answer.status, answer.call_id) == (200, sip.call_id(data))
-
-
-def connects(port):
-    """Whether somebody listens there."""
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except ConnectionRefusedError:
-        return False
-    return True
 
 
 def s_server(pair, *more, offload=settings.EXPECT):

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A connection that SER made from its first state to its last: what lists say, resumption, nothing left behind."""
+import contextlib
+
 import pytest
 
 import outbound
@@ -10,6 +12,7 @@ from outbound import ASYNC, BOTH, Client, entries
 from server import Usage
 
 TIMES = 200
+PEERS = 10  # of each bad kind: nobody waits for the timers of others
 
 
 @BOTH
@@ -110,11 +113,15 @@ def test_stop(start, pki, how):
 def test_nothing_is_left(start, pki, how):
     """Of connections that were, of such that failed, and of such that were refused."""
     ser = start(**outbound.options(core=ASYNC[how], timer=1))
-    nobody = outbound.closed_port()
-    with peers.Closes(peers.context(pki.server)) as good, peers.ResetsAtHello(peers.context(pki.server)) as bad:
+    made = peers.context(pki.server)
+    with peers.Closes(made) as good, contextlib.ExitStack() as stack:
+        bad = [stack.enter_context(peers.ResetsAtHello(made)) for _ in range(PEERS)]
+        bad += [outbound.closed_port() for _ in range(PEERS)]
+
         def make(times):
-            outbound.send_all(ser, [[outbound.message(peer) for _ in range(count)] for peer, count in (
-                (good, times), (bad, times // 10), (nobody, times // 10))], window=1, within=10 * settings.PATIENCE)
+            outbound.send_all(ser, [[outbound.message(good) for _ in range(times)],
+                                    *([outbound.message(peer) for _ in range(times // 10 // PEERS)] for peer in bad)],
+                              window=1, within=10 * settings.PATIENCE)
             # A transaction lives on for a while after its end.
             ser.settle(lambda: ser.command("tm.stats")["current"] == 0, lambda: ser.text("tm.stats"))
         make(TIMES)  # each worker keeps some descriptors, as the core's own cache does

@@ -23,13 +23,19 @@ def serve(share, how):
     return server
 
 
-@pytest.fixture(name="local")
-def asked_meanwhile(ser):
+@contextlib.contextmanager
+def answered_meanwhile(ser):
     """SER's own answers to somebody else: none takes long."""
     with Client(ser) as client:
         took = []
         yield lambda: took.append(client.local())
         assert took and max(took) < outbound.LOCAL, sorted(took)[-5:]
+
+
+@pytest.fixture(name="local")
+def answered_meanwhile_by_the_shared_one(ser):
+    with answered_meanwhile(ser) as local:
+        yield local
 
 
 @contextlib.contextmanager
@@ -86,9 +92,10 @@ def test_slow_handshakes(ser, local, pki, how):
 
 
 @BOTH
-def test_peers_that_close(ser, local, pki, how):
+def test_peers_that_close(share, pki, how):
     """After each answer: what meets the end of a connection is lost to the peer, but its sender is told."""
-    with several(4, peers.Closes, peers.context(pki.server)) as some:
+    ser = share(f"outbound closing {how}", **outbound.options(core=ASYNC[how], workers=WORKERS, memory=256, timer=1))
+    with answered_meanwhile(ser) as local, several(4, peers.Closes, peers.context(pki.server)) as some:
         lists = lists_for(some, COUNT // 10)
         statuses = outbound.send_all(ser, lists, window=2, within=WITHIN, meanwhile=local)
         told = outbound.check_arrived(some, statuses, all_good=False)

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the module may do: load the kernel's module at the start, nothing afterwards."""
-import os
-import stat
 
 import server
 import sip
@@ -31,11 +29,7 @@ def test_engine_has_no_capability(ser):
 
 def test_without_the_right_to_load_modules(start, pki):
     """SER runs; where the kernel's module is not there yet, its log says what to do."""
-    wrapper = os.path.join(pki.folder, "without-net-admin")
-    with open(wrapper, "w", encoding="utf-8") as script:
-        script.write(f'#!/bin/sh\nexec setpriv --bounding-set=-net_admin {server.BINARY} "$@"\n')
-    os.chmod(wrapper, stat.S_IRWXU)
-    ser = start(binary=wrapper)
+    ser = start(binary=server.behind(pki, words="setpriv --bounding-set=-net_admin"))
     with sip.TlsClient(ser.address()) as client:
         client.ask()
     log = ser.log()

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A new configuration while SER works: all or nothing, and nobody notices."""
+import itertools
 import os
 import subprocess
-import threading
 import time
 
 import pytest
 
 import settings
 import sip
+from crowd import Crowd
 from homes import DIRECT, RELAYED
 from server import KAMCMD, Usage
 
@@ -92,36 +93,15 @@ def test_mistake(start, files):
     assert ser.engines()[0]["pid"] != engines[0]["pid"]
 
 
-class Load:
-    """Clients that shake hands, ask and leave, and some that stay; none may fail."""
+def load(ser):
+    """Clients that shake hands, ask and leave; none may fail."""
+    homes = itertools.cycle((*DIRECT, RELAYED[0]))
 
-    def __init__(self, ser):
-        self.ser, self.done, self.errors = ser, 0, []
-        self.over = threading.Event()
-        self.threads = [threading.Thread(target=self.run, args=(number,)) for number in range(WORKERS)]
-
-    def run(self, number):
-        homes = (*DIRECT, RELAYED[0])
-        try:
-            while not self.over.is_set():
-                with homes[number % len(homes)].client(self.ser) as client:
-                    for _ in range(3):
-                        client.ask()
-                self.done += 1
-                number += 1
-        except Exception as error:  # pylint: disable=broad-except
-            self.errors.append(repr(error))
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.over.set()
-        for thread in self.threads:
-            thread.join(settings.PATIENCE)
-        assert not self.errors, self.errors
+    def come(_):
+        with next(homes).client(ser) as client:
+            for _ in range(3):
+                client.ask()
+    return Crowd(come, WORKERS)
 
 
 def memory(ser):
@@ -145,7 +125,7 @@ def test_under_load(start, engines):
         client.ask()
     before, resident, late = Usage(ser), memory(ser), 0
     reloads = RELOADS if settings.EXPECT == "user" and not settings.PRELOAD else RELOADS // 10
-    with DIRECT[1].client(ser) as direct, RELAYED[0].client(ser) as relayed, Load(ser) as load:
+    with DIRECT[1].client(ser) as direct, RELAYED[0].client(ser) as relayed, load(ser) as crowd:
         began = time.monotonic()
         for number in range(reloads):
             left = began + number * SECONDS / reloads - time.monotonic()
@@ -156,12 +136,12 @@ def test_under_load(start, engines):
             direct.ask()
             relayed.ask()
         time.sleep(max(0, began + SECONDS - time.monotonic()))
-        seconds, handshakes = time.monotonic() - began, load.done
+        seconds, handshakes = time.monotonic() - began, crowd.done
         assert handshakes > WORKERS
     before.check()
     assert ser.command("tls.stats")["engine_deaths"] == 0
     print(f"{engines} engines: {reloads} reloads in {seconds:.1f} s ({late} later than evenly spread), {handshakes} "
-          f"handshakes with 3 requests each, errors {load.errors}; shared memory {before.memory} to "
+          f"handshakes with 3 requests each, errors {crowd.errors}; shared memory {before.memory} to "
           f"{ser.shared_memory()} bytes, resident {resident} to {memory(ser)} KB")
 
 

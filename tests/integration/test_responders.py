@@ -15,6 +15,7 @@ import settings
 import sip
 import tools
 from kernel import TALLY, counters
+from patience import settle
 
 BENCH = os.path.join(os.path.dirname(os.path.dirname(settings.MODULE or "")), "bench")
 # Where the kernel has no records, all are in user space without being asked to.
@@ -71,10 +72,7 @@ class Responder:
 
     def settle(self):
         """Until it has no descriptor more than at first."""
-        end = time.monotonic() + settings.PATIENCE
-        while self.descriptors() != self.files:
-            assert time.monotonic() < end, f"{self.descriptors()} descriptors, at first {self.files}"
-            time.sleep(0.05)
+        settle(lambda: self.descriptors() == self.files, lambda: f"{self.descriptors()} descriptors, at first {self.files}")
 
     def end(self):
         """Its last words."""

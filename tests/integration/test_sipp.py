@@ -3,16 +3,15 @@
 import contextlib
 import pathlib
 import shutil
-import socket
 import subprocess
 import sys
-import time
 
 import pytest
 
 import settings
 from kernel import TALLY
-from server import free_port
+from patience import settle
+from ports import connects, free_port
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "bench" / "sipp"))
 import clients  # noqa: E402
@@ -38,13 +37,8 @@ def spawn(stack, words, folder):
 
 def wait_listening(process, port, log):
     """Until connections are taken there."""
-    end = time.monotonic() + settings.PATIENCE
-    while True:
-        assert process.poll() is None and time.monotonic() < end, log.read_text(errors="replace")
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
+    settle(lambda: process.poll() is not None or connects(port), lambda: log.read_text(errors="replace"))
+    assert process.poll() is None, log.read_text(errors="replace")
 
 
 def start_stunnel(stack, ser, pki, folder):

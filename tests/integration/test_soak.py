@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Everything at once, for SOAK seconds (45 unless the environment says more): talkers in every home, storms, clients that
+Everything at once, for SOAK seconds (20 unless the environment says more): talkers in every home, storms, clients that
 stop in the middle, peers that do not read, garbage, resets, engines that die. At the end SER has what it had.
 """
 import contextlib
@@ -17,8 +17,8 @@ import sip
 from homes import DIRECT, RELAYED
 from server import Usage
 
-SECONDS = int(os.environ.get("SOAK", "45"))
-KILL_EVERY = 15  # seconds; more often would be a test of the back-off
+SECONDS = int(os.environ.get("SOAK", "20"))
+KILL_EVERY = 6  # seconds; of two in turn, each lives for 10, else it would be a test of the back-off
 DEATH = r"CRITICAL: tls: the TLS engine \(process \d+\) died \(signal 9\)"
 # A process may keep some of what it grew by: the core's and the library's caches.
 PRIVATE_SLACK = 2 * 1024 * 1024

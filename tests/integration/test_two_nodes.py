@@ -8,7 +8,8 @@ import pytest
 import settings
 import sip
 import whole
-from server import MODULES, free_port
+from ports import free_port
+from server import MODULES
 from test_proxy import v2
 
 PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "several-machines.md")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """New certificates without a command: certificate_watch."""
 import os
+import re
 import time
 
 import pytest
@@ -10,13 +11,25 @@ from domains import AWAY, section, write
 from test_reload import copy
 
 TAKEN, KEPT = "has changed: the TLS configuration was reloaded", "has changed, but everything stays as it was"
-QUIET = 4  # seconds: some looks
 
 
 def name(ser):
     """Common name of the certificate that a new client is shown."""
     with sip.TlsClient(ser.address()) as client:
         return client.ask().select("tls.me")
+
+
+def looks(ser):
+    """How often the process that watches has gone to sleep."""
+    process = re.search(r"(\d+)\s+tls certificate watch", ser.text("core.ps"))[1]
+    with open(f"/proc/{process}/status", encoding="utf-8") as status:
+        return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)$", status.read(), re.M)[1])
+
+
+def wait_for_looks(ser, count=3):
+    """The last of them began and ended meanwhile: what a look finds at rest is taken by the next."""
+    before = looks(ser)
+    ser.settle(lambda: looks(ser) > before + count, "it does not look any more")
 
 
 @pytest.fixture
@@ -48,7 +61,7 @@ def test_replaced(start, pki, files, engines):
             put(pair, files)
             ser.settle(lambda number=number: ser.log_count(TAKEN) == number + 1, ser.log)
             assert name(ser) == pair.name
-            time.sleep(QUIET)
+            wait_for_looks(ser)
             assert ser.log_count(TAKEN) == number + 1
         client.ask()
     assert not ser.log_count(KEPT)
@@ -62,7 +75,7 @@ def test_broken(start, pki, files):
     with open(files["key"], "w", encoding="utf-8") as key:
         key.write("garbage")
     ser.settle(lambda: ser.log_count(KEPT), ser.log)
-    time.sleep(QUIET)
+    wait_for_looks(ser)
     assert ser.log_count(KEPT) == 1 and ser.log_count(rf"ERROR.*{files['key']}.*private_key: ") == 1, ser.log()
     assert name(ser) == pki.server.name and ser.engines()[0]["pid"] == engines[0]["pid"]
     os.unlink(files["key"])
@@ -106,8 +119,8 @@ def test_symbolic_links(start, pki, tmp_path):
 def test_while_it_changes(start, pki, files):
     """A file that is still being written is left alone until it is at rest."""
     ser = start(tls=watching(files))
-    end = time.monotonic() + QUIET
-    while time.monotonic() < end:
+    before = looks(ser)
+    while looks(ser) <= before + 3:
         with open(files["cert"], "a", encoding="utf-8") as file:
             file.write("#\n")
         time.sleep(0.1)
@@ -122,10 +135,10 @@ def test_other_reloads(start, pki, files):
     ser = start(tls={**AWAY, "certificate_watch": 1, "config": config})
     with open(ser.info("tls.options")["config"], "w", encoding="utf-8") as file:
         file.write(section("server:default", pki.server._replace(cert=files["cert"], key=files["key"])))
-    time.sleep(QUIET)
+    wait_for_looks(ser)
     assert not ser.log_count(TAKEN), "tls.cfg itself is not watched"
     ser.text("tls.reload")
-    time.sleep(QUIET)
+    wait_for_looks(ser)
     assert not ser.log_count(TAKEN)
     put(pki.server_rsa, files)
     ser.settle(lambda: ser.log_count(TAKEN), ser.log)
@@ -138,7 +151,6 @@ def test_off(start, pki, files):
     ser = start(tls=watching(files, certificate_watch=0))
     assert "certificate watch" not in ser.text("core.psx")
     put(pki.server_rsa, files)
-    time.sleep(QUIET)
     assert name(ser) == pki.server.name
 
 
