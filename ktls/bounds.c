@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ktls/bounds.h"
 
-#include <time.h>
+#include "ktls/clock.h"
 
 int ktls_bounds_idle(struct ktls_bounds *b, uint64_t records)
 {
@@ -14,11 +14,10 @@ int ktls_bounds_idle(struct ktls_bounds *b, uint64_t records)
 /* Each costs key derivations and, in the kernel's home, system calls. */
 int ktls_bounds_key_update(struct ktls_bounds *b)
 {
-	struct timespec ts;
+	int64_t now = ktls_clock_ms() / 1000;
 
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
-	if (ts.tv_sec - b->update_period >= KTLS_KEY_UPDATE_PERIOD) {
-		b->update_period = ts.tv_sec;
+	if (now - b->update_period >= KTLS_KEY_UPDATE_PERIOD) {
+		b->update_period = now;
 		b->key_updates = 0;
 	}
 	if (b->key_updates == KTLS_KEY_UPDATES_MAX)

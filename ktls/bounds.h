@@ -20,7 +20,7 @@ enum {
 struct ktls_bounds {
 	uint8_t idle_records;  /* since the last content: whoever reads content sets it to 0 */
 	uint8_t key_updates;   /* since update_period began */
-	int64_t update_period; /* seconds of CLOCK_MONOTONIC */
+	int64_t update_period; /* seconds of ktls_clock_ms() */
 };
 
 /* Counts records without content. Returns 1 when they are too many; the count does not grow any more then. */

@@ -19,7 +19,7 @@ enum {
 	CHUNK = 2048, /* bytes that are read at once */
 };
 
-struct outgoing {
+struct client_conn {
 	struct uring_op op;             /* the one operation under way */
 	struct uring_deadline deadline; /* of this phase */
 	struct uring_client *client;
@@ -36,45 +36,45 @@ struct uring_client {
 	unsigned count;
 };
 
-static void give_time(struct outgoing *o, unsigned seconds)
+static void give_time(struct client_conn *c, unsigned seconds)
 {
-	uring_deadline_set(&o->client->deadlines, &o->deadline, (int64_t)seconds * 1000);
+	uring_deadline_set(&c->client->deadlines, &c->deadline, (int64_t)seconds * 1000);
 }
 
 /* Its operation ends now, and with it the connection. */
 static int out_of_time(struct uring_deadline *d)
 {
-	struct outgoing *o = (struct outgoing *)((char *)d - offsetof(struct outgoing, deadline));
+	struct client_conn *c = (struct client_conn *)((char *)d - offsetof(struct client_conn, deadline));
 
-	o->timed_out = 1;
-	return uring_cancel(o->client->loop, &o->op);
+	c->timed_out = 1;
+	return uring_cancel(c->client->loop, &c->op);
 }
 
 /* In front of the callback that tells of it. */
-static void forget(struct outgoing *o)
+static void forget(struct client_conn *c)
 {
-	uring_deadline_clear(&o->client->deadlines, &o->deadline);
-	o->client->count--;
+	uring_deadline_clear(&c->client->deadlines, &c->deadline);
+	c->client->count--;
 }
 
-static void free_outgoing(struct outgoing *o)
+static void free_connection(struct client_conn *c)
 {
-	ktls_handshake_free(o->handshake);
-	SSL_CTX_free(o->request.ctx);
-	free(o);
+	ktls_handshake_free(c->handshake);
+	SSL_CTX_free(c->request.ctx);
+	free(c);
 }
 
-static void end(struct outgoing *o, enum uring_client_failure why, int error, const char *reason)
+static void end(struct client_conn *c, enum uring_client_failure why, int error, const char *reason)
 {
-	struct uring_client_config *config = &o->client->config;
+	struct uring_client_config *config = &c->client->config;
 
-	uring_close_politely(o->request.fd);
-	forget(o);
-	config->failed(config->arg, o->request.token, why, error, reason);
-	free_outgoing(o);
+	uring_close_politely(c->request.fd);
+	forget(c);
+	config->failed(config->arg, c->request.token, why, error, reason);
+	free_connection(c);
 }
 
-static enum uring_client_failure kind_of(const struct outgoing *o, int error)
+static enum uring_client_failure kind_of(const struct client_conn *c, int error)
 {
 	switch (error) {
 	case -ECONNREFUSED:
@@ -83,7 +83,7 @@ static enum uring_client_failure kind_of(const struct outgoing *o, int error)
 	case -EPIPE:
 		return URING_CLIENT_RESET;
 	case -ETIMEDOUT: /* the kernel's own patience */
-		return o->handshake ? URING_CLIENT_HANDSHAKE_TIMEOUT : URING_CLIENT_CONNECT_TIMEOUT;
+		return c->handshake ? URING_CLIENT_HANDSHAKE_TIMEOUT : URING_CLIENT_CONNECT_TIMEOUT;
 	case -ENOMEM:
 	case -ENOBUFS:
 	case -EBADF:
@@ -95,32 +95,32 @@ static enum uring_client_failure kind_of(const struct outgoing *o, int error)
 	}
 }
 
-static void end_with_errno(struct outgoing *o, const char *what, int error)
+static void end_with_errno(struct client_conn *c, const char *what, int error)
 {
 	char reason[128];
 
 	snprintf(reason, sizeof(reason), "%s: %s", what, strerror(-error));
-	end(o, kind_of(o, error), error, reason);
+	end(c, kind_of(c, error), error, reason);
 }
 
-static void end_timed_out(struct outgoing *o)
+static void end_timed_out(struct client_conn *c)
 {
 	char reason[80];
 
 	snprintf(reason, sizeof(reason),
-		o->handshake ? "not finished within handshake_timeout (%u s)"
+		c->handshake ? "not finished within handshake_timeout (%u s)"
 			     : "not connected within tcp_connect_timeout (%u s)",
-		o->handshake ? o->request.handshake_timeout : o->request.connect_timeout);
-	end(o, o->handshake ? URING_CLIENT_HANDSHAKE_TIMEOUT : URING_CLIENT_CONNECT_TIMEOUT, -ETIMEDOUT,
+		c->handshake ? c->request.handshake_timeout : c->request.connect_timeout);
+	end(c, c->handshake ? URING_CLIENT_HANDSHAKE_TIMEOUT : URING_CLIENT_CONNECT_TIMEOUT, -ETIMEDOUT,
 		reason);
 }
 
-static void end_overloaded(struct outgoing *o, int error)
+static void end_overloaded(struct client_conn *c, int error)
 {
-	end(o, URING_CLIENT_LOCAL, error, "the engine is overloaded");
+	end(c, URING_CLIENT_LOCAL, error, "the engine is overloaded");
 }
 
-static void end_failed(struct outgoing *o)
+static void end_failed(struct client_conn *c)
 {
 	static const enum uring_client_failure kinds[] = {
 		[KTLS_CAUSE_NONE] = URING_CLIENT_LOCAL,
@@ -130,101 +130,101 @@ static void end_failed(struct outgoing *o)
 		[KTLS_CAUSE_LOCAL] = URING_CLIENT_LOCAL,
 	};
 
-	end(o, kinds[ktls_handshake_cause(o->handshake)], 0, ktls_handshake_error(o->handshake));
+	end(c, kinds[ktls_handshake_cause(c->handshake)], 0, ktls_handshake_error(c->handshake));
 }
 
-static void advance(struct outgoing *o);
+static void advance(struct client_conn *c);
 
 static void sent(struct uring_op *op, int res)
 {
-	struct outgoing *o = (struct outgoing *)op;
+	struct client_conn *c = (struct client_conn *)op;
 
-	if (o->timed_out)
-		end_timed_out(o);
+	if (c->timed_out)
+		end_timed_out(c);
 	else if (res == -EINTR)
-		advance(o);
+		advance(c);
 	else if (res < 0)
-		end_with_errno(o, "sending failed", res);
+		end_with_errno(c, "sending failed", res);
 	else {
-		ktls_handshake_sent(o->handshake, (size_t)res);
-		advance(o);
+		ktls_handshake_sent(c->handshake, (size_t)res);
+		advance(c);
 	}
 }
 
 static void received(struct uring_op *op, int res)
 {
-	struct outgoing *o = (struct outgoing *)op;
+	struct client_conn *c = (struct client_conn *)op;
 
-	if (o->timed_out)
-		end_timed_out(o);
+	if (c->timed_out)
+		end_timed_out(c);
 	else if (res == -EINTR)
-		advance(o);
+		advance(c);
 	else if (res < 0)
-		end_with_errno(o, "receiving failed", res);
+		end_with_errno(c, "receiving failed", res);
 	else if (!res)
-		end(o, URING_CLIENT_ENDED, 0, "the peer closed the connection during the handshake");
+		end(c, URING_CLIENT_ENDED, 0, "the peer closed the connection during the handshake");
 	else {
-		ktls_handshake_feed(o->handshake, o->chunk, (size_t)res);
-		advance(o);
+		ktls_handshake_feed(c->handshake, c->chunk, (size_t)res);
+		advance(c);
 	}
 }
 
-static void hand_over(struct outgoing *o)
+static void hand_over(struct client_conn *c)
 {
-	struct uring_client_config *config = &o->client->config;
+	struct uring_client_config *config = &c->client->config;
 
-	forget(o);
-	config->established(config->arg, o->request.token, o->request.fd, o->handshake);
-	free_outgoing(o);
+	forget(c);
+	config->established(config->arg, c->request.token, c->request.fd, c->handshake);
+	free_connection(c);
 }
 
 /* Starts the one operation that comes next, or ends the connection. */
-static void advance(struct outgoing *o)
+static void advance(struct client_conn *c)
 {
-	struct uring_loop *loop = o->client->loop;
-	size_t want = ktls_handshake_want(o->handshake), len;
-	const uint8_t *out = ktls_handshake_output(o->handshake, &len);
+	struct uring_loop *loop = c->client->loop;
+	size_t want = ktls_handshake_want(c->handshake), len;
+	const uint8_t *out = ktls_handshake_output(c->handshake, &len);
 	int rc;
 
 	if (len) {
-		o->op.done = sent;
-		o->op.patient = 0;
-		rc = uring_send(loop, &o->op, o->request.fd, out, len);
+		c->op.done = sent;
+		c->op.patient = 0;
+		rc = uring_send(loop, &c->op, c->request.fd, out, len);
 	} else if (want) {
-		o->op.done = received;
-		o->op.patient = 1;
-		rc = uring_recv(loop, &o->op, o->request.fd, o->chunk, want < CHUNK ? want : CHUNK);
-	} else if (*ktls_handshake_error(o->handshake)) {
-		end_failed(o);
+		c->op.done = received;
+		c->op.patient = 1;
+		rc = uring_recv(loop, &c->op, c->request.fd, c->chunk, want < CHUNK ? want : CHUNK);
+	} else if (*ktls_handshake_error(c->handshake)) {
+		end_failed(c);
 		return;
 	} else {
-		hand_over(o);
+		hand_over(c);
 		return;
 	}
 	if (rc)
-		end_overloaded(o, rc);
+		end_overloaded(c, rc);
 }
 
-static void shake_hands(struct outgoing *o)
+static void shake_hands(struct client_conn *c)
 {
-	struct uring_client_config *config = &o->client->config;
+	struct uring_client_config *config = &c->client->config;
 	const char *why = "it cannot be prepared";
 	int rc = 0;
 
-	give_time(o, o->request.handshake_timeout);
-	o->handshake = ktls_handshake_new(o->request.ctx, KTLS_CLIENT);
-	if (!o->handshake) {
-		end(o, URING_CLIENT_LOCAL, -ENOMEM, "out of memory");
+	give_time(c, c->request.handshake_timeout);
+	c->handshake = ktls_handshake_new(c->request.ctx, KTLS_CLIENT);
+	if (!c->handshake) {
+		end(c, URING_CLIENT_LOCAL, -ENOMEM, "out of memory");
 		return;
 	}
 	if (config->begin)
-		rc = config->begin(config->arg, o->request.token, o->handshake, &why);
+		rc = config->begin(config->arg, c->request.token, c->handshake, &why);
 	if (rc) {
-		end(o, URING_CLIENT_LOCAL, rc, why);
+		end(c, URING_CLIENT_LOCAL, rc, why);
 		return;
 	}
-	ktls_handshake_start(o->handshake);
-	advance(o);
+	ktls_handshake_start(c->handshake);
+	advance(c);
 }
 
 /* 0 when fd is connected, else the negative errno that says why not. */
@@ -260,25 +260,25 @@ static int set_up(int fd)
 
 static void connected(struct uring_op *op, int res)
 {
-	struct outgoing *o = (struct outgoing *)op;
-	int rc = res < 0 ? res : check_connected(o->request.fd);
+	struct client_conn *c = (struct client_conn *)op;
+	int rc = res < 0 ? res : check_connected(c->request.fd);
 
-	if (o->timed_out) {
-		end_timed_out(o);
+	if (c->timed_out) {
+		end_timed_out(c);
 		return;
 	}
 	if (res == -EINTR) {
-		rc = uring_poll(o->client->loop, &o->op, o->request.fd, POLLOUT);
+		rc = uring_poll(c->client->loop, &c->op, c->request.fd, POLLOUT);
 		if (rc)
-			end_overloaded(o, rc);
+			end_overloaded(c, rc);
 		return;
 	}
 	if (!rc)
-		rc = set_up(o->request.fd);
+		rc = set_up(c->request.fd);
 	if (rc)
-		end_with_errno(o, "connecting failed", rc);
+		end_with_errno(c, "connecting failed", rc);
 	else
-		shake_hands(o);
+		shake_hands(c);
 }
 
 int uring_client_new(
@@ -297,23 +297,23 @@ int uring_client_new(
 
 int uring_client_start(struct uring_client *client, const struct uring_client_request *request)
 {
-	struct outgoing *o = calloc(1, sizeof(*o));
-	int rc = o ? 0 : -ENOMEM;
+	struct client_conn *c = calloc(1, sizeof(*c));
+	int rc = c ? 0 : -ENOMEM;
 
-	if (o) {
-		o->op.done = connected;
-		o->op.patient = 1;
-		rc = uring_poll(client->loop, &o->op, request->fd, POLLOUT);
+	if (c) {
+		c->op.done = connected;
+		c->op.patient = 1;
+		rc = uring_poll(client->loop, &c->op, request->fd, POLLOUT);
 	}
 	if (rc) {
 		close(request->fd);
-		free(o);
+		free(c);
 		return rc;
 	}
-	o->client = client;
-	o->request = *request;
+	c->client = client;
+	c->request = *request;
 	SSL_CTX_up_ref(request->ctx);
-	give_time(o, request->connect_timeout);
+	give_time(c, request->connect_timeout);
 	client->count++;
 	return 0;
 }

@@ -5,7 +5,6 @@
 #include "ser/shared/counters.h"
 #include "ser/shared/log.h"
 #include "ser/shared/scoreboard.h"
-#include "uring/address.h"
 
 #include <errno.h>
 #include <stdio.h>

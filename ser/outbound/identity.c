@@ -3,7 +3,6 @@
 
 #include "ser/host/services.h"
 #include "ser/outbound/opening.h"
-#include "ser/outbound/outbound.h"
 #include "ser/shared/lock.h"
 #include "ser/shared/log.h"
 #include "ser/shared/services.h"

@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/outbound/orders.h"
 
-#include "ktls/clock.h"
-#include "ser/outbound/outbound.h"
-#include "ser/shared/counters.h"
-#include "ser/shared/log.h"
-#include "uring/address.h"
 #include "uring/pass_fd.h"
 
 #include <errno.h>

@@ -2,7 +2,6 @@
 #include "ser/shared/log.h"
 
 #include "ktls/clock.h"
-#include "ser/host/layout.h"
 #include "ser/shared/services.h"
 
 #include <stdarg.h>

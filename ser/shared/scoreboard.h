@@ -53,7 +53,7 @@ struct scoreboard_engine {
 struct scoreboard_settings {
 	int tls_log, connection_timeout, low_mem_threshold1;
 	int max_connections, max_tls_connections; /* the core's limits, which also apply to TCP */
-	uint32_t conn_wq_max, wq_max; /* the core\'s: bytes that may wait for one connection, for all */
+	uint32_t conn_wq_max, wq_max; /* the core's: bytes that may wait for one connection, for all */
 	int log_level;                /* lines above it are not written */
 	int keep_chain;               /* 1: some script asks for verified chains, so snapshots keep them */
 };
