@@ -3,6 +3,7 @@
 
 #include "ktls/cipher.h"
 #include "ser/engine/private.h"
+#include "ser/shared/counters.h"
 #include "ser/shared/log.h"
 
 #include <errno.h>

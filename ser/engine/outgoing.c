@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 /* The answer if there is no connection; the supervisor logs and counts it. */
-struct running_order {
+struct client_order {
 	struct uring_passing passing; /* the first member */
 	struct message_failed failure;
 	struct message_order order;
@@ -35,7 +35,7 @@ static void told(struct uring_passing *p, int rc)
 }
 
 static void refuse(
-	struct engine *e, struct running_order *r, enum uring_client_failure why, const char *reason)
+	struct engine *e, struct client_order *r, enum uring_client_failure why, const char *reason)
 {
 	r->failure = failure_of(r->order.id, why, reason);
 	r->passing = (struct uring_passing){
@@ -57,7 +57,7 @@ static void refuse_without_memory(struct engine *e, uint32_t order)
 	_exit(1);
 }
 
-static int start(struct engine *e, struct running_order *r, int fd)
+static int start(struct engine *e, struct client_order *r, int fd)
 {
 	const struct message_order *order = &r->order;
 	const char *name = order->choice.server_name;
@@ -76,7 +76,7 @@ static int start(struct engine *e, struct running_order *r, int fd)
 
 void engine_open(struct engine *e, const struct message_order *order, int fd)
 {
-	struct running_order *r = malloc(sizeof(*r));
+	struct client_order *r = malloc(sizeof(*r));
 	int rc;
 
 	if (!r) {
@@ -104,7 +104,7 @@ static void offer_session(SSL *ssl, const struct cfg_domain *d, const struct mes
 
 int engine_greet(void *arg, void *token, struct ktls_handshake *h, const char **why)
 {
-	const struct message_order *order = &((struct running_order *)token)->order;
+	const struct message_order *order = &((struct client_order *)token)->order;
 	SSL *ssl = ktls_handshake_ssl(h);
 	const struct cfg_domain *d = cfg_context_domain(SSL_get_SSL_CTX(ssl));
 	int rc = cfg_ssl_attach(ssl, NULL);
@@ -131,7 +131,7 @@ static struct uring_peer peer_of(const struct message_order *order)
 
 void engine_connected(void *arg, void *token, int fd, struct ktls_handshake *h)
 {
-	struct running_order *r = token;
+	struct client_order *r = token;
 	struct uring_peer peer = peer_of(&r->order);
 	const struct engine_finished f = {.order = r->order.id, .peer = &peer, .fd = fd, .handshake = h};
 	struct engine *e = arg;

@@ -4,6 +4,7 @@
 #include "ktls/alert.h"
 #include "ser/host/layout.h"
 #include "ser/host/services.h"
+#include "ser/shared/counters.h"
 #include "ser/shared/log.h"
 #include "ser/shared/scoreboard.h"
 

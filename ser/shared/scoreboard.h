@@ -9,7 +9,7 @@
 #ifndef SER_SHARED_SCOREBOARD_H
 #define SER_SHARED_SCOREBOARD_H
 
-#include "ser/shared/counters.h"
+#include "ser/shared/counter_names.h"
 #include "uring/address.h"
 
 #include <stdint.h>

@@ -4,7 +4,6 @@
 #include "ser/connection/listeners.h"
 #include "ser/host/layout.h"
 #include "ser/host/services.h"
-#include "ser/manage/settings.h"
 #include "ser/shared/log.h"
 #include "ser/shared/params.h"
 #include "ser/supervisor/reload.h"

@@ -37,8 +37,6 @@ enum {
 	CHANNEL_BUFFER = 4 * MESSAGE_MAX, /* the kernel grants what net.core.wmem_max allows, doubled */
 };
 
-struct supervisor supervisor;
-
 static struct supervisor *const self = &supervisor;
 
 static void replace_active(void);

@@ -36,7 +36,7 @@ struct supervisor {
 	int restarting; /* restart is under way */
 };
 
-extern struct supervisor supervisor; /* each process has one */
+extern struct supervisor supervisor; /* state.c; each process has one */
 
 /* engines.c */
 
