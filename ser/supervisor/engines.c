@@ -48,16 +48,14 @@ static int has_no_place(const union uring_address *remote)
 	struct scoreboard_source source = scoreboard_source_of(remote);
 	unsigned max = (unsigned)self->parts.params->max_connections_per_source;
 	char text[URING_ADDRESS_TEXT], words[LIMIT_TEXT];
-	int counter;
+	int counter = limits_reached(0, words);
 
-	host_publish_load();
-	counter = limits_reached(0, words);
-	if (counter < 0 && max && scoreboard_source_connections(&source) >= max) {
+	if (counter != COUNTER_LIMIT_CONNECTIONS && max && scoreboard_source_connections(&source) >= max) {
 		counter = COUNTER_LIMIT_SOURCE_CONNECTIONS;
 		snprintf(words, sizeof(words), "it has max_connections_per_source (%u) connections", max);
+	} else if (counter != COUNTER_LIMIT_CONNECTIONS) {
+		return 0; /* the engine has taken what else may be short into account */
 	}
-	if (counter < 0)
-		return 0;
 	counters_add((enum counter)counter);
 	counters_add(COUNTER_REJECTS);
 	uring_address_text(&remote->any, text);
@@ -70,14 +68,14 @@ static void take_inbound(const struct conn_made *made, int fd)
 	const union uring_address *remote = &made->message->remote;
 
 	__atomic_add_fetch(&scoreboard_engines[self->index].taken[made->page], 1, __ATOMIC_RELAXED);
-	if (fd >= 0 && !has_no_place(remote)) {
-		inject(fd, made);
-		return;
-	}
+	host_publish_load();
 	if (fd < 0)
 		inject_refuse(remote, "no descriptor is left: raise the limit of open files (ulimit -n)");
-	else
+	else if (has_no_place(remote))
 		close(fd);
+	else
+		inject(fd, made);
+	host_publish_load(); /* whether there is a place for the next depends on what this one took */
 }
 
 static void take_established(const struct engine_process *p, const struct message_established *m, int fd)
