@@ -61,8 +61,8 @@ int cfg_set_after_fork(const struct cfg_set *set, struct cfg_error *e);
 SSL_CTX *cfg_set_server_context(const struct cfg_set *set, const struct sockaddr *local);
 
 /*
- * The context for a connection that we open; owned by the set. Each of the three may be NULL. The name that
- * is sent is the caller's matter (SSL_set_tlsext_host_name(3)).
+ * The context for a connection that we open, owned by the set. Each of the three may be NULL. The caller sets
+ * the name that is sent (SSL_set_tlsext_host_name(3)).
  */
 SSL_CTX *cfg_set_client_context(const struct cfg_set *set, const char *server_id,
 	const struct sockaddr *remote, const char *server_name);
@@ -78,8 +78,10 @@ SSL_CTX *cfg_set_context(const struct cfg_set *set, unsigned domain);
  */
 int cfg_ssl_attach(SSL *ssl, const struct sockaddr *local);
 
-/* The domain of a context, of the chosen one for SSL_get_SSL_CTX() after the ClientHello; NULL for contexts
- * of others. Valid as long as the context's set. */
+/*
+ * The domain of a context; with SSL_get_SSL_CTX() after the ClientHello, the chosen one. NULL for contexts
+ * that are not from a set. Valid as long as the context's set.
+ */
 const struct cfg_domain *cfg_context_domain(const SSL_CTX *ctx);
 
 #pragma GCC visibility pop

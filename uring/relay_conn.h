@@ -64,13 +64,13 @@ struct relay_conn {
 	LIST_ENTRY(relay_conn) link;
 	struct uring_relay *relay;
 	SSL *ssl;
-	unsigned reads; /* that OpenSSL may still do in this turn */
-	char drained;   /* the last one gave less than it could: the next would give nothing */
-	int recv_error; /* negative errno that ended receiving */
+	unsigned reads; /* how many more OpenSSL may do in this turn */
+	char drained;   /* the last one gave less than it could, so the next would give nothing */
+	int recv_error; /* the negative errno that ended receiving */
 	struct ktls_bounds bounds;
 	unsigned beyond; /* records past the bound; the last may turn out to bring content */
 	char flooded;    /* too many key changes */
-	char eof;        /* the TCP stream's end was read */
+	char eof;        /* the end of the TCP stream was read */
 	char over;       /* ends as soon as no operation is under way */
 	enum relay_cause cause;
 	struct uring_peer peer;
