@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Private keys, from a file or from where a URI says; never asks at a terminal. */
+/* Reads private keys, from a file or from where a URI points; never asks at a terminal. */
 #include "cfg/domain.h"
 #include "cfg/pem.h"
 

@@ -12,8 +12,8 @@
  * must see to it for what it sets.
  *
  * Lifetime: a set lives until its last reference is gone and the last SSL object attached to it is freed.
- * References are counted atomically; apart from that one thread uses a set, in the process that built it or
- * in children that were forked afterwards.
+ * References are counted atomically. Otherwise only one thread may use a set, in the process that built it or
+ * in children forked later.
  */
 #ifndef CFG_SET_H
 #define CFG_SET_H
@@ -55,8 +55,8 @@ void cfg_set_unref(struct cfg_set *set); /* NULL is allowed */
 int cfg_set_after_fork(const struct cfg_set *set, struct cfg_error *e);
 
 /*
- * The context for a connection that came in at a listening address, before its ClientHello is known; owned by
- * the set.
+ * The context for a connection that came in at a listening address, before its ClientHello is known. It is
+ * owned by the set.
  */
 SSL_CTX *cfg_set_server_context(const struct cfg_set *set, const struct sockaddr *local);
 
@@ -71,10 +71,10 @@ SSL_CTX *cfg_set_client_context(const struct cfg_set *set, const char *server_id
 SSL_CTX *cfg_set_context(const struct cfg_set *set, unsigned domain);
 
 /*
- * Call it right after SSL_new() with a context of a set: the SSL object keeps the set from then on, and a
- * server's, whose handshake fails without it, can choose its domain. local is the listening address of a
- * server's connection (AF_INET or AF_INET6); with NULL that of the context's domain counts. Returns 0,
- * -ENOMEM, or -EINVAL (no context of a set, attached before, another family).
+ * Call it right after SSL_new() with a context of a set. The SSL object then keeps the set, and a server's
+ * object can choose its domain; without this call a server's handshake fails. local is the listening address
+ * of a server's connection (AF_INET or AF_INET6); with NULL the address of the context's domain counts.
+ * Returns 0; -ENOMEM; or -EINVAL (not a context of a set, attached before, another address family).
  */
 int cfg_ssl_attach(SSL *ssl, const struct sockaddr *local);
 

@@ -164,7 +164,7 @@ int ktls_kernel_next_number(int fd, const struct ktls_key *rx, uint64_t *number)
 
 	if (!rc)
 		*number = ktls_get_be64((const uint8_t *)&ci + len - sizeof(*number));
-	OPENSSL_cleanse(&ci, sizeof(ci)); /* the kernel tells the key, too */
+	OPENSSL_cleanse(&ci, sizeof(ci)); /* the kernel also returns the key */
 	return rc;
 }
 
@@ -296,8 +296,7 @@ ssize_t ktls_kernel_received(int fd, struct msghdr *msg, ssize_t result, enum kt
 	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
 	int typed = c && c->cmsg_level == SOL_TLS && c->cmsg_type == TLS_GET_RECORD_TYPE;
 
-	/* The kernel writes the type of the first record that it reads, even when it finds no content then.
-	 */
+	/* The kernel writes the type of the first record that it reads, even if it then finds no content. */
 	*type = typed ? *CMSG_DATA(c) : result < 0 ? KTLS_NO_RECORD : KTLS_APPLICATION_DATA;
 	if (result < 0)
 		return take_error(fd, (int)-result);

@@ -178,7 +178,7 @@ static void take_handshake(
 		owe(s, KTLS_OWES_KEY_UPDATE);
 }
 
-/* Counts records without content; true when they are too many. */
+/* Counts records without content. True if there are too many. */
 static int too_many_idle(struct ktls_stream *s, uint64_t records, struct ktls_read *r)
 {
 	if (!ktls_bounds_idle(&s->bounds, records))
@@ -252,8 +252,9 @@ static void complete_alert(int fd, uint8_t alert[2], struct ktls_plain *plain)
 }
 
 /*
- * The kernel hands out no application data without content; its count of records tells how many it read.
- * Where it does not say, they pass for one. `ahead` are those that it has read but not handed out yet.
+ * The kernel does not hand out application data without content, but its count of records says how many
+ * records it read. If it does not tell, they count as one. `ahead` is how many it has read but not handed out
+ * yet.
  */
 static void count_unseen(struct ktls_stream *s, int fd, unsigned ahead, struct ktls_read *r)
 {
@@ -271,8 +272,8 @@ static void count_unseen(struct ktls_stream *s, int fd, unsigned ahead, struct k
 }
 
 /*
- * Those in front of content are not seen at all: of them we allow as many in front of each read, and take
- * each byte for a record.
+ * Records without content before other content are not seen at all. We allow that many before each read, and
+ * assume that each byte was a record.
  */
 static int content_allowed_kernel(struct ktls_stream *s, int fd, size_t len, struct ktls_read *r)
 {

@@ -51,15 +51,16 @@ enum {
 };
 
 /*
- * Limits on what one key may protect (RFC 8446 5.5, RFC 9147 4.5.3 for CCM). At the first of each pair our
- * sending key is changed, at the second sending ends. What a peer may make us do is in ktls/bounds.h.
+ * Limits on what a key may protect (RFC 8446 5.5, RFC 9147 4.5.3 for CCM). At the first limit of each pair
+ * our sending key changes, at the second sending ends. Limits on what a peer may make us do are in
+ * ktls/bounds.h.
  */
 #define KTLS_GCM_SOFT_LIMIT (UINT64_C(1) << 23)
 #define KTLS_GCM_HARD_LIMIT (UINT64_C(1) << 24)
 #define KTLS_CCM_SOFT_LIMIT (UINT64_C(1) << 21)
 #define KTLS_CCM_HARD_LIMIT (UINT64_C(1) << 22)
 enum {
-	KTLS_UNCOUNTED_READS = 64, /* of content, after which the kernel is asked for its count of records */
+	KTLS_UNCOUNTED_READS = 64, /* reads of content before we ask the kernel for its count of records */
 };
 
 struct ktls_stream {
@@ -69,11 +70,13 @@ struct ktls_stream {
 	uint8_t can_rekey;       /* with records in the kernel: it takes new keys for a live connection */
 	uint8_t quiet;           /* the socket's low-water mark is raised: ktls_kernel_quiet() */
 	uint8_t owes;            /* set by the reader, paid by a writer */
-	uint8_t uncounted_reads; /* in the kernel's home: those of content since the last look at its count */
+	uint8_t uncounted_reads; /* with records in the kernel: reads of content since we last asked */
 	struct ktls_bounds bounds;
 	struct ktls_post post;
-	/* In the kernel's home without the key's bytes; there tx.seq counts the records written, too, and
-	 * rx.seq is the highest number that what was read can explain. */
+	/*
+	 * With records in the kernel, without the key's bytes; tx.seq still counts the records written, and
+	 * rx.seq is the highest number that the content read can explain.
+	 */
 	struct ktls_key rx, tx;
 	struct ktls_secret rx_secret, tx_secret; /* TLS 1.3 */
 	struct ktls_stash *stash;                /* bytes read but not taken yet, or NULL */

@@ -89,12 +89,12 @@ SSL_CTX *relay_refusing_new(void)
 }
 
 /*
- * OpenSSL answers a new handshake with a warning, however often one is asked for, and has no function that
- * sends an alert. But it lets the context refuse a handshake that is allowed.
+ * OpenSSL answers every request for a new handshake with a warning, without a limit, and has no function to
+ * send an alert. But it lets the context refuse a handshake that is allowed.
  */
 static void refuse_the_next(SSL *ssl)
 {
-	if (!SSL_is_server(ssl)) /* its answer would be a handshake */
+	if (!SSL_is_server(ssl)) /* a client would answer with a handshake */
 		return;
 	SSL_clear_options(ssl, SSL_OP_NO_RENEGOTIATION);
 	SSL_set_options(ssl, SSL_OP_ALLOW_CLIENT_RENEGOTIATION | SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION);
@@ -106,7 +106,7 @@ static void refuse_with_warnings(SSL *ssl)
 	SSL_set_options(ssl, SSL_OP_NO_RENEGOTIATION);
 }
 
-/* Each record's header is told before what is in it. */
+/* Called with each record's header before its content. */
 static void note_message(int sent, int version, int type, const void *p, size_t len, SSL *ssl, void *arg)
 {
 	struct relay_conn *c = arg;
@@ -148,7 +148,7 @@ static const char *openssl_reason(void)
 	return reason ? reason : "OpenSSL gives no reason";
 }
 
-/* Our refusal, and OpenSSL's own bounds on records and on warnings. */
+/* Our own refusal, and OpenSSL's limits on records and warnings. */
 static int is_flood(unsigned long e)
 {
 	int reason = ERR_GET_REASON(e);
@@ -201,7 +201,7 @@ static void content_came(struct relay_conn *c)
 	c->beyond = 0;
 }
 
-/* What OpenSSL would go on with for ever ends in the only way that it offers, with close_notify. */
+/* Ends what OpenSSL would continue for ever, in the only way that it offers: with close_notify. */
 static ssize_t end_flood(struct relay_conn *c)
 {
 	relay_trouble(c, "%s", flood);
