@@ -32,7 +32,7 @@ struct crowd {
 	const struct options *options;
 	struct loop *loop;
 	struct loop_part part;
-	struct tally tally; /* the opening of the peers */
+	struct tally tally; /* of opening the peers */
 	struct stalled_peer *peers;
 	SSL_CTX *ctx;
 	uint32_t begun; /* peers that were told to connect */

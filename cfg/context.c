@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A context out of a domain: its protocol here, identities and trust in files of their own. */
+/* Makes a context from a domain: the protocol part is here, identity.c and trust.c have the rest. */
 #include "cfg/context_private.h"
 #include "cfg/set.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Private keys, from a file or from where a URI says; never asks at a terminal. */
+/* Reads private keys, from a file or from where a URI points; never asks at a terminal. */
 #include "cfg/domain.h"
 #include "cfg/pem.h"
 
@@ -92,7 +92,7 @@ EVP_PKEY *cfg_load_key(const char *key, const char *password, int *bad_password,
 {
 	const char *uri = strncmp(key, CFG_KEY_URI, strlen(CFG_KEY_URI)) ? NULL : key + strlen(CFG_KEY_URI);
 	struct password_request r = {.password = password};
-	int len = (int)strcspn(key, uri ? "?" : ""); /* behind it a PIN may stand */
+	int len = (int)strcspn(key, uri ? "?" : ""); /* a PIN may follow it */
 	EVP_PKEY *found;
 
 	*bad_password = 0;

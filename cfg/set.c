@@ -14,14 +14,14 @@
 struct cfg_set {
 	struct cfg_config *config;
 	int refs;
-	SSL_CTX *contexts[]; /* at the domain's index; NULL for kinds that were not wanted */
+	SSL_CTX *contexts[]; /* at the domain's index; NULL for kinds that were not requested */
 };
 
-/* What an SSL object that was attached knows; its reference keeps the set. */
+/* What is attached to an SSL object; its reference keeps the set alive. */
 struct note {
 	struct cfg_set *set;
 	struct cfg_scope local;
-	const struct cfg_domain *chosen; /* by the ClientHello */
+	const struct cfg_domain *chosen; /* chosen by the ClientHello */
 };
 
 static int set_index = -1, note_index = -1;
@@ -40,8 +40,10 @@ static void make_indexes(void)
 	note_index = ktls_ex_data_new_index(free_note);
 }
 
-/* SSL_set_SSL_CTX() and what it leaves behind. Suites and CA names need nothing: an SSL object without lists
- * of its own takes its context's. */
+/*
+ * SSL_set_SSL_CTX() and what that leaves out. Suites and CA names need nothing, because an SSL object without
+ * its own lists uses its context's.
+ */
 static int move_to(SSL *ssl, SSL_CTX *ctx)
 {
 	uint64_t old_options = SSL_CTX_get_options(SSL_get_SSL_CTX(ssl));
@@ -81,7 +83,7 @@ static int choose_domain(SSL *ssl, int *alert, void *arg)
 							   : SSL_CLIENT_HELLO_SUCCESS;
 }
 
-/* Without it a resumed TLS 1.2 connection would not know its name. The choice is made above. */
+/* Without it a resumed TLS 1.2 connection would not know its name. The domain is chosen above. */
 static int accept_name(SSL *ssl, int *alert, void *arg)
 {
 	(void)alert;

@@ -6,14 +6,14 @@
  * Server connections choose their domain by the name in the ClientHello, in OpenSSL's client_hello callback,
  * before anything is negotiated. The chosen domain decides about certificates, keys, trusted CAs, CRLs,
  * verification and its depth, the CA names in the request, protocol versions, both lists of suites with
- * @SECLEVEL, options, and the session id context, so that no ticket of one domain is good in another. With
- * OpenSSL 3.0 to 3.5 stay as the first context has them: ticket keys and their callback (session_ctx), the
- * session cache, the number of tickets, groups, mode flags. All contexts of a set agree in these; the hook
- * must see to it for what it sets.
+ * @SECLEVEL, options, and the session id context, so that a ticket from one domain is not valid in another.
+ * With OpenSSL 3.0 to 3.5 some things stay as in the first context: ticket keys and their callback
+ * (session_ctx), the session cache, the number of tickets, groups, mode flags. All contexts of a set agree in
+ * these, and the hook must ensure this for what it sets.
  *
  * Lifetime: a set lives until its last reference is gone and the last SSL object attached to it is freed.
- * References are counted atomically; apart from that one thread uses a set, in the process that built it or
- * in children that were forked afterwards.
+ * References are counted atomically. Otherwise only one thread may use a set, in the process that built it or
+ * in children forked later.
  */
 #ifndef CFG_SET_H
 #define CFG_SET_H
@@ -55,14 +55,14 @@ void cfg_set_unref(struct cfg_set *set); /* NULL is allowed */
 int cfg_set_after_fork(const struct cfg_set *set, struct cfg_error *e);
 
 /*
- * The context for a connection that came in at a listening address, before its ClientHello is known; owned by
- * the set.
+ * The context for a connection that came in at a listening address, before its ClientHello is known. It is
+ * owned by the set.
  */
 SSL_CTX *cfg_set_server_context(const struct cfg_set *set, const struct sockaddr *local);
 
 /*
- * The context for a connection that we open; owned by the set. Each of the three may be NULL. The name that
- * is sent is the caller's matter (SSL_set_tlsext_host_name(3)).
+ * The context for a connection that we open, owned by the set. Each of the three may be NULL. The caller sets
+ * the name that is sent (SSL_set_tlsext_host_name(3)).
  */
 SSL_CTX *cfg_set_client_context(const struct cfg_set *set, const char *server_id,
 	const struct sockaddr *remote, const char *server_name);
@@ -71,15 +71,17 @@ SSL_CTX *cfg_set_client_context(const struct cfg_set *set, const char *server_id
 SSL_CTX *cfg_set_context(const struct cfg_set *set, unsigned domain);
 
 /*
- * Call it right after SSL_new() with a context of a set: the SSL object keeps the set from then on, and a
- * server's, whose handshake fails without it, can choose its domain. local is the listening address of a
- * server's connection (AF_INET or AF_INET6); with NULL that of the context's domain counts. Returns 0,
- * -ENOMEM, or -EINVAL (no context of a set, attached before, another family).
+ * Call it right after SSL_new() with a context of a set. The SSL object then keeps the set, and a server's
+ * object can choose its domain; without this call a server's handshake fails. local is the listening address
+ * of a server's connection (AF_INET or AF_INET6); with NULL the address of the context's domain counts.
+ * Returns 0; -ENOMEM; or -EINVAL (not a context of a set, attached before, another address family).
  */
 int cfg_ssl_attach(SSL *ssl, const struct sockaddr *local);
 
-/* The domain of a context, of the chosen one for SSL_get_SSL_CTX() after the ClientHello; NULL for contexts
- * of others. Valid as long as the context's set. */
+/*
+ * The domain of a context; with SSL_get_SSL_CTX() after the ClientHello, the chosen one. NULL for contexts
+ * that are not from a set. Valid as long as the context's set.
+ */
 const struct cfg_domain *cfg_context_domain(const SSL_CTX *ctx);
 
 #pragma GCC visibility pop

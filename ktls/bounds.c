@@ -11,7 +11,7 @@ int ktls_bounds_idle(struct ktls_bounds *b, uint64_t records)
 	return 0;
 }
 
-/* Each costs key derivations and, in the kernel's home, system calls. */
+/* Each one costs key derivations and, with records in the kernel, system calls. */
 int ktls_bounds_key_update(struct ktls_bounds *b)
 {
 	int64_t now = ktls_clock_ms() / 1000;

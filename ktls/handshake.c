@@ -163,8 +163,10 @@ static void describe_refusal(struct ktls_handshake *h)
 	snprintf(h->error, sizeof(h->error), "the peer's certificate was refused: %s", phrase);
 }
 
-/* What says most: that memory is short, else the first that TLS says. Around it the layers below and, from
- * OpenSSL 3.2 on, above tell that they failed as well. */
+/*
+ * The error that says most: that memory is short, or else TLS's first one. The layers below and, from OpenSSL
+ * 3.2 on, above report around it that they failed as well.
+ */
 static unsigned long take_error(void)
 {
 	unsigned long e, found = 0;

@@ -49,7 +49,7 @@ union crypto_info {
 	struct tls12_crypto_info_chacha20_poly1305 chacha;
 };
 
-/* The kernel takes salt and IV apart; for TLS 1.2 AES-GCM its IV is the next record's explicit nonce. */
+/* The kernel takes salt and IV separately. For TLS 1.2 AES-GCM its IV is the next record's explicit nonce. */
 static void split_iv(const struct ktls_key *k, unsigned char *salt, unsigned char *iv)
 {
 	memcpy(salt, k->iv, 4);
@@ -120,7 +120,7 @@ int ktls_kernel_install(int fd, const struct ktls_key *tx, const struct ktls_key
 	return install_direction(fd, TLS_RX, rx) ? 1 : 0;
 }
 
-/* A connected pair of TCP sockets on loopback: fds[0] is the one to try things on. */
+/* Makes a connected pair of TCP sockets on loopback; fds[0] is the one to try things on. */
 static int loopback_pair(int fds[2])
 {
 	struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
@@ -164,13 +164,13 @@ int ktls_kernel_next_number(int fd, const struct ktls_key *rx, uint64_t *number)
 
 	if (!rc)
 		*number = ktls_get_be64((const uint8_t *)&ci + len - sizeof(*number));
-	OPENSSL_cleanse(&ci, sizeof(ci)); /* the kernel tells the key, too */
+	OPENSSL_cleanse(&ci, sizeof(ci)); /* the kernel also returns the key */
 	return rc;
 }
 
 /*
- * A key that a kernel takes is not yet a record as everyone else makes it (TLS 1.3 AES-CCM before 5.10.84 and
- * 5.15.7): fds[0], whose key it is, sends or reads one.
+ * A kernel may accept a key and still make records that nobody else can read (TLS 1.3 AES-CCM before 5.10.84
+ * and 5.15.7). So fds[0], which has the key, sends or reads one.
  */
 static int try_record(int direction, const int fds[2], const struct ktls_key *key)
 {
@@ -201,8 +201,7 @@ static int try_record(int direction, const int fds[2], const struct ktls_key *ke
 	return n == sizeof(text) && !memcmp(theirs, text, sizeof(text)) ? 0 : -EBADMSG;
 }
 
-/* Directions one after the other, each on a connection of its own: one refusal must not hide the other's
- * answer. */
+/* Tries each direction on a connection of its own, so that one refusal does not hide the other's answer. */
 static int try_direction(int direction, const struct ktls_key *k, int again)
 {
 	int fds[2];
@@ -224,7 +223,7 @@ static struct ktls_kernel_suite try_suite(uint16_t version, enum ktls_aead aead)
 {
 	struct ktls_key k = {.version = version, .aead = (uint8_t)aead, .seq = UINT64_C(0x0102030405060708)};
 
-	/* Every byte another: with zeros one in the wrong place would go unseen. */
+	/* All bytes differ, because with zeros one in the wrong place would go unnoticed. */
 	for (unsigned i = 0; i < sizeof(k.key); i++)
 		k.key[i] = (uint8_t)(i + 1);
 	for (unsigned i = 0; i < sizeof(k.iv); i++)
@@ -265,7 +264,7 @@ int ktls_kernel_supports(const struct ktls_kernel_caps *caps, uint16_t version, 
 	return s->tx ? s->tx : s->rx;
 }
 
-/* A record that fails leaves its error on the socket, where it would fail the alert that is owed for it. */
+/* A bad record leaves its error on the socket, where it would make the alert that we owe for it fail. */
 static int take_error(int fd, int error)
 {
 	int pending;
@@ -297,12 +296,11 @@ ssize_t ktls_kernel_received(int fd, struct msghdr *msg, ssize_t result, enum kt
 	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
 	int typed = c && c->cmsg_level == SOL_TLS && c->cmsg_type == TLS_GET_RECORD_TYPE;
 
-	/* The kernel writes the type of the first record that it reads, even when it finds no content then.
-	 */
+	/* The kernel writes the type of the first record that it reads, even if it then finds no content. */
 	*type = typed ? *CMSG_DATA(c) : result < 0 ? KTLS_NO_RECORD : KTLS_APPLICATION_DATA;
 	if (result < 0)
 		return take_error(fd, (int)-result);
-	/* A record without content, in front of one of another type. The end of the stream has no type. */
+	/* A record without content, before one of another type. The end of the stream has no type. */
 	return result == 0 && typed && *type == KTLS_APPLICATION_DATA ? -EINTR : result;
 }
 

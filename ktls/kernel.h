@@ -61,24 +61,24 @@ int ktls_kernel_rekey_tx(int fd, const struct ktls_key *tx);
 int ktls_kernel_rekey_rx(int fd, const struct ktls_key *rx);
 
 /*
- * The number of the next record that the kernel will read from fd, whose receiving side has the key rx (its
- * bytes are not needed). Returns 0 or a negative errno: Linux 5.10 does not tell it of AES-CCM.
+ * Gets the number of the next record that the kernel will read from fd, whose receiving side has the key rx
+ * (the key's bytes are not needed). Returns 0 or a negative errno; Linux 5.10 does not tell for AES-CCM.
  */
 int ktls_kernel_next_number(int fd, const struct ktls_key *rx, uint64_t *number);
 
 /*
- * Reads, without waiting, content of one type. Returns the number of bytes and sets *type; 0 at the end of
- * the TCP stream (whether it was cut off only a close_notify seen before can tell); a negative errno:
- * -EAGAIN, -EINTR (read again), -EBADMSG for a forged or damaged record (the kernel sends no alert: the
- * caller owes bad_record_mac), -EMSGSIZE or -EINVAL for a record of wrong form, or what recvmsg() gave.
- * Records of application data without content are never handed out. -EAGAIN with their type says that some
- * were read and nothing else is there, -EINTR that a record of another type follows; else *type is
- * KTLS_NO_RECORD then.
+ * Reads content of one type, without waiting. Returns the number of bytes and sets *type; 0 at the end of the
+ * TCP stream (it was cut off unless a close_notify came before); or a negative errno: -EAGAIN; -EINTR (read
+ * again); -EBADMSG for a forged or damaged record (the kernel sends no alert, so the caller owes
+ * bad_record_mac); -EMSGSIZE or -EINVAL for a malformed record; or recvmsg()'s error. Application data
+ * without content is never handed out. If *type says application data, -EAGAIN means that such records were
+ * read and nothing else is there, and -EINTR that a record of another type follows. Otherwise *type is
+ * KTLS_NO_RECORD with these errors.
  */
 ssize_t ktls_kernel_recv(int fd, void *buf, size_t len, enum ktls_content_type *type);
 
 /*
- * The same for a recvmsg() that the caller did, with room for one control message, zeroed before: result is
+ * The same for a recvmsg() that the caller did with room for one control message, zeroed before. result is
  * what it returned, or its negative errno.
  */
 ssize_t ktls_kernel_received(int fd, struct msghdr *msg, ssize_t result, enum ktls_content_type *type);

@@ -18,8 +18,8 @@ struct kept_session {
 };
 
 struct ktls_sessions {
-	TAILQ_HEAD(entries, kept_session) entries; /* the one used last is in front */
-	void *by_key; /* tree of tsearch(3): keys are the network's, so no hash to collide in */
+	TAILQ_HEAD(entries, kept_session) entries; /* the one used last comes first */
+	void *by_key; /* a tree of tsearch(3): the network chooses the keys and could make a hash collide */
 	unsigned count, max;
 };
 

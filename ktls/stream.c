@@ -11,7 +11,7 @@
 #include <openssl/crypto.h>
 #include <string.h>
 
-/* Opened content that did not fit the reader's buffer, then bytes of records not yet opened. */
+/* Opened content that did not fit into the reader's buffer, then bytes of records that are not opened yet. */
 struct ktls_stash {
 	uint32_t cap;
 	uint32_t plain_off, plain_len;
@@ -34,7 +34,7 @@ void ktls_stream_init(
 	if (home == KTLS_HOME_KERNEL) {
 		OPENSSL_cleanse(s->rx.key, sizeof(s->rx.key));
 		OPENSSL_cleanse(s->tx.key, sizeof(s->tx.key));
-		if (!can_rekey) { /* nobody will ask them for another key */
+		if (!can_rekey) { /* no other key will be derived from them */
 			OPENSSL_cleanse(&s->rx_secret, sizeof(s->rx_secret));
 			OPENSSL_cleanse(&s->tx_secret, sizeof(s->tx_secret));
 		}
@@ -60,7 +60,7 @@ void ktls_stream_wipe(struct ktls_stream *s, const struct ktls_allocator *mem)
 	OPENSSL_cleanse(s, sizeof(*s));
 }
 
-/* Keeps what a read left over; a record that has only begun gets room for the rest of it at once. */
+/* Keeps what a read left over. An incomplete record gets room for the rest of it at once. */
 static int keep(struct ktls_stream *s, const uint8_t *plain, size_t plain_len, const uint8_t *cipher,
 	size_t cipher_len, const struct ktls_allocator *mem)
 {
@@ -119,7 +119,7 @@ static void take_alert(const struct ktls_stream *s, const uint8_t *data, size_t 
 		r->end = KTLS_END_CLOSE_NOTIFY;
 		return;
 	}
-	/* RFC 8446 6: apart from these two, TLS 1.3 alerts are fatal whatever their level says. */
+	/* RFC 8446 6: except for these two, TLS 1.3 alerts are fatal whatever their level says. */
 	if (data[1] == KTLS_USER_CANCELED || (s->version == TLS1_2_VERSION && data[0] == KTLS_ALERT_WARNING))
 		return;
 	r->end = KTLS_END_ALERT;
@@ -131,7 +131,7 @@ static void owe(struct ktls_stream *s, uint8_t what)
 	__atomic_fetch_or(&s->owes, what, __ATOMIC_ACQ_REL);
 }
 
-/* The peer's next record comes under its next key. */
+/* The peer's next record uses its next key. */
 static void follow_key_update(struct ktls_stream *s, int fd, struct ktls_read *r)
 {
 	int rc;
@@ -178,7 +178,7 @@ static void take_handshake(
 		owe(s, KTLS_OWES_KEY_UPDATE);
 }
 
-/* Counts records without content; true when they are too many. */
+/* Counts records without content. True if there are too many. */
 static int too_many_idle(struct ktls_stream *s, uint64_t records, struct ktls_read *r)
 {
 	if (!ktls_bounds_idle(&s->bounds, records))
@@ -187,7 +187,10 @@ static int too_many_idle(struct ktls_stream *s, uint64_t records, struct ktls_re
 	return 1;
 }
 
-/* A record that is not application data, or carries none. Leaves r->end alone when the connection goes on. */
+/*
+ * Handles a record that is not application data, or carries none. Leaves r->end alone if the connection goes
+ * on.
+ */
 static void take_control(struct ktls_stream *s, int fd, const struct ktls_plain *plain, struct ktls_read *r)
 {
 	if (too_many_idle(s, 1, r))
@@ -202,7 +205,7 @@ static void take_control(struct ktls_stream *s, int fd, const struct ktls_plain 
 		end_with_error(r, -EPROTO, 1);
 }
 
-/* True when content may come now; it ends the count of records without. */
+/* True if content may come now, which resets the count of records without content. */
 static int content_allowed(struct ktls_stream *s, struct ktls_read *r)
 {
 	s->bounds.idle_records = 0;
@@ -212,7 +215,9 @@ static int content_allowed(struct ktls_stream *s, struct ktls_read *r)
 	return 0;
 }
 
-/* One record type a call; a peer must not keep the reader here with records that carry nothing. */
+/*
+ * Takes one record type in each call. A peer must not keep the reader here with records that carry nothing.
+ */
 enum {
 	CONTROL_RECORDS_A_READ = 16,
 };
@@ -225,7 +230,7 @@ static void rearm(struct ktls_stream *s, int fd)
 	ktls_kernel_rearm(fd);
 }
 
-/* The part of a record that raised the low-water mark may have ended as a record without content. */
+/* The partial record that raised the low-water mark may have turned out to have no content. */
 static void wait_for_more(struct ktls_stream *s, int fd)
 {
 	if (ktls_kernel_quiet(fd))
@@ -234,8 +239,7 @@ static void wait_for_more(struct ktls_stream *s, int fd)
 		rearm(s, fd);
 }
 
-/* A reader with room for one byte was given half an alert; the next call of the kernel gives the other half.
- */
+/* A reader with room for one byte gets half an alert; the next call gives the other half. */
 static void complete_alert(int fd, uint8_t alert[2], struct ktls_plain *plain)
 {
 	enum ktls_content_type type;
@@ -248,8 +252,9 @@ static void complete_alert(int fd, uint8_t alert[2], struct ktls_plain *plain)
 }
 
 /*
- * The kernel hands out no application data without content; its count of records tells how many it read.
- * Where it does not say, they pass for one. `ahead` are those that it has read but not handed out yet.
+ * The kernel does not hand out application data without content, but its count of records says how many
+ * records it read. If it does not tell, they count as one. `ahead` is how many it has read but not handed out
+ * yet.
  */
 static void count_unseen(struct ktls_stream *s, int fd, unsigned ahead, struct ktls_read *r)
 {
@@ -267,8 +272,8 @@ static void count_unseen(struct ktls_stream *s, int fd, unsigned ahead, struct k
 }
 
 /*
- * Those in front of content are not seen at all: of them we allow as many in front of each read, and take
- * each byte for a record.
+ * Records without content before other content are not seen at all. We allow that many before each read, and
+ * assume that each byte was a record.
  */
 static int content_allowed_kernel(struct ktls_stream *s, int fd, size_t len, struct ktls_read *r)
 {
@@ -339,7 +344,7 @@ ssize_t stream_take_relayed(ssize_t n, size_t len, struct ktls_read *r)
 	if (n < 0 && n != -EAGAIN && n != -EINTR)
 		end_with_error(r, (int)n, 0);
 	else if (n == 0)
-		r->end = KTLS_END_CLOSE_NOTIFY; /* how it really ended is the relay's to say */
+		r->end = KTLS_END_CLOSE_NOTIFY; /* the relay reports how it really ended */
 	else
 		r->drained = n < (ssize_t)len && n != -EINTR;
 	return n > 0 ? n : 0;
@@ -358,8 +363,8 @@ struct cursor { /* where content goes */
 };
 
 /*
- * Opens records from chunk until one is incomplete, content does not fit any more or the stream ends. What is
- * left goes into the stash.
+ * Opens records from chunk until one is incomplete, content no longer fits, or the stream ends. The rest goes
+ * into the stash.
  */
 static void open_records(struct ktls_stream *s, int fd, uint8_t *chunk, size_t have, struct cursor *to,
 	const struct ktls_allocator *mem, struct ktls_read *r)
@@ -415,10 +420,10 @@ static size_t take_stashed_plain(struct ktls_stream *s, struct cursor *to)
 	return n;
 }
 
-/* In every thread rather than in every connection: it is only in use during one call. */
+/* One for each thread, not for each connection, because it is only used during a call. */
 static _Thread_local uint8_t chunk[KTLS_STREAM_CHUNK];
 
-/* Puts what there is of the next record in front of what is received. Returns its length. */
+/* Puts the part of the next record that we have before what will be received. Returns its length. */
 static size_t begin_chunk(const struct ktls_stream *s)
 {
 	size_t have = s->stash ? s->stash->cipher_len : 0;
@@ -437,7 +442,7 @@ size_t stream_room(const struct ktls_stream *s)
 	return s->stash->plain_len ? 0 : KTLS_STREAM_CHUNK - s->stash->cipher_len;
 }
 
-/* chunk has the bytes. ended: the TCP stream did, behind them. */
+/* chunk has the bytes. ended: the TCP stream ended after them. */
 static void take_chunk(struct ktls_stream *s, int fd, size_t have, int ended, struct cursor *to,
 	const struct ktls_allocator *mem, struct ktls_read *r)
 {
@@ -490,7 +495,7 @@ static void read_user(struct ktls_stream *s, int fd, struct cursor *to, const st
 			end_with_error(r, -errno, 0);
 			return;
 		}
-		/* The end of the TCP stream is announced only once: whoever saw it must read on. */
+		/* The end of the TCP stream is announced only once, so whoever saw it must read on. */
 		r->drained = n < 0 ? errno == EAGAIN : n > 0 && n < (ssize_t)asked;
 	}
 	have += n > 0 ? (size_t)n : 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A connection from connect() to the end of its handshake, one operation at a time. */
+/* A client's connection from connect() to the end of its handshake, one operation at a time. */
 #include "uring/client.h"
 
 #include "uring/close.h"
@@ -21,7 +21,7 @@ enum {
 
 struct client_conn {
 	struct uring_op op;             /* the one operation under way */
-	struct uring_deadline deadline; /* of this phase */
+	struct uring_deadline deadline; /* the current phase's */
 	struct uring_client *client;
 	struct uring_client_request request;
 	struct ktls_handshake *handshake; /* NULL until it is connected */
@@ -41,7 +41,7 @@ static void give_time(struct client_conn *c, unsigned seconds)
 	uring_deadline_set(&c->client->deadlines, &c->deadline, (int64_t)seconds * 1000);
 }
 
-/* Its operation ends now, and with it the connection. */
+/* Its operation ends now, which ends the connection. */
 static int out_of_time(struct uring_deadline *d)
 {
 	struct client_conn *c = (struct client_conn *)((char *)d - offsetof(struct client_conn, deadline));
@@ -50,7 +50,7 @@ static int out_of_time(struct uring_deadline *d)
 	return uring_cancel(c->client->loop, &c->op);
 }
 
-/* In front of the callback that tells of it. */
+/* Called before the callback that reports it. */
 static void forget(struct client_conn *c)
 {
 	uring_deadline_clear(&c->client->deadlines, &c->deadline);
@@ -82,7 +82,7 @@ static enum uring_client_failure kind_of(const struct client_conn *c, int error)
 	case -ECONNRESET:
 	case -EPIPE:
 		return URING_CLIENT_RESET;
-	case -ETIMEDOUT: /* the kernel's own patience */
+	case -ETIMEDOUT: /* the kernel's own timeout */
 		return c->handshake ? URING_CLIENT_HANDSHAKE_TIMEOUT : URING_CLIENT_CONNECT_TIMEOUT;
 	case -ENOMEM:
 	case -ENOBUFS:
@@ -178,7 +178,7 @@ static void hand_over(struct client_conn *c)
 	free_connection(c);
 }
 
-/* Starts the one operation that comes next, or ends the connection. */
+/* Starts the next operation, or ends the connection. */
 static void advance(struct client_conn *c)
 {
 	struct uring_loop *loop = c->client->loop;
@@ -227,7 +227,7 @@ static void shake_hands(struct client_conn *c)
 	advance(c);
 }
 
-/* 0 when fd is connected, else the negative errno that says why not. */
+/* Returns 0 if fd is connected, else a negative errno that says why not. */
 static int check_connected(int fd)
 {
 	struct sockaddr_storage peer;
@@ -242,7 +242,7 @@ static int check_connected(int fd)
 	return getpeername(fd, (struct sockaddr *)&peer, &len) ? -errno : 0;
 }
 
-/* What io_uring and the answers to requests need. */
+/* What io_uring and answers to requests need. */
 static int set_up(int fd)
 {
 	socklen_t len = sizeof(int);

@@ -23,7 +23,7 @@ enum {
 static const uint8_t signature[SIGNATURE_LEN] = "\r\n\r\n\0\r\nQUIT\n";
 static const char prefix[] = "PROXY ";
 
-/* What is left of a version 1 line, without its CRLF. */
+/* The rest of a version 1 line, without its CRLF. */
 struct line_rest {
 	const char *p, *end;
 };
@@ -47,7 +47,7 @@ static int starts_with(const struct line_rest *t, const char *word)
 	return (size_t)(t->end - t->p) >= len && !memcmp(t->p, word, len);
 }
 
-/* Takes the next field and the one space behind it, or, for the last, all that is left. */
+/* Takes the next field and the space after it; for the last field, takes all that is left. */
 static int take_field(struct line_rest *t, int last, char *field, size_t cap)
 {
 	const char *end = last ? t->end : memchr(t->p, ' ', (size_t)(t->end - t->p));
@@ -70,7 +70,7 @@ static int take_address(struct line_rest *t, int family, union uring_address *a)
 	return !take_field(t, 0, field, sizeof(field)) && inet_pton(family, field, to) == 1 ? 0 : -EPROTO;
 }
 
-/* The port is at the same place in both families' addresses. */
+/* The port is at the same offset in both families' addresses. */
 static int take_port(struct line_rest *t, int last, union uring_address *a)
 {
 	char field[sizeof("65535")];

@@ -62,7 +62,7 @@ static void watch(struct relay_flow *f)
 	uring_deadline_set(&r->deadlines, &f->deadline, (int64_t)r->config.send_timeout * 1000);
 }
 
-/* Whoever takes something gets new time. What is left when one direction is done gets no more than once. */
+/* A side that takes something gets new time. When one direction is done, the rest gets new time only once. */
 static void update_watch(struct relay_flow *f, const struct relay_flow *other)
 {
 	if (f->state == RELAY_DONE || (other->state != RELAY_DONE && !relay_holds(f)))
@@ -94,7 +94,7 @@ static void stop_waiting(struct relay_flow *f)
 		f->cancelled = !uring_cancel(f->conn->relay->loop, &f->op);
 }
 
-/* Where the ring is full for now, a socket that is shut down ends the poll, too. */
+/* If the ring is full for now, shutting down the socket ends the poll, too. */
 static void stop_for_good(struct relay_flow *f)
 {
 	stop_waiting(f);
@@ -102,7 +102,7 @@ static void stop_for_good(struct relay_flow *f)
 		shutdown(f->waits_fd, SHUT_RDWR);
 }
 
-/* Closing a socket that a poll still holds would not end it, so the polls end first. */
+/* Closing a socket does not end it while a poll holds it, so the polls must end first. */
 static void end_connection(struct relay_conn *c)
 {
 	const struct uring_relay_config *config = &c->relay->config;
@@ -120,8 +120,7 @@ static void end_connection(struct relay_conn *c)
 	free_connection(c);
 }
 
-/* Takes the next step of a flow; where that is to wait for something else than before, the poll ends first.
- */
+/* Takes the next step for a flow. If it must wait for something else than before, the poll ends first. */
 static void start_waiting(struct relay_flow *f)
 {
 	static struct __kernel_timespec pause = {.tv_nsec = HALF_CLOSED_RETRY_MS * 1000000L};
@@ -155,7 +154,9 @@ static void ready(struct uring_op *op, int res)
 
 	f->waits_fd = -1;
 	f->cancelled = 0;
-	/* io_uring adds POLLRDHUP to what is asked for, so a peer that ended its side ends each poll at once.
+	/*
+	 * io_uring adds POLLRDHUP to the requested events, so each poll ends at once if the peer has ended
+	 * its side.
 	 */
 	f->poll_is_useless = res > 0 && f->waits_events == POLLOUT && !(res & (POLLOUT | POLLERR | POLLHUP));
 	if (res < 0 && res != -ECANCELED && res != -EINTR && res != -ETIME) {
@@ -167,7 +168,7 @@ static void ready(struct uring_op *op, int res)
 	settle(c);
 }
 
-/* Brings everything in line with what has become of the two flows. The connection may be gone then. */
+/* Adjusts everything to the state of the two flows. The connection may be gone after that. */
 static void settle(struct relay_conn *c)
 {
 	relay_finish(&c->in);
@@ -183,8 +184,7 @@ static void settle(struct relay_conn *c)
 		end_connection(c);
 }
 
-/* A poll says that there is room when there is a good deal of it; whoever reads slowly must not pay for that.
- */
+/* A poll reports room only if there is a lot of it; a slow reader must not suffer from that. */
 static int expire(struct uring_deadline *d)
 {
 	struct relay_flow *f = (struct relay_flow *)((char *)d - offsetof(struct relay_flow, deadline));
@@ -241,7 +241,7 @@ static int is_fit(const SSL *ssl)
 	       !BIO_pending(SSL_get_wbio(ssl));
 }
 
-/* Returns NULL and sets *rc on error; what it was given is as it was then. */
+/* Returns NULL and sets *rc on error; the arguments are unchanged then. */
 static struct relay_conn *new_connection(struct uring_relay *r, int fd, int plain, SSL *ssl, int *rc)
 {
 	struct relay_conn *c;
@@ -279,7 +279,7 @@ int uring_relay_start(struct uring_relay *r, const struct uring_peer *peer, int 
 		free_connection(c);
 		goto failed;
 	}
-	/* Its first poll is under way: whatever goes wrong from here on ends it like any other. */
+	/* The first poll is under way, so from here on errors end the connection like any other. */
 	settle(c);
 	return 0;
 failed:

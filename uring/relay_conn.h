@@ -64,13 +64,13 @@ struct relay_conn {
 	LIST_ENTRY(relay_conn) link;
 	struct uring_relay *relay;
 	SSL *ssl;
-	unsigned reads; /* that OpenSSL may still do in this turn */
-	char drained;   /* the last one gave less than it could: the next would give nothing */
-	int recv_error; /* negative errno that ended receiving */
+	unsigned reads; /* how many more OpenSSL may do in this turn */
+	char drained;   /* the last one gave less than it could, so the next would give nothing */
+	int recv_error; /* the negative errno that ended receiving */
 	struct ktls_bounds bounds;
-	unsigned beyond; /* records past the bound; the last may turn out to bring content */
+	unsigned beyond; /* records past the limit; the last may still turn out to have content */
 	char flooded;    /* too many key changes */
-	char eof;        /* the TCP stream's end was read */
+	char eof;        /* the end of the TCP stream was read */
 	char over;       /* ends as soon as no operation is under way */
 	enum relay_cause cause;
 	struct uring_peer peer;
@@ -81,7 +81,7 @@ struct uring_relay {
 	struct uring_loop *loop;
 	struct uring_relay_config config;
 	BIO_METHOD *bio;
-	SSL_CTX *refusing; /* of a new handshake */
+	SSL_CTX *refusing; /* refuses a new handshake */
 	unsigned connections;
 	LIST_HEAD(, relay_conn) conns;
 	struct uring_deadlines deadlines; /* for all flows that are stuck */
@@ -122,7 +122,7 @@ void relay_finish(struct relay_flow *f);
 
 /* ---- relay_tls.c ---- */
 
-/* Each returns NULL when memory is short. */
+/* Each returns NULL if memory is short. */
 BIO_METHOD *relay_bio_new(void);
 SSL_CTX *relay_refusing_new(void);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * OpenSSL's part of a relayed connection. Its BIO reads from the socket itself, as far ahead as one read
- * goes, and writes there. No poll tells of records that OpenSSL has read ahead: who reads from it goes on
- * until it has none, or comes back when there is room for what they say.
+ * goes, and writes to it. No poll reports records that OpenSSL has read ahead, so a reader goes on until
+ * there are none, or comes back when there is room for their content.
  */
 #include "uring/relay_conn.h"
 
@@ -33,15 +33,16 @@ static int bio_read(BIO *b, char *buf, int len)
 		c->recv_error = (int)n;
 		return -1;
 	}
-	/* OpenSSL would answer the end of the stream with an alert; whether it comes too early is ours to
-	 * say. */
+	/*
+	 * OpenSSL would answer the end of the stream with an alert, but we decide whether it comes too early.
+	 */
 	if (!n)
 		c->eof = 1;
 	BIO_set_retry_read(b);
 	return -1;
 }
 
-/* Takes everything: OpenSSL must never have to write a record again. */
+/* Takes everything, so that OpenSSL never has to write a record again. */
 static int bio_write(BIO *b, const char *buf, int len)
 {
 	struct relay_conn *c = BIO_get_data(b);
@@ -88,12 +89,12 @@ SSL_CTX *relay_refusing_new(void)
 }
 
 /*
- * OpenSSL answers a new handshake with a warning, however often one is asked for, and has no function that
- * sends an alert. But it lets the context refuse a handshake that is allowed.
+ * OpenSSL answers every request for a new handshake with a warning, without a limit, and has no function to
+ * send an alert. But it lets the context refuse a handshake that is allowed.
  */
 static void refuse_the_next(SSL *ssl)
 {
-	if (!SSL_is_server(ssl)) /* its answer would be a handshake */
+	if (!SSL_is_server(ssl)) /* a client would answer with a handshake */
 		return;
 	SSL_clear_options(ssl, SSL_OP_NO_RENEGOTIATION);
 	SSL_set_options(ssl, SSL_OP_ALLOW_CLIENT_RENEGOTIATION | SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION);
@@ -105,7 +106,7 @@ static void refuse_with_warnings(SSL *ssl)
 	SSL_set_options(ssl, SSL_OP_NO_RENEGOTIATION);
 }
 
-/* Each record's header is told before what is in it. */
+/* Called with each record's header before its content. */
 static void note_message(int sent, int version, int type, const void *p, size_t len, SSL *ssl, void *arg)
 {
 	struct relay_conn *c = arg;
@@ -147,7 +148,7 @@ static const char *openssl_reason(void)
 	return reason ? reason : "OpenSSL gives no reason";
 }
 
-/* Our refusal, and OpenSSL's own bounds on records and on warnings. */
+/* Our own refusal, and OpenSSL's limits on records and warnings. */
 static int is_flood(unsigned long e)
 {
 	int reason = ERR_GET_REASON(e);
@@ -170,7 +171,7 @@ static void note_unreadable(struct relay_conn *c)
 		relay_trouble(c, "its record cannot be read (%s)", openssl_reason());
 }
 
-/* What it means that SSL_read() gave nothing. */
+/* Why SSL_read() gave nothing. */
 static ssize_t nothing_read(struct relay_conn *c, int error)
 {
 	switch (error) {
@@ -200,7 +201,7 @@ static void content_came(struct relay_conn *c)
 	c->beyond = 0;
 }
 
-/* What OpenSSL would go on with for ever ends in the only way that it offers, with close_notify. */
+/* Ends what OpenSSL would continue for ever, in the only way that it offers: with close_notify. */
 static ssize_t end_flood(struct relay_conn *c)
 {
 	relay_trouble(c, "%s", flood);
@@ -212,7 +213,7 @@ ssize_t relay_tls_read(struct relay_conn *c, uint8_t *buf)
 {
 	ssize_t n;
 
-	/* The queue of errors is the thread's: whatever another connection left there is none of ours. */
+	/* The error queue belongs to the thread, so drop what another connection left there. */
 	ERR_clear_error();
 	n = SSL_read(c->ssl, buf, RELAY_CHUNK);
 	if (n > 0)

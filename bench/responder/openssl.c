@@ -148,7 +148,7 @@ static int flush(struct peer *p)
 	return 1;
 }
 
-/* Reads once and answers. Returns 1 when there is more to read, WAITS when there is not, ENDED or BROKEN. */
+/* Reads once and answers. Returns 1 if there is more to read, WAITS if there is not, ENDED or BROKEN. */
 static int converse(struct peer *p)
 {
 	size_t len;

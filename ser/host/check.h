@@ -5,13 +5,13 @@
 
 #include "ser/host/layout.h"
 
-/* What the module has of the core, and what it has given it. */
+/* What the module has from the core, and what it has given to it. */
 struct host_check_parts {
 	const struct host_tls_hooks *hooks; /* as registered */
-	const int *sockets;                 /* of the listeners, by their numbers */
+	const int *sockets;                 /* of the listeners, by number */
 	unsigned listener_count;
 	struct host_socket_info *(*listener)(unsigned number);
-	void (*accepted)(int on); /* as hooks_inject() */
+	void (*accepted)(int on); /* hooks_inject() */
 };
 
 /*

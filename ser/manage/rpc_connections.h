@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* tls.list and tls.kill: the connections that are open. */
+/* tls.list and tls.kill: lists and closes open connections. */
 #ifndef SER_MANAGE_RPC_CONNECTIONS_H
 #define SER_MANAGE_RPC_CONNECTIONS_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* tls.options: what the module was told, under the stock module's names. */
+/* tls.options: the module's parameters, under the stock module's names. */
 #ifndef SER_MANAGE_RPC_OPTIONS_H
 #define SER_MANAGE_RPC_OPTIONS_H
 

@@ -42,7 +42,7 @@ struct engine_page {
 
 /* What a supervisor reports about its engines. */
 struct scoreboard_engine {
-	pid_t pid;                                /* of the one that accepts; 0 while the engine is dead */
+	pid_t pid;                                /* of the accepting engine; 0 while it is dead */
 	uint32_t page;                            /* the number of its page */
 	uint32_t starts;                          /* 1 for the first */
 	uint32_t established;                     /* handshakes finished by processes that are gone */
@@ -65,7 +65,7 @@ struct scoreboard_load {
 	uint32_t free_memory; /* KB of shared memory */
 };
 
-/* Where a source is counted: two counters, of which the smaller is believed. */
+/* The two counters of a source; the smaller one counts. */
 struct scoreboard_source {
 	uint32_t slot[2];
 };

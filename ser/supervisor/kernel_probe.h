@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What this kernel takes of TLS. */
+/* What this kernel supports of TLS. */
 #ifndef SER_SUPERVISOR_KERNEL_PROBE_H
 #define SER_SUPERVISOR_KERNEL_PROBE_H
 
