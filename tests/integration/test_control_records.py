@@ -119,30 +119,3 @@ def test_a_few_empty_records(good, bad, count):
         bad.put(b"".join(bad.record(raw.DATA) for _ in range(count)))
         bad.ask()
     good.ask()
-
-
-FLOODED = "closed: (too many key changes or records without content|its record cannot be read)"
-
-
-@HOMES
-def test_empty_records_in_a_row(ser, home, good, bad):
-    """Nobody keeps SER busy with them."""
-    bad.put(b"".join(bad.record(raw.DATA) for _ in range(40)))
-    if home.offload == "kernel":
-        # They cost the kernel what any record costs; it passes none of them on to be counted.
-        bad.ask()
-        return
-    end = bad.end()
-    assert end.startswith("alert ") and end.endswith("UNEXPECTED_MESSAGE"), end
-    logged(ser, bad, FLOODED)
-    good.ask()
-
-
-@HOMES
-def test_warnings_in_a_row(ser, good, bad):
-    """Nor with records that have content of no use."""
-    bad.put(b"".join(bad.record(raw.ALERT, b"\x01\x5a") for _ in range(40)))
-    end = bad.end()
-    assert end.startswith("alert ") and end.endswith("UNEXPECTED_MESSAGE"), end
-    logged(ser, bad, FLOODED)
-    good.ask()
