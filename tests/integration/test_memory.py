@@ -65,6 +65,7 @@ def blocks_at_rest(control):
     return now
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.skipif(bool(settings.PRELOAD), reason="another allocator is loaded in front of faults.c")
 @pytest.mark.parametrize("certificate", [False, True], ids=["no-certificate", "certificate"])
 @pytest.mark.parametrize("home", HOMES, ids=str)

@@ -66,7 +66,7 @@ def test_socket(share, pki, host, how):
 @BOTH
 def test_slow_handshake(share, pki, how):
     """What is sent meanwhile waits and arrives once; SER answers others as if nothing were there."""
-    ser = server(share, how)
+    ser = share(f"outbound patient {how}", **outbound.options(core=ASYNC[how], timer=10))
     with peers.Slow(peers.context(pki.server)) as peer, Client(ser) as local:
         lists = [[outbound.message(peer) for _ in range(20)] for _ in range(4)]
         took = []
