@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the engine does with a connection: lets it in, decides where its records live, hands it over to the
- * core.
+ * The engine's side of a hand-over: begins a connection's handshake, counts and logs how it ended, and sends
+ * the connection to the supervisor, which gives it to the core.
  */
 #include "ser/engine/private.h"
 #include "ser/shared/counters.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What there is to count (ser/shared/counters.h). */
+/* The numbers of the module's counters (ser/shared/counters.h). */
 #ifndef SER_SHARED_COUNTER_NAMES_H
 #define SER_SHARED_COUNTER_NAMES_H
 
