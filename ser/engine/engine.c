@@ -101,7 +101,8 @@ static int take_message(struct engine *e)
 			look(e);
 		break;
 	case MESSAGE_ORDER:
-		engine_open(e, &m.order, fd);
+		if (n == sizeof(m.order))
+			engine_open(e, &m.order, fd);
 		break;
 	case MESSAGE_TICKETS:
 		engine_take_tickets(e, &m.tickets, (size_t)n);
