@@ -29,7 +29,7 @@ static const char *check_log(struct message_log *m, size_t size)
 		return "a line for the log has a wrong size";
 	if (m->level < LOG_LEVEL_CRITICAL || m->level > LOG_LEVEL_DEBUG)
 		return "a line for the log has an unknown level";
-	if (memchr(m->text, '\0', size - head) != m->text + size - head - 1)
+	if (memchr(m->text, '\0', size - head) != m->text + (size - head - 1))
 		return "a line for the log does not end where its message does";
 	engine_message_clean(m->text, size - head);
 	return NULL;
@@ -110,6 +110,8 @@ static int is_domain(const struct message_established *m, const struct cfg_set *
 static const char *check_numbers(
 	const struct message_established *m, const struct engine_message_limits *limits)
 {
+	if (!limits->on_the_way || limits->on_the_way > INT32_MAX)
+		return "it hands over more connections than it has counted";
 	if (m->order ? !limits->has_order(limits->process, m->order) : m->listener >= limits->listeners)
 		return m->order ? "a connection answers an order that it does not have"
 				: "a connection came in at an unknown listener";

@@ -19,6 +19,7 @@ struct engine_process;
 struct engine_message_limits {
 	unsigned listeners;        /* how many there are */
 	const struct cfg_set *set; /* the set that it works with */
+	uint32_t on_the_way;       /* connections that it has counted (scoreboard_on_the_way()) */
 	int may_stop;              /* it was told to retire, and has not said yet that it has stopped */
 	/* Whether it has that order and has not answered it yet. */
 	int (*has_order)(const struct engine_process *p, uint32_t order);
@@ -40,12 +41,12 @@ union engine_message {
  * nothing that could forge a log line: other characters become '?'. Returns NULL, or a phrase that says what
  * is wrong.
  *
- * | kind        | when                            | descriptors                                            |
- * | ESTABLISHED | at any time, or once per order  | one stream socket that is connected or was, never      |
- * |             |                                 | waits and sends no signals                             |
- * | FAILED      | once per order                  | none                                                   |
- * | STOPPED     | once, after RETIRE              | none                                                   |
- * | LOG         | at any time                     | none                                                   |
+ * kind          when                       descriptors
+ * ESTABLISHED   after it was counted;      one stream socket, which may have lost its connection, never waits
+ *               once for each order        and sends no signals
+ * FAILED        once for each order        none
+ * STOPPED       once, after RETIRE         none
+ * LOG           at any time                none
  */
 const char *engine_message_check(union engine_message *m, size_t size, const int fds[URING_PASS_MAX],
 	const struct engine_message_limits *limits);

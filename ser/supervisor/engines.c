@@ -67,7 +67,6 @@ static void take_inbound(const struct conn_made *made, int fd)
 {
 	const union uring_address *remote = &made->message->remote;
 
-	__atomic_add_fetch(&scoreboard_engines[self->index].taken[made->page], 1, __ATOMIC_RELAXED);
 	host_publish_load();
 	if (fd < 0)
 		inject_refuse(remote, "no descriptor is left: raise the limit of open files (ulimit -n)");
@@ -85,6 +84,7 @@ static void take_established(const struct engine_process *p, const struct messag
 		.engine = self->index,
 		.page = p->page};
 
+	__atomic_add_fetch(&scoreboard_engines[self->index].taken[p->page], 1, __ATOMIC_RELAXED);
 	if (m->order)
 		orders_established(p, &made, fd);
 	else
@@ -135,6 +135,7 @@ static const char *check(
 {
 	const struct engine_message_limits limits = {.listeners = self->parts.listener_count,
 		.set = p->set,
+		.on_the_way = scoreboard_on_the_way(self->index, p->page),
 		.may_stop = p->retired && !p->stopped,
 		.has_order = orders_are_with,
 		.process = p};

@@ -49,7 +49,8 @@ static int has_order(const struct engine_process *p, uint32_t order)
 	return order == ORDER;
 }
 
-static struct engine_message_limits limits = {.listeners = LISTENERS, .has_order = has_order};
+static struct engine_message_limits limits = {
+	.listeners = LISTENERS, .on_the_way = 1, .has_order = has_order};
 
 static const char *check(size_t size, int fd)
 {
@@ -172,6 +173,17 @@ static void test_answer_to_order(void **state)
 	assert_null(check(SIZE, tcp));
 	m.established.order = ORDER + 1;
 	assert_non_null(check(SIZE, tcp));
+}
+
+static void test_uncounted(void **state)
+{
+	(void)state;
+	make_established(KTLS_HOME_USER);
+	limits.on_the_way = 0;
+	assert_non_null(check(SIZE, tcp));
+	limits.on_the_way = UINT32_MAX; /* more have arrived than were counted */
+	assert_non_null(check(SIZE, tcp));
+	limits.on_the_way = 1;
 }
 
 /* TLS 1.2 has no secrets, and a kernel that cannot change keys needs none. */
@@ -464,6 +476,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_established),
 		cmocka_unit_test(test_answer_to_order),
+		cmocka_unit_test(test_uncounted),
 		cmocka_unit_test(test_secrets),
 		cmocka_unit_test(test_lies),
 		cmocka_unit_test(test_keys_of_relayed),
