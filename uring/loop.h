@@ -42,6 +42,12 @@ struct uring_op {
  */
 int uring_loop_new(struct uring_loop **loop, const char **why);
 
+/*
+ * The same with a ring that can do nothing but the operations of this header, for good: for a process that
+ * strangers may take over, because seccomp(2) does not see what a ring does.
+ */
+int uring_loop_new_restricted(struct uring_loop **loop, const char **why);
+
 /* Cancels nothing: operations under way end with the process's descriptors. NULL is allowed. */
 void uring_loop_free(struct uring_loop *loop);
 

@@ -5,8 +5,10 @@
 
 #include "ktls/late_ticket.h"
 #include "ktls/session.h"
-#include "ser/engine/engine.h"
+#include "ser/engine/confine.h"
+#include "ser/engine/parts.h"
 #include "ser/shared/messages.h"
+#include "ser/shared/scoreboard.h"
 #include "uring/client.h"
 #include "uring/pass_fd.h"
 #include "uring/relay.h"
@@ -17,6 +19,7 @@ struct engine {
 	const struct params *params;
 	const struct ktls_kernel_caps *caps;
 	struct engine_page *page;
+	struct confine confine;
 	struct uring_loop *loop;
 	struct uring_server *server;
 	struct uring_relay *relay;

@@ -216,18 +216,9 @@ static void readable(struct uring_op *op, int res)
 	forget_if_over(c);
 }
 
-/* In the child: drops everything of the supervisor's except its memory. */
+/* In the child, which closes all descriptors but its own. */
 static void become_engine(int report)
 {
-	struct engine_process *c;
-
-	TAILQ_FOREACH(c, &self->engines, link)
-	{
-		if (c->channel >= 0)
-			close(c->channel);
-	}
-	close(self->wake_fd);
-	close(unix_tcp_sock);
 	uring_loop_free(self->loop);
 	engine_run(&self->parts, report);
 }
@@ -269,6 +260,7 @@ struct engine_process *engine_process_start(int report)
 	if (!c || find_page(&c->page) || open_channel(c))
 		goto failed;
 	self->parts.process = c->page;
+	self->parts.first = !scoreboard_engines[self->index].starts;
 	c->readable.done = readable;
 	TAILQ_INSERT_TAIL(&self->engines, c, link);
 	c->pid = fork();

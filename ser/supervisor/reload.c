@@ -5,6 +5,7 @@
 #include "ser/shared/domain.h"
 #include "ser/shared/lock.h"
 #include "ser/shared/log.h"
+#include "ser/shared/scoreboard.h"
 #include "ser/shared/services.h"
 #include "ser/shared/ticket_keys.h"
 #include "ser/supervisor/engine_message.h"
