@@ -260,6 +260,7 @@ static int run_urgent(struct uring_loop *loop)
 		io_uring_cqe_seen(&loop->ring, cqe);
 		if (op && op->patient) {
 			op->res = res;
+			op->due = 1;
 			STAILQ_INSERT_TAIL(&loop->patient, op, link);
 			continue;
 		}
@@ -276,6 +277,7 @@ static void run_patient(struct uring_loop *loop, int most)
 
 	while (most-- && (op = STAILQ_FIRST(&loop->patient))) {
 		STAILQ_REMOVE_HEAD(&loop->patient, link);
+		op->due = 0;
 		op->done(op, op->res);
 	}
 }

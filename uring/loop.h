@@ -31,6 +31,8 @@ struct uring_op {
 	 * operations that have completed. Set it before the start; 0 otherwise.
 	 */
 	int patient;
+	/* 1: it has completed, and done() is yet to be called. Only the loop sets it. */
+	int due;
 	/* Private to the loop. */
 	int res;
 	STAILQ_ENTRY(uring_op) link;

@@ -147,6 +147,7 @@ static int start_server(struct engine *e, struct cfg_error *error)
 		.handshake_timeout = (unsigned)e->params->handshake_timeout,
 		.proxy_header = e->parts->proxy_header,
 		.refused = engine_refused,
+		.evicted = engine_evicted,
 		.admit = engine_admit,
 		.context = engine_context,
 		.begin = engine_begin,
