@@ -165,6 +165,21 @@ int cfg_set_after_fork(const struct cfg_set *set, struct cfg_error *e)
 	return 0;
 }
 
+static int is_uri(const char *key)
+{
+	return key && !strncmp(key, CFG_KEY_URI, strlen(CFG_KEY_URI));
+}
+
+int cfg_set_needs_provider(const struct cfg_set *set)
+{
+	const struct cfg_config *c = set->config;
+
+	for (unsigned i = 0; i < c->count; i++)
+		if (is_uri(c->domains[i]->private_key) || is_uri(c->domains[i]->private_key2))
+			return 1;
+	return 0;
+}
+
 SSL_CTX *cfg_set_server_context(const struct cfg_set *set, const struct sockaddr *local)
 {
 	return set->contexts[cfg_find_server(set->config, local, NULL)->index];

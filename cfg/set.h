@@ -55,6 +55,12 @@ void cfg_set_unref(struct cfg_set *set); /* NULL is allowed */
 int cfg_set_after_fork(const struct cfg_set *set, struct cfg_error *e);
 
 /*
+ * 1 if a private key is a URI. Its provider may use files, sockets and threads whenever it signs, so the
+ * process cannot do without.
+ */
+int cfg_set_needs_provider(const struct cfg_set *set);
+
+/*
  * The context for a connection that came in at a listening address, before its ClientHello is known. It is
  * owned by the set.
  */

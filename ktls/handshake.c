@@ -180,6 +180,28 @@ static unsigned long take_error(void)
 	return found;
 }
 
+static enum ktls_handshake_cause cause_of(int reason)
+{
+	switch (reason) {
+	case ERR_R_MALLOC_FAILURE:
+		return KTLS_CAUSE_LOCAL;
+	case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
+		return KTLS_CAUSE_CERTIFICATE;
+	case SSL_R_NO_SHARED_CIPHER:
+	case SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS:
+	case SSL_R_NO_SUITABLE_KEY_SHARE:
+	case SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM:
+	case SSL_R_UNSUPPORTED_PROTOCOL:
+	case SSL_R_VERSION_TOO_LOW:
+		return KTLS_CAUSE_NOTHING_SHARED;
+	default:
+		/* An alert has its number of 8 bits there. */
+		return reason > SSL_AD_REASON_OFFSET && reason <= SSL_AD_REASON_OFFSET + UINT8_MAX
+			       ? KTLS_CAUSE_ALERT
+			       : KTLS_CAUSE_PROTOCOL;
+	}
+}
+
 static void describe_failure(struct ktls_handshake *h)
 {
 	unsigned long e = take_error();
@@ -190,8 +212,7 @@ static void describe_failure(struct ktls_handshake *h)
 	else if (!reason && SSL_get_shutdown(h->ssl) & SSL_RECEIVED_SHUTDOWN)
 		fail(h, KTLS_CAUSE_ENDED, "the peer closed the connection during the handshake");
 	else
-		fail(h, ERR_GET_REASON(e) == ERR_R_MALLOC_FAILURE ? KTLS_CAUSE_LOCAL : KTLS_CAUSE_PROTOCOL,
-			reason ? reason : "OpenSSL gives no reason");
+		fail(h, cause_of(ERR_GET_REASON(e)), reason ? reason : "OpenSSL gives no reason");
 }
 
 /* Walks over the records that the last step appended to the output. */
@@ -273,7 +294,7 @@ static int check_header(struct ktls_handshake *h)
 	const uint8_t *p = h->record;
 
 	if (p[0] < KTLS_CHANGE_CIPHER_SPEC || p[0] > KTLS_APPLICATION_DATA || p[1] != 3) {
-		fail(h, KTLS_CAUSE_PROTOCOL,
+		fail(h, KTLS_CAUSE_NOT_TLS,
 			is_text(p, KTLS_HEADER_LEN) ? "the peer speaks plain text, not TLS"
 						    : "the peer does not speak TLS");
 		return -1;

@@ -89,11 +89,14 @@ const char *ktls_handshake_error(const struct ktls_handshake *h);
 
 /* Why a handshake failed. */
 enum ktls_handshake_cause {
-	KTLS_CAUSE_NONE,        /* it did not fail */
-	KTLS_CAUSE_PROTOCOL,    /* the peer sent an alert, or bytes that violate TLS */
-	KTLS_CAUSE_CERTIFICATE, /* the peer's certificate did not pass verification */
-	KTLS_CAUSE_ENDED,       /* the peer sent close_notify */
-	KTLS_CAUSE_LOCAL,       /* memory is short, or the caller broke a rule */
+	KTLS_CAUSE_NONE,           /* it did not fail */
+	KTLS_CAUSE_NOT_TLS,        /* the peer speaks something else */
+	KTLS_CAUSE_NOTHING_SHARED, /* no version, suite, group or signature that both take */
+	KTLS_CAUSE_ALERT,          /* the peer ended it with an alert */
+	KTLS_CAUSE_PROTOCOL,       /* what the peer sent is not what TLS asks for, in any other way */
+	KTLS_CAUSE_CERTIFICATE,    /* the peer's certificate is missing or did not pass verification */
+	KTLS_CAUSE_ENDED,          /* the peer sent close_notify */
+	KTLS_CAUSE_LOCAL,          /* memory is short, or the caller broke a rule */
 };
 enum ktls_handshake_cause ktls_handshake_cause(const struct ktls_handshake *h);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The end of a TCP connection. */
+/* Closes TCP sockets so that the last bytes arrive. */
 #ifndef URING_CLOSE_H
 #define URING_CLOSE_H
 

@@ -29,7 +29,7 @@ static const int needed_opcodes[] = {
 	IORING_OP_ASYNC_CANCEL,
 };
 
-static int open_ring_of(struct uring_loop *loop, unsigned entries)
+static int open_ring_of(struct uring_loop *loop, unsigned entries, unsigned flags)
 {
 	static const unsigned variants[] = {
 		IORING_SETUP_CLAMP | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN, /* 6.1 */
@@ -39,7 +39,7 @@ static int open_ring_of(struct uring_loop *loop, unsigned entries)
 	int rc = -EINVAL;
 
 	for (unsigned i = 0; rc == -EINVAL && i < sizeof(variants) / sizeof(variants[0]); i++)
-		rc = io_uring_queue_init(entries, &loop->ring, variants[i]);
+		rc = io_uring_queue_init(entries, &loop->ring, variants[i] | flags);
 	return rc;
 }
 
@@ -47,12 +47,12 @@ static int open_ring_of(struct uring_loop *loop, unsigned entries)
  * Before Linux 5.12, and again in newer kernels (seen in 6.18), the memory of all of a user's rings counts as
  * locked. If it is short, a smaller ring works, too, with more system calls.
  */
-static int open_ring(struct uring_loop *loop)
+static int open_ring(struct uring_loop *loop, unsigned flags)
 {
 	int rc = -ENOMEM;
 
 	for (unsigned entries = RING_ENTRIES; rc == -ENOMEM && entries >= RING_ENTRIES_MIN; entries /= 4)
-		rc = open_ring_of(loop, entries);
+		rc = open_ring_of(loop, entries, flags);
 	return rc;
 }
 
@@ -83,7 +83,27 @@ static const char *why_no_ring(int error)
 	}
 }
 
-int uring_loop_new(struct uring_loop **loop, const char **why)
+/*
+ * No register operation is on the list, so that nobody can take a restriction back. liburing 2.3 declares
+ * functions for both calls, but does not export them.
+ */
+static int restrict_ring(struct io_uring *ring)
+{
+	enum {
+		OPCODES = sizeof(needed_opcodes) / sizeof(needed_opcodes[0]),
+	};
+	struct io_uring_restriction allowed[OPCODES + 1] = {
+		{.opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED, .sqe_flags = IOSQE_IO_LINK}};
+	int rc;
+
+	for (unsigned i = 0; i < OPCODES; i++)
+		allowed[i + 1] = (struct io_uring_restriction){
+			.opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = (uint8_t)needed_opcodes[i]};
+	rc = io_uring_register((unsigned)ring->ring_fd, IORING_REGISTER_RESTRICTIONS, allowed, OPCODES + 1);
+	return rc ? rc : io_uring_register((unsigned)ring->ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
+}
+
+static int new_loop(struct uring_loop **loop, const char **why, unsigned flags)
 {
 	struct uring_loop *l = calloc(1, sizeof(*l));
 	int rc;
@@ -92,7 +112,7 @@ int uring_loop_new(struct uring_loop **loop, const char **why)
 	if (!l)
 		return -ENOMEM;
 	STAILQ_INIT(&l->patient);
-	rc = open_ring(l);
+	rc = open_ring(l, flags);
 	if (rc) {
 		*why = why_no_ring(rc);
 		free(l);
@@ -103,8 +123,24 @@ int uring_loop_new(struct uring_loop **loop, const char **why)
 		uring_loop_free(l);
 		return -EOPNOTSUPP;
 	}
+	rc = flags & IORING_SETUP_R_DISABLED ? restrict_ring(&l->ring) : 0;
+	if (rc) {
+		*why = "this kernel's io_uring takes no restrictions";
+		uring_loop_free(l);
+		return rc;
+	}
 	*loop = l;
 	return 0;
+}
+
+int uring_loop_new(struct uring_loop **loop, const char **why)
+{
+	return new_loop(loop, why, 0);
+}
+
+int uring_loop_new_restricted(struct uring_loop **loop, const char **why)
+{
+	return new_loop(loop, why, IORING_SETUP_R_DISABLED);
 }
 
 void uring_loop_free(struct uring_loop *loop)
@@ -224,6 +260,7 @@ static int run_urgent(struct uring_loop *loop)
 		io_uring_cqe_seen(&loop->ring, cqe);
 		if (op && op->patient) {
 			op->res = res;
+			op->due = 1;
 			STAILQ_INSERT_TAIL(&loop->patient, op, link);
 			continue;
 		}
@@ -240,6 +277,7 @@ static void run_patient(struct uring_loop *loop, int most)
 
 	while (most-- && (op = STAILQ_FIRST(&loop->patient))) {
 		STAILQ_REMOVE_HEAD(&loop->patient, link);
+		op->due = 0;
 		op->done(op, op->res);
 	}
 }

@@ -31,6 +31,8 @@ struct uring_op {
 	 * operations that have completed. Set it before the start; 0 otherwise.
 	 */
 	int patient;
+	/* 1: it has completed, and done() is yet to be called. Only the loop sets it. */
+	int due;
 	/* Private to the loop. */
 	int res;
 	STAILQ_ENTRY(uring_op) link;
@@ -41,6 +43,12 @@ struct uring_op {
  * -EOPNOTSUPP if the kernel is too old. *why is then a sentence (static text).
  */
 int uring_loop_new(struct uring_loop **loop, const char **why);
+
+/*
+ * The same with a ring that can do nothing but the operations of this header, for good: for a process that
+ * strangers may take over, because seccomp(2) does not see what a ring does.
+ */
+int uring_loop_new_restricted(struct uring_loop **loop, const char **why);
 
 /* Cancels nothing: operations under way end with the process's descriptors. NULL is allowed. */
 void uring_loop_free(struct uring_loop *loop);

@@ -58,12 +58,14 @@ static void close_all(int *fds, unsigned count)
 static void take_from(struct msghdr *msg, int *fds, unsigned count)
 {
 	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
-	unsigned got;
+	unsigned got = 0;
 
-	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-		return;
-	got = (unsigned)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-	memcpy(fds, CMSG_DATA(c), (got < count ? got : count) * sizeof(int));
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
+		got = (unsigned)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+		memcpy(fds, CMSG_DATA(c), (got < count ? got : count) * sizeof(int));
+	}
+	if (got < count && msg->msg_flags & MSG_CTRUNC)
+		fds[got] = URING_FD_LOST;
 }
 
 ssize_t uring_take_fds(int channel, void *data, size_t len, int *fds, unsigned count)

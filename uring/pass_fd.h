@@ -11,13 +11,14 @@
 enum {
 	URING_PASS_MAX = 2, /* descriptors in one message */
 	URING_NO_FD = -2,   /* for a message without a descriptor */
+	URING_FD_LOST = -3, /* one was sent, but the process had no room for it */
 };
 
 #pragma GCC visibility push(default)
 
 /*
- * Like uring_pass_fd() and uring_take_fd(), but with several descriptors; those that did not come are -1.
- * Taking is safe in a signal handler.
+ * Like uring_pass_fd() and uring_take_fd(), but with several descriptors; those that did not come are -1,
+ * or URING_FD_LOST for the first that was lost. Taking is safe in a signal handler.
  */
 int uring_pass_fds(int channel, const void *data, size_t len, const int *fds, unsigned count);
 ssize_t uring_take_fds(int channel, void *data, size_t len, int *fds, unsigned count);
@@ -33,9 +34,9 @@ int uring_pass_fd(int channel, const void *data, size_t len, int fd);
 /*
  * Takes the next message of at most len bytes from a SOCK_SEQPACKET channel, without waiting (from a
  * SOCK_STREAM one: what has arrived up to the next descriptor). *fd is the descriptor that came with it
- * (close-on-exec), or -1. Returns the number of bytes; 0 if the other side is gone; -EAGAIN if there is no
- * message for now; -EMSGSIZE if the message was longer (it is lost, its descriptor closed); or another
- * negative errno.
+ * (close-on-exec), -1 or URING_FD_LOST. Returns the number of bytes; 0 if the other side is gone; -EAGAIN if
+ * there is no message for now; -EMSGSIZE if the message was longer (it is lost, its descriptor closed); or
+ * another negative errno.
  */
 ssize_t uring_take_fd(int channel, void *data, size_t len, int *fd);
 

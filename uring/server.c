@@ -2,69 +2,124 @@
 /* The listeners, the limits and the time of all connections. A single one is server_conn.c's. */
 #include "uring/server_private.h"
 
+#include "ktls/clock.h"
+
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum {
-	RETRY_MS = 100,       /* how long accepting rests when descriptors or memory are short */
-	TIMER_GRAIN_MS = 100, /* a connection may live so much longer than its time */
+	RETRY_MS = 100,  /* how long accepting rests when descriptors or memory are short */
+	LOOK_MS = 100,   /* the same for looking whom to send away */
+	SPARE_PART = 32, /* this part of the places is kept free: accepting needs no pause then */
+	SPARE_MAX = 32,
+	TRIES = 16, /* who has spoken meanwhile is not sent away, but the next one */
 };
 
 static void listen_on(struct listener *l);
+static void wake_listeners(struct uring_server *s);
 
-/* Not in seconds: who comes late in one would lose the rest of it. */
-static int64_t now(void)
+/* Its operation ends now, and with it the connection. */
+static int time_is_over(struct uring_deadline *d)
 {
-	struct timespec ts;
+	struct connection *c = (struct connection *)((char *)d - offsetof(struct connection, deadline));
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	c->timed_out = 1;
+	return uring_cancel(c->server->loop, &c->op);
 }
 
-/* Every connection has the same time to live, so the oldest is always the next to end: one timer is enough.
- */
-static void start_timer(struct uring_server *s)
+static int look(struct uring_deadline *d)
 {
-	struct connection *oldest = TAILQ_FIRST(&s->connections);
-	int64_t left;
-
-	if (!oldest || s->timer_runs)
-		return;
-	left = oldest->deadline - now();
-	left = left > TIMER_GRAIN_MS ? left : TIMER_GRAIN_MS;
-	s->timer_span = (struct __kernel_timespec){.tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000};
-	s->timer_runs = !uring_timeout(s->loop, &s->timer, &s->timer_span);
+	server_keep_spare((struct uring_server *)((char *)d - offsetof(struct uring_server, look)));
+	return 0;
 }
 
-static void timer_done(struct uring_op *op, int res)
+int server_seat(struct connection *c, const union uring_address *address)
 {
-	struct uring_server *s = (struct uring_server *)((char *)op - offsetof(struct uring_server, timer));
-	struct connection *c;
-	int64_t t = now();
+	int rc = uring_places_take(c->server->places, &c->place, address, ktls_clock_ms());
 
-	(void)res;
-	s->timer_runs = 0;
-	TAILQ_FOREACH(c, &s->connections, link)
-	{
-		if (c->deadline > t)
-			break;
-		/* Its operation ends now, and with it the connection; asking again where the ring was full is
-		 * harmless. */
-		c->timed_out = 1;
-		uring_cancel(s->loop, &c->op);
+	c->has_place = !rc;
+	return rc;
+}
+
+void server_unseat(struct connection *c)
+{
+	if (c->has_place)
+		uring_places_give_back(c->server->places, &c->place);
+	c->has_place = 0;
+}
+
+void server_note(struct connection *c, enum uring_stage stage)
+{
+	if (c->has_place)
+		uring_places_move(c->server->places, &c->place, stage, ktls_clock_ms());
+}
+
+/* It is at the same stage as before until its operation has ended. */
+static int send_away(struct connection *c)
+{
+	struct uring_server *s = c->server;
+
+	if (uring_cancel(s->loop, &c->op))
+		return 0;
+	c->op.patient = 0;
+	c->like_it = c->place.source->crowds[c->place.stage].count;
+	c->is_leaving = 1;
+	s->leaving++;
+	s->handshakes -= c->handshake != NULL;
+	server_unseat(c);
+	return 1;
+}
+
+int server_take_back(struct connection *c)
+{
+	struct uring_server *s = c->server;
+	enum uring_stage stage = c->place.stage;
+
+	if (server_seat(c, c->handshake ? &c->peer.remote : &c->peer.transport_remote))
+		return -ENOMEM;
+	server_note(c, stage == URING_STAGE_SILENT ? URING_STAGE_HELLO : stage);
+	c->is_leaving = 0;
+	s->leaving--;
+	s->handshakes += c->handshake != NULL;
+	wake_listeners(s); /* which may wait for its descriptor */
+	return 0;
+}
+
+int uring_server_make_room(struct uring_server *server)
+{
+	int64_t now = ktls_clock_ms();
+	struct uring_place *first;
+
+	for (int i = 0; i < TRIES && (first = uring_places_first(server->places, now)); i++) {
+		struct connection *c =
+			(struct connection *)((char *)first - offsetof(struct connection, place));
+
+		if (!c->op.due)
+			return send_away(c);
+		server_note(c, first->stage == URING_STAGE_SILENT ? URING_STAGE_HELLO : first->stage);
 	}
-	start_timer(s);
+	return 0;
+}
+
+void server_keep_spare(struct uring_server *s)
+{
+	while (!s->paused && s->connections - s->leaving + s->spare > s->config.max_handshakes) {
+		if (!uring_server_make_room(s)) {
+			uring_deadline_set(&s->looks, &s->look, LOOK_MS);
+			return;
+		}
+	}
 }
 
 int server_is_full(const struct uring_server *s)
 {
-	return s->connections_count >= s->config.max_handshakes;
+	return s->connections >= s->config.max_handshakes;
 }
 
 static int may_accept(const struct uring_server *s)
 {
-	return !s->paused && (s->config.refuse_when_full || !server_is_full(s));
+	/* Who comes now has the place of one that leaves: it is not refused. */
+	return !s->paused && (!server_is_full(s) || (s->config.refuse_when_full && !s->leaving));
 }
 
 /* The idle ones accept again, one connection each at most. */
@@ -83,18 +138,18 @@ void server_watch(struct connection *c)
 {
 	struct uring_server *s = c->server;
 
-	c->deadline = now() + (int64_t)s->config.handshake_timeout * 1000;
-	TAILQ_INSERT_TAIL(&s->connections, c, link);
-	s->connections_count++;
-	start_timer(s);
+	s->connections++;
+	uring_deadline_set(&s->deadlines, &c->deadline, (int64_t)s->config.handshake_timeout * 1000);
 }
 
 void server_forget(struct connection *c)
 {
 	struct uring_server *s = c->server;
 
-	TAILQ_REMOVE(&s->connections, c, link);
-	s->connections_count--;
+	server_unseat(c);
+	uring_deadline_clear(&s->deadlines, &c->deadline);
+	s->connections--;
+	s->leaving -= (unsigned)c->is_leaving;
 	wake_listeners(s);
 }
 
@@ -138,7 +193,9 @@ static void accepted(struct uring_op *op, int res)
 	case -ENOBUFS:
 	case -ENOMEM:
 		server_trouble(s, res);
-		rest(l);
+		l->idle = uring_server_make_room(s);
+		if (!l->idle)
+			rest(l);
 		return;
 	default: /* a connection, an error of the one that was to be accepted (accept(2)), or a pause */
 		rc = res >= 0 ? connection_start(l, res) : 0;
@@ -146,6 +203,7 @@ static void accepted(struct uring_op *op, int res)
 			server_trouble(s, rc);
 		else if (res >= 0)
 			s->in_trouble = 0;
+		server_keep_spare(s);
 		listen_on(l);
 	}
 }
@@ -160,7 +218,6 @@ static void listen_on(struct listener *l)
 	if (l->idle)
 		return;
 	l->op.done = accepted;
-	l->op.patient = 1;
 	l->remote_len = sizeof(l->remote);
 	if (uring_accept(s->loop, &l->op, l->fd, &l->remote.any, &l->remote_len))
 		rest(l);
@@ -174,16 +231,18 @@ int uring_server_new(
 
 	if (!s)
 		return -ENOMEM;
-	rc = config->max_handshakes_per_source ? uring_sources_new(&s->sources, config->max_handshakes) : 0;
+	rc = uring_places_new(&s->places, config->max_handshakes, config->max_handshakes_per_source);
 	if (rc) {
 		free(s);
 		return rc;
 	}
 	s->loop = loop;
 	s->config = *config;
-	s->timer.done = timer_done;
+	s->spare = config->max_handshakes / SPARE_PART;
+	s->spare = s->spare > SPARE_MAX ? SPARE_MAX : s->spare ? s->spare : 1;
+	uring_deadlines_init(&s->deadlines, loop, time_is_over);
+	uring_deadlines_init(&s->looks, loop, look);
 	LIST_INIT(&s->listeners);
-	TAILQ_INIT(&s->connections);
 	*server = s;
 	return 0;
 }
@@ -211,6 +270,7 @@ void uring_server_pause(struct uring_server *server, int paused)
 	server->paused = !!paused;
 	if (!paused) {
 		wake_listeners(server);
+		server_keep_spare(server);
 		return;
 	}
 	/* A listener whose accept is not cancelled, for it was faster or the ring is full, lets one more in.
@@ -241,5 +301,5 @@ int uring_server_is_accepting(const struct uring_server *server)
 
 int uring_server_is_quiet(const struct uring_server *server)
 {
-	return server->paused && !server->connections_count && !uring_server_is_accepting(server);
+	return server->paused && !server->connections && !uring_server_is_accepting(server);
 }

@@ -2,11 +2,11 @@
 /*
  * Accepts connections and shakes hands with them, all on one loop, until their sockets can be handed over.
  *
- * Nothing here waits for a single peer: a connection that does not finish its handshake in time is closed,
- * and at most a fixed number shake hands at once, from all sources together and from a single one; what
- * happens to further ones is the caller's choice. Accepting, and whatever a peer's bytes lead to, are patient
- * operations of the loop.
- * Threads and processes: as the loop.
+ * Nothing here waits for a single peer: a connection that does not finish its handshake in time is closed.
+ * At most a fixed number is under way at once; before there are so many, those that say nothing or are slow
+ * are sent away (uring/places.h says who goes first). Whatever a peer's bytes lead to are patient operations
+ * of the loop; accepting is not, or a crowd's bytes would keep the others in the backlog. Threads and
+ * processes: as the loop.
  */
 #ifndef URING_SERVER_H
 #define URING_SERVER_H
@@ -29,25 +29,41 @@ struct uring_peer {
 	int proxied; /* 1: remote and local are what a PROXY header says */
 };
 
-/* The limit that a connection was refused for. */
-enum uring_refusal {
-	URING_REFUSED_HANDSHAKES, /* max_handshakes */
-	URING_REFUSED_SOURCE,     /* max_handshakes_per_source */
+/* What became of a handshake that came to nothing. */
+enum uring_failure {
+	URING_FAILED_PROBE, /* the client left before it said a byte, as a balancer's health check does */
+	URING_FAILED_LEFT,  /* it left later */
+	URING_FAILED_TIMED_OUT,
+	URING_FAILED_HEADER,         /* it began with no PROXY header, or a bad one */
+	URING_FAILED_NOT_TLS,        /* it spoke something else */
+	URING_FAILED_NOTHING_SHARED, /* it offered no version, suite or the like that we take */
+	URING_FAILED_CERTIFICATE,    /* its certificate was refused */
+	URING_FAILED_ALERT,          /* it refused us */
+	URING_FAILED_OTHER,
+	URING_FAILURES
+};
+
+/* Why a connection was sent away so that another one has a place. */
+enum uring_eviction {
+	URING_EVICTED_SILENT, /* it had not said a byte */
+	URING_EVICTED_SLOW,   /* it had not finished its ClientHello, or had not gone on for long */
+	URING_EVICTIONS
 };
 
 struct uring_server_config {
 	void *arg; /* for the callbacks */
 
 	/*
-	 * Connections from accept to the end of their handshake, 1 or more. Where so many are under way,
-	 * further ones wait in the kernel's backlog, but for one on each further listener whose accept is
-	 * under way already; or, with refuse_when_full 1, they are accepted and closed at once.
+	 * Connections from accept to the end of their handshake, 1 or more. Where so many are under way and
+	 * nobody can be sent away, further ones wait in the kernel's backlog, but for one on each further
+	 * listener whose accept is under way already; or, with refuse_when_full 1, they are accepted and
+	 * closed at once.
 	 */
 	unsigned max_handshakes;
 	int refuse_when_full;
 	/*
-	 * How many of them may come from one host (uring/sources.h says what that is), 0 for any number.
-	 * Further ones are closed at once. The host is that of uring_peer.remote: the one behind the proxy.
+	 * How many of them one host (uring/address.h) keeps when places are short, however they get on; 0 for
+	 * any number. The host is that of uring_peer.remote: the one behind the proxy.
 	 */
 	unsigned max_handshakes_per_source;
 	unsigned handshake_timeout; /* seconds from accept, PROXY header included, to the end of the handshake
@@ -73,31 +89,29 @@ struct uring_server_config {
 	 * by the server when it returns.
 	 */
 	void (*established)(void *arg, const struct uring_peer *peer, int fd, struct ktls_handshake *h);
+	/* The handshake ended without a connection; reason is a phrase. The server has closed the socket. */
+	void (*failed)(void *arg, const struct uring_peer *peer, enum uring_failure kind, const char *reason);
 	/*
-	 * The handshake ended without a connection; reason is a phrase, timed_out 1 when handshake_timeout
-	 * was it. The server has closed the socket.
+	 * A connection was sent away; like_it is how many connections its host had, itself included, that
+	 * were no further. The server has closed the socket. May be NULL.
 	 */
-	void (*failed)(void *arg, const struct uring_peer *peer, const char *reason, int timed_out);
+	void (*evicted)(void *arg, const struct uring_peer *peer, enum uring_eviction why, unsigned like_it);
 	/*
-	 * A connection was closed for a limit, before its first TLS byte was read. With refuse_when_full and
-	 * proxy_header the header was not read either: remote is the proxy. May be NULL where neither
-	 * refuse_when_full nor max_handshakes_per_source is set.
+	 * A connection was closed for max_handshakes, before anything was read: remote is the proxy, if there
+	 * is one. May be NULL without refuse_when_full.
 	 */
-	void (*refused)(void *arg, const struct uring_peer *peer, enum uring_refusal why);
+	void (*refused)(void *arg, const struct uring_peer *peer);
 	/*
-	 * Accepting has to rest (EMFILE, ENOMEM ...) or ends for good on one listener; error is a negative
-	 * errno. For a rest it is called once, however often it is tried again until a connection can be
-	 * accepted.
+	 * Accepting has to rest (EMFILE, ENOMEM ...) or wait until somebody was sent away, or it ends for
+	 * good on one listener; error is a negative errno. For a rest it is called once, however often it is
+	 * tried again until a connection can be accepted.
 	 */
 	void (*trouble)(void *arg, int error, int for_good);
 };
 
 struct uring_server;
 
-/*
- * config is copied. Returns 0, -ENOMEM, or another negative errno when the kernel gives no random bytes for
- * max_handshakes_per_source.
- */
+/* config is copied. Returns 0, -ENOMEM, or another negative errno when the kernel gives no random bytes. */
 int uring_server_new(
 	struct uring_server **server, struct uring_loop *loop, const struct uring_server_config *config);
 
@@ -116,9 +130,15 @@ void uring_server_pause(struct uring_server *server, int paused);
 
 /*
  * Number of handshakes under way. A connection counts from when it was let in by admit(), so while that is
- * asked it does not count yet, nor while its PROXY header is awaited.
+ * asked it does not count yet, nor while its PROXY header is awaited; nor any more when it is sent away.
  */
 unsigned uring_server_handshakes(const struct uring_server *server);
+
+/*
+ * For limits of the caller's that handshakes under way count for: sends somebody away, whoever is the first
+ * to go. Returns 1, or 0 when all are to be left alone for now. May be called from admit().
+ */
+int uring_server_make_room(struct uring_server *server);
 
 /* 1 while it may still get a connection from the kernel: a pause takes a moment. */
 int uring_server_is_accepting(const struct uring_server *server);

@@ -14,28 +14,57 @@ static void free_connection(struct connection *c)
 {
 	struct uring_server *s = c->server;
 
-	if (c->counted)
-		uring_sources_remove(s->sources, &c->peer.remote);
-	if (c->handshake)
-		s->handshakes--;
+	s->handshakes -= c->handshake && !c->is_leaving;
 	ktls_handshake_free(c->handshake);
 	server_forget(c);
 	free(c);
 }
 
-static void end_connection(struct connection *c, const char *reason)
+static void end_connection(struct connection *c, enum uring_failure kind, const char *reason)
 {
 	uring_close_politely(c->fd);
-	c->server->config.failed(c->server->config.arg, &c->peer, reason, c->timed_out);
+	c->server->config.failed(c->server->config.arg, &c->peer, kind, reason);
 	free_connection(c);
 }
 
-static void end_with_errno(struct connection *c, const char *what, int error)
+static void end_with_errno(struct connection *c, enum uring_failure kind, const char *what, int error)
 {
 	char reason[128];
 
 	snprintf(reason, sizeof(reason), "%s: %s", what, strerror(-error));
-	end_connection(c, reason);
+	end_connection(c, kind, reason);
+}
+
+static void end_overloaded(struct connection *c, int error)
+{
+	end_with_errno(c, URING_FAILED_OTHER, "the engine is overloaded", error);
+}
+
+/* The client closed the connection, or it broke. */
+static void end_left(struct connection *c, const char *what, int error)
+{
+	enum uring_failure kind = c->has_spoken || c->header_len ? URING_FAILED_LEFT : URING_FAILED_PROBE;
+
+	if (!error)
+		end_connection(c, kind, what);
+	else
+		end_with_errno(c, error == -ECONNRESET ? kind : URING_FAILED_LEFT, what, error);
+}
+
+static void end_failed(struct connection *c)
+{
+	static const enum uring_failure kinds[] = {
+		[KTLS_CAUSE_NONE] = URING_FAILED_OTHER,
+		[KTLS_CAUSE_PROTOCOL] = URING_FAILED_OTHER,
+		[KTLS_CAUSE_NOT_TLS] = URING_FAILED_NOT_TLS,
+		[KTLS_CAUSE_NOTHING_SHARED] = URING_FAILED_NOTHING_SHARED,
+		[KTLS_CAUSE_ALERT] = URING_FAILED_ALERT,
+		[KTLS_CAUSE_CERTIFICATE] = URING_FAILED_CERTIFICATE,
+		[KTLS_CAUSE_ENDED] = URING_FAILED_LEFT,
+		[KTLS_CAUSE_LOCAL] = URING_FAILED_OTHER,
+	};
+
+	end_connection(c, kinds[ktls_handshake_cause(c->handshake)], ktls_handshake_error(c->handshake));
 }
 
 static void end_timed_out(struct connection *c)
@@ -44,7 +73,33 @@ static void end_timed_out(struct connection *c)
 
 	snprintf(reason, sizeof(reason), "%s within handshake_timeout (%u s)",
 		c->handshake ? "not finished" : "no whole PROXY header", c->server->config.handshake_timeout);
-	end_connection(c, reason);
+	end_connection(c, URING_FAILED_TIMED_OUT, reason);
+}
+
+static void end_sent_away(struct connection *c)
+{
+	struct uring_server_config *config = &c->server->config;
+	enum uring_eviction why =
+		c->place.stage == URING_STAGE_SILENT ? URING_EVICTED_SILENT : URING_EVICTED_SLOW;
+
+	uring_close_politely(c->fd);
+	if (config->evicted)
+		config->evicted(config->arg, &c->peer, why, c->like_it);
+	free_connection(c);
+}
+
+/* Whatever its operation ended with, the connection ends. */
+static int ends_anyway(struct connection *c, int res)
+{
+	if (c->timed_out) {
+		end_timed_out(c);
+		return 1;
+	}
+	if (c->is_leaving && (res <= 0 || server_take_back(c))) {
+		end_sent_away(c);
+		return 1;
+	}
+	return 0;
 }
 
 static void advance(struct connection *c);
@@ -52,41 +107,48 @@ static void advance(struct connection *c);
 static void sent(struct uring_op *op, int res)
 {
 	struct connection *c = (struct connection *)op;
+	struct uring_server *s = c->server;
 
-	if (c->timed_out)
-		end_timed_out(c);
-	else if (res == -EINTR)
-		advance(c);
-	else if (res < 0)
-		end_with_errno(c, "sending failed", res);
-	else {
-		ktls_handshake_sent(c->handshake, (size_t)res);
-		advance(c);
+	if (ends_anyway(c, res))
+		return;
+	if (res < 0 && res != -EINTR) {
+		end_left(c, "sending failed", res);
+		return;
 	}
+	if (res > 0) {
+		ktls_handshake_sent(c->handshake, (size_t)res);
+		server_note(c, URING_STAGE_ANSWERED);
+	}
+	advance(c);
+	server_keep_spare(s);
 }
 
 static void received(struct uring_op *op, int res)
 {
 	struct connection *c = (struct connection *)op;
+	struct uring_server *s = c->server;
 
-	if (c->timed_out)
-		end_timed_out(c);
-	else if (res == -EINTR)
-		advance(c);
-	else if (res < 0)
-		end_with_errno(c, "receiving failed", res);
-	else if (!res)
-		end_connection(c, "the client closed the connection");
-	else {
-		ktls_handshake_feed(c->handshake, c->chunk, (size_t)res);
-		advance(c);
+	if (ends_anyway(c, res))
+		return;
+	if (!res || (res < 0 && res != -EINTR)) {
+		end_left(c, res ? "receiving failed" : "the client closed the connection", res);
+		return;
 	}
+	if (res > 0) {
+		if (!c->has_spoken)
+			server_note(c, URING_STAGE_HELLO);
+		c->has_spoken = 1;
+		ktls_handshake_feed(c->handshake, c->chunk, (size_t)res);
+	}
+	advance(c);
+	server_keep_spare(s);
 }
 
 static void hand_over(struct connection *c)
 {
 	struct uring_server_config *config = &c->server->config;
 
+	server_unseat(c);
 	config->established(config->arg, &c->peer, c->fd, c->handshake);
 	free_connection(c);
 }
@@ -108,20 +170,20 @@ static void advance(struct connection *c)
 		c->op.patient = 1;
 		rc = uring_recv(loop, &c->op, c->fd, c->chunk, want < CHUNK ? want : CHUNK);
 	} else if (*ktls_handshake_error(c->handshake)) {
-		end_connection(c, ktls_handshake_error(c->handshake));
+		end_failed(c);
 		return;
 	} else {
 		hand_over(c);
 		return;
 	}
 	if (rc)
-		end_with_errno(c, "the engine is overloaded", rc);
+		end_overloaded(c, rc);
 }
 
-static void refuse(struct connection *c, enum uring_refusal why)
+static void refuse(struct connection *c)
 {
 	close(c->fd);
-	c->server->config.refused(c->server->config.arg, &c->peer, why);
+	c->server->config.refused(c->server->config.arg, &c->peer);
 	free_connection(c);
 }
 
@@ -139,16 +201,10 @@ static int shake_hands(struct connection *c)
 	struct uring_server *s = c->server;
 	struct uring_server_config *config = &s->config;
 
-	if (s->sources &&
-		uring_sources_get(s->sources, &c->peer.remote) >= config->max_handshakes_per_source) {
-		refuse(c, URING_REFUSED_SOURCE);
-		return 0;
-	}
 	if (config->admit(config->arg, &c->peer))
 		return drop(c, 0);
-	if (s->sources && uring_sources_add(s->sources, &c->peer.remote))
+	if (server_seat(c, &c->peer.remote))
 		return drop(c, -ENOMEM);
-	c->counted = s->sources != NULL;
 	c->handshake = ktls_handshake_new(config->context(config->arg, &c->peer), KTLS_SERVER);
 	if (!c->handshake)
 		return drop(c, -ENOMEM);
@@ -164,13 +220,15 @@ static void read_header(struct connection *c);
 static void header_readable(struct uring_op *op, int res)
 {
 	struct connection *c = (struct connection *)op;
+	struct uring_server *s = c->server;
 
-	if (c->timed_out)
-		end_timed_out(c);
-	else if (res < 0 && res != -EINTR)
-		end_with_errno(c, "waiting for the PROXY header failed", res);
+	if (ends_anyway(c, res))
+		return;
+	if (res < 0 && res != -EINTR)
+		end_with_errno(c, URING_FAILED_OTHER, "waiting for the PROXY header failed", res);
 	else
 		read_header(c);
+	server_keep_spare(s);
 }
 
 static void await_header(struct connection *c)
@@ -181,11 +239,12 @@ static void await_header(struct connection *c)
 	c->op.patient = 1;
 	rc = uring_poll(c->server->loop, &c->op, c->fd, POLLIN);
 	if (rc)
-		end_with_errno(c, "the engine is overloaded", rc);
+		end_overloaded(c, rc);
 }
 
 static void use_header(struct connection *c, const struct uring_proxy_header *h)
 {
+	struct uring_server *s = c->server;
 	int rc;
 
 	if (h->proxied) {
@@ -193,9 +252,11 @@ static void use_header(struct connection *c, const struct uring_proxy_header *h)
 		c->peer.local = h->destination;
 		c->peer.proxied = 1;
 	}
+	c->header_len = 0;
+	server_unseat(c);
 	rc = shake_hands(c);
 	if (rc)
-		server_trouble(c->server, rc);
+		server_trouble(s, rc);
 }
 
 /* Looks at what there is before it takes the header's bytes, and only those: what follows is for others. */
@@ -213,22 +274,24 @@ static void read_header(struct connection *c)
 	}
 	if (n <= 0) {
 		if (n)
-			end_with_errno(c, "receiving failed", -errno);
+			end_left(c, "receiving failed", -errno);
 		else
-			end_connection(c, "the client closed the connection before its PROXY header");
+			end_left(c, "the client closed the connection before its PROXY header", 0);
 		return;
 	}
 	whole = uring_proxy_header_parse(c->chunk, c->header_len + (size_t)n, &header, &why);
 	if (whole < 0) {
-		end_connection(c, why);
+		end_connection(c, URING_FAILED_HEADER, why);
 		return;
 	}
 	len = whole ? (size_t)whole - c->header_len : (size_t)n;
 	n = recv(c->fd, p, len, MSG_DONTWAIT);
 	if (n != (ssize_t)len) {
-		end_connection(c, "receiving failed: bytes that were there are gone");
+		end_connection(c, URING_FAILED_OTHER, "receiving failed: bytes that were there are gone");
 		return;
 	}
+	if (!c->header_len)
+		server_note(c, URING_STAGE_HELLO);
 	c->header_len += len;
 	if (whole)
 		use_header(c, &header);
@@ -241,7 +304,7 @@ int connection_start(struct listener *l, int fd)
 	struct uring_server *s = l->server;
 	struct connection *c = calloc(1, sizeof(*c));
 	socklen_t len = sizeof(c->peer.local);
-	int full = s->config.refuse_when_full && server_is_full(s);
+	int full = s->config.refuse_when_full && server_is_full(s) && !s->leaving;
 
 	if (!c) {
 		close(fd);
@@ -256,11 +319,13 @@ int connection_start(struct listener *l, int fd)
 		return drop(c, 0);
 	c->peer.transport_local = c->peer.local;
 	if (full) {
-		refuse(c, URING_REFUSED_HANDSHAKES);
+		refuse(c);
 		return 0;
 	}
 	if (!s->config.proxy_header)
 		return shake_hands(c);
+	if (server_seat(c, &c->peer.remote))
+		return drop(c, -ENOMEM);
 	await_header(c);
 	return 0;
 }

@@ -3,9 +3,10 @@
 #ifndef URING_SERVER_PRIVATE_H
 #define URING_SERVER_PRIVATE_H
 
+#include "uring/deadline.h"
+#include "uring/places.h"
 #include "uring/proxy_header.h"
 #include "uring/server.h"
-#include "uring/sources.h"
 
 #include <sys/queue.h>
 
@@ -14,15 +15,18 @@ enum {
 };
 
 struct connection {
-	struct uring_op op;           /* the one operation under way */
-	TAILQ_ENTRY(connection) link; /* in the order of deadlines */
+	struct uring_op op; /* the one operation under way */
+	struct uring_deadline deadline;
+	struct uring_place place;
 	struct uring_server *server;
 	struct uring_peer peer;
 	struct ktls_handshake *handshake; /* NULL until it is let in */
-	int64_t deadline;                 /* CLOCK_MONOTONIC milliseconds */
 	int fd;
 	int timed_out;
-	int counted;       /* in the server's sources */
+	int has_place;     /* and may be sent away */
+	int is_leaving;    /* it was: its operation ends now */
+	unsigned like_it;  /* connections of its host at that time */
+	int has_spoken;    /* behind its PROXY header */
 	size_t header_len; /* bytes of an unfinished PROXY header in chunk */
 	uint8_t chunk[CHUNK];
 };
@@ -43,22 +47,38 @@ struct listener {
 struct uring_server {
 	struct uring_loop *loop;
 	struct uring_server_config config;
-	struct uring_sources *sources; /* NULL where sources have no limit */
+	struct uring_places *places;
 	LIST_HEAD(, listener) listeners;
-	TAILQ_HEAD(connections, connection) connections;
-	unsigned connections_count;
-	unsigned handshakes; /* of the connections */
-	struct uring_op timer;
-	struct __kernel_timespec timer_span;
-	int timer_runs;
+	unsigned connections;
+	unsigned leaving;                 /* of the connections */
+	unsigned handshakes;              /* of the connections, without those that leave */
+	unsigned spare;                   /* places that are kept free where somebody can be sent away */
+	struct uring_deadlines deadlines; /* of the connections */
+	struct uring_deadlines looks;     /* of the one below */
+	struct uring_deadline look;       /* for somebody to send away */
 	int paused;
 	int in_trouble; /* which was told */
 };
 
 /* server.c */
 
-/* Puts the connection, whose deadline is now set, under the server's watch. */
+/* Puts the connection, whose time begins now, under the server's watch. */
 void server_watch(struct connection *c);
+
+/* Its host is the one at this address: from now on it may be sent away. Returns 0 or -ENOMEM. */
+int server_seat(struct connection *c, const union uring_address *address);
+
+/* It may not any more. */
+void server_unseat(struct connection *c);
+
+/* It has come so far. */
+void server_note(struct connection *c, enum uring_stage stage);
+
+/* Sends somebody away as long as too few places are free. */
+void server_keep_spare(struct uring_server *s);
+
+/* It was sent away, but had said something before it knew. Returns 0, or -ENOMEM where it has to go. */
+int server_take_back(struct connection *c);
 
 /* Ends that, and lets listeners that wait for it go on. c may be freed next. */
 void server_forget(struct connection *c);

@@ -1,15 +1,39 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Counts by the host that something comes from.
+ * The hosts (uring/address.h) that places for handshakes are taken from, each with those it has.
  *
- * A host is an IPv4 address or, since a single host is commonly given all of it, an IPv6 /64 (RFC 6177); an
- * IPv4-mapped IPv6 address is the IPv4 address. What is counted bounds the memory: an entry lives while its
- * count is not 0. Threads and processes: one thread.
+ * What is counted bounds the memory: a host is kept while it has a place. Threads and processes: one thread.
  */
 #ifndef URING_SOURCES_H
 #define URING_SOURCES_H
 
 #include "uring/address.h"
+
+#include <sys/queue.h>
+
+/* How far the one who has a place has come. */
+enum uring_stage {
+	URING_STAGE_SILENT,   /* has not said a byte */
+	URING_STAGE_HELLO,    /* has said something that nothing could be answered to yet */
+	URING_STAGE_ANSWERED, /* its handshake goes on */
+	URING_STAGES
+};
+
+TAILQ_HEAD(uring_place_list, uring_place);
+
+/* The places of one host at one stage. */
+struct uring_crowd {
+	TAILQ_ENTRY(uring_source) link; /* among the crowds of its size, see uring/places.c */
+	struct uring_place_list places; /* the one that has been there longest is the first */
+	unsigned count;
+};
+
+struct uring_source {
+	LIST_ENTRY(uring_source) link;
+	uint64_t host;
+	unsigned users;
+	struct uring_crowd crowds[URING_STAGES];
+};
 
 struct uring_sources;
 
@@ -19,16 +43,13 @@ struct uring_sources;
  */
 int uring_sources_new(struct uring_sources **sources, unsigned expected);
 
-/* Takes NULL. */
+/* All were left. Takes NULL. */
 void uring_sources_free(struct uring_sources *sources);
 
-/* Counts one more of this host. Returns 0 or -ENOMEM. */
-int uring_sources_add(struct uring_sources *sources, const union uring_address *address);
+/* The host of this address, with one more user. Returns NULL when memory is short. */
+struct uring_source *uring_sources_enter(struct uring_sources *sources, const union uring_address *address);
 
-/* Takes one back; each must have been added. */
-void uring_sources_remove(struct uring_sources *sources, const union uring_address *address);
-
-/* The count of this host. */
-unsigned uring_sources_get(const struct uring_sources *sources, const union uring_address *address);
+/* One user less; the host is freed with its last one. */
+void uring_sources_leave(struct uring_source *source);
 
 #endif

@@ -279,12 +279,12 @@ static void established(void *arg, const struct uring_peer *peer, int fd, struct
 	advance(p);
 }
 
-static void failed(void *arg, const struct uring_peer *peer, const char *reason, int timed_out)
+static void failed(void *arg, const struct uring_peer *peer, enum uring_failure kind, const char *reason)
 {
 	(void)arg;
 	(void)peer;
 	(void)reason;
-	(void)timed_out;
+	(void)kind;
 	me.counts.handshakes_failed++;
 }
 

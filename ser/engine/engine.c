@@ -101,7 +101,8 @@ static int take_message(struct engine *e)
 			look(e);
 		break;
 	case MESSAGE_ORDER:
-		engine_open(e, &m.order, fd);
+		if (n == sizeof(m.order))
+			engine_open(e, &m.order, fd);
 		break;
 	case MESSAGE_TICKETS:
 		engine_take_tickets(e, &m.tickets, (size_t)n);
@@ -146,6 +147,7 @@ static int start_server(struct engine *e, struct cfg_error *error)
 		.handshake_timeout = (unsigned)e->params->handshake_timeout,
 		.proxy_header = e->parts->proxy_header,
 		.refused = engine_refused,
+		.evicted = engine_evicted,
 		.admit = engine_admit,
 		.context = engine_context,
 		.begin = engine_begin,
@@ -164,11 +166,9 @@ static int start_server(struct engine *e, struct cfg_error *error)
 		.established = engine_connected,
 		.failed = engine_not_connected,
 	};
-	const char *why;
-	int rc = uring_loop_new(&e->loop, &why);
 
-	if (rc)
-		return cfg_fail(error, "the TLS engine cannot start: %s (%s)", why, strerror(-rc));
+	if (confine_loop(&e->confine, &e->loop, error))
+		return -1;
 	if (uring_relay_new(&e->relay, e->loop, &relay_config) ||
 		uring_client_new(&e->client, e->loop, &client_config) ||
 		ktls_sessions_new(&e->sessions, KTLS_SESSIONS) ||
@@ -187,8 +187,10 @@ static int start_server(struct engine *e, struct cfg_error *error)
 	return 0;
 }
 
-static int set_up(struct engine *e, struct cfg_error *error)
+static int set_up(struct engine *e, int report, struct cfg_error *error)
 {
+	if (confine_start(&e->confine, e->parts, report, error))
+		return -1;
 	/* The parent's setting is not inherited. */
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM))
 		return cfg_fail(error, "the TLS engine cannot start: %s", strerror(errno));
@@ -200,7 +202,11 @@ static int set_up(struct engine *e, struct cfg_error *error)
 	if (nice(e->params->engine_nice) == -1 && errno)
 		return cfg_fail(
 			error, "engine_nice: %d cannot be set: %s", e->params->engine_nice, strerror(errno));
-	return cfg_set_after_fork(e->parts->set, error) ? -1 : start_server(e, error);
+	if (cfg_set_after_fork(e->parts->set, error) || start_server(e, error) ||
+		confine_finish(&e->confine, e->parts, error))
+		return -1;
+	e->page->confined = e->confine.holds;
+	return 0;
 }
 
 static void tell(int report, const struct cfg_error *error)
@@ -216,13 +222,16 @@ void engine_run(const struct engine_parts *parts, int report)
 	struct engine e = {.parts = parts,
 		.params = parts->params,
 		.caps = parts->caps,
-		.page = scoreboard_page(parts->engine, parts->process)};
+		.page = scoreboard_page(parts->engine, parts->process),
+		.confine = {.level = parts->params->engine_confinement}};
 	struct cfg_error error = {.text = ""};
+	uint32_t own_keys_gone = 0; /* the others' counter is not this process's to write */
 	int rc;
 
+	ktls_cipher_share(&own_keys_gone);
 	engine_log_to(parts->channel);
 	counters_use(e.page->counters);
-	rc = set_up(&e, &error);
+	rc = set_up(&e, report, &error);
 
 	tell(report, &error);
 	if (rc)

@@ -7,22 +7,7 @@
 #ifndef SER_ENGINE_ENGINE_H
 #define SER_ENGINE_ENGINE_H
 
-#include "cfg/set.h"
-#include "ktls/kernel.h"
-#include "ser/shared/params.h"
-#include "ser/shared/scoreboard.h"
-
-/* What an engine gets from its supervisor. */
-struct engine_parts {
-	const struct params *params;
-	const struct ktls_kernel_caps *caps;
-	struct cfg_set *set;
-	unsigned engine, process; /* its numbers on the scoreboard */
-	int channel;              /* SOCK_SEQPACKET: ser/shared/messages.h */
-	const int *listeners;     /* TCP sockets in blocking mode, by number */
-	unsigned listener_count;
-	int proxy_header; /* 1: every connection must begin with a PROXY header */
-};
+#include "ser/engine/parts.h"
 
 enum {
 	ENGINE_CANNOT_START = 2, /* exit code */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the engine does with a connection: lets it in, decides where its records live, hands it over to the
- * core.
+ * The engine's side of a hand-over: begins a connection's handshake, counts and logs how it ended, and sends
+ * the connection to the supervisor, which gives it to the core.
  */
 #include "ser/engine/private.h"
 #include "ser/shared/counters.h"
@@ -60,19 +60,34 @@ void engine_begin(void *arg, const struct uring_peer *peer, struct ktls_handshak
 	cfg_ssl_attach(ktls_handshake_ssl(h), &peer->transport_local.any); /* or the handshake fails */
 }
 
-void engine_failed(void *arg, const struct uring_peer *peer, const char *reason, int timed_out)
+static void note_probe(const struct uring_peer *peer)
 {
 	static struct log_limit limit;
+	char remote[URING_ADDRESS_TEXT];
+
+	counters_add(COUNTER_PROBES);
+	uring_address_text(&peer->remote.any, remote);
+	ser_log_limited(&limit, LOG_LEVEL_DEBUG, "%s connected and left without sending a byte", remote);
+}
+
+/* A crowd of one kind must not hide the lines of another. */
+void engine_failed(void *arg, const struct uring_peer *peer, enum uring_failure kind, const char *reason)
+{
+	static struct log_limit limits[URING_FAILURES];
 	char remote[URING_ADDRESS_TEXT], local[URING_ADDRESS_TEXT];
 
 	(void)arg;
+	if (kind == URING_FAILED_PROBE) {
+		note_probe(peer);
+		return;
+	}
 	counters_add(COUNTER_HANDSHAKES_FAILED);
-	if (timed_out)
+	if (kind == URING_FAILED_TIMED_OUT)
 		counters_add(COUNTER_HANDSHAKES_TIMED_OUT);
 	uring_address_text(&peer->remote.any, remote);
 	uring_address_text(&peer->local.any, local);
-	ser_log_limited(
-		&limit, LOG_LEVEL_WARNING, "handshake with %s at %s failed: %s", remote, local, reason);
+	ser_log_limited(&limits[kind], LOG_LEVEL_WARNING, "handshake with %s at %s failed: %s", remote, local,
+		reason);
 }
 
 static void log_established(const struct message_established *m)
@@ -304,7 +319,7 @@ void engine_established(void *arg, const struct uring_peer *peer, int fd, struct
 	__atomic_add_fetch(&e->page->established, 1, __ATOMIC_RELAXED);
 	rc = engine_establish(e, &f);
 	if (rc)
-		engine_failed(e, peer, engine_error(rc), 0);
+		engine_failed(e, peer, URING_FAILED_OTHER, engine_error(rc));
 }
 
 void engine_relay_ended(void *arg, const struct uring_peer *peer, const char *reason)

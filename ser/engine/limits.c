@@ -14,11 +14,16 @@ enum {
 	LOOK_AGAIN_MS = 50, /* while new connections wait */
 };
 
-/* The handshakes of all engines, and our own connections that SER has no record of yet. */
+/* Our own connections that SER has no record of yet. */
+static long on_the_way(const struct engine *e)
+{
+	return (long)scoreboard_on_the_way(e->parts->engine, e->parts->process);
+}
+
+/* These, and the handshakes of all engines. */
 static long coming(const struct engine *e)
 {
-	long n = (long)uring_server_handshakes(e->server) +
-		 (long)scoreboard_on_the_way(e->parts->engine, e->parts->process);
+	long n = (long)uring_server_handshakes(e->server) + on_the_way(e);
 
 	for (unsigned i = 0; i < (unsigned)e->params->engines; i++)
 		if (i != e->parts->engine)
@@ -26,14 +31,32 @@ static long coming(const struct engine *e)
 	return n;
 }
 
-static void log_refusal(const struct uring_peer *peer, const char *words)
+static void log_refusal(const struct uring_peer *peer, enum counter limit, const char *words)
 {
-	static struct log_limit limit;
+	static struct log_limit limits[COUNTERS];
 	char text[URING_ADDRESS_TEXT];
 
+	counters_add(limit);
 	counters_add(COUNTER_REJECTS);
 	uring_address_text(&peer->remote.any, text);
-	ser_log_limited(&limit, LOG_LEVEL_ERROR, "connection from %s refused: %s", text, words);
+	ser_log_limited(&limits[limit], LOG_LEVEL_ERROR, "connection from %s refused: %s", text, words);
+}
+
+/*
+ * Whether more than that many connections beside those whose handshakes are under way are too many. Where
+ * they would not be without these handshakes, the first to go of them are sent away: strangers must not keep
+ * others out. Returns the limit's counter with words, or -1.
+ */
+static int limit_holds(struct engine *e, long more, char words[LIMIT_TEXT])
+{
+	char unused[LIMIT_TEXT];
+	int counter;
+
+	while ((counter = limits_reached(coming(e) + more, words)) >= 0) {
+		if (limits_reached(on_the_way(e) + more, unused) >= 0 || !uring_server_make_room(e->server))
+			return counter;
+	}
+	return -1;
 }
 
 static void look_again(struct uring_op *op, int res)
@@ -43,7 +66,7 @@ static void look_again(struct uring_op *op, int res)
 
 	(void)res;
 	e->waits = 0;
-	if (!e->retired && (limits_reached(coming(e), words) < 0 || engine_wait(e)))
+	if (!e->retired && (limit_holds(e, 0, words) < 0 || engine_wait(e)))
 		uring_server_pause(e->server, 0);
 }
 
@@ -71,8 +94,7 @@ static int hold_up(struct engine *e, const char *words)
 
 static int refuse(const struct uring_peer *peer, int counter, const char *words)
 {
-	counters_add((enum counter)counter);
-	log_refusal(peer, words);
+	log_refusal(peer, (enum counter)counter, words);
 	return -EBUSY;
 }
 
@@ -82,7 +104,7 @@ int engine_admit(void *arg, const struct uring_peer *peer)
 	struct scoreboard_source source = scoreboard_source_of(&peer->remote);
 	unsigned max = (unsigned)e->params->max_connections_per_source;
 	char words[LIMIT_TEXT];
-	int counter = limits_reached(coming(e), words);
+	int counter = limit_holds(e, 0, words);
 
 	/* Somebody else took the last place, or the kernel had already accepted this connection. */
 	if (counter >= 0) {
@@ -94,27 +116,34 @@ int engine_admit(void *arg, const struct uring_peer *peer)
 		return refuse(peer, COUNTER_LIMIT_SOURCE_CONNECTIONS, words);
 	}
 	/* This may be the last one that fits. */
-	counter = limits_reached(coming(e) + 1, words);
+	counter = limit_holds(e, 1, words);
 	if (counter >= 0 && hold_up(e, words))
 		counters_add((enum counter)counter);
 	return 0;
 }
 
-void engine_refused(void *arg, const struct uring_peer *peer, enum uring_refusal why)
+void engine_refused(void *arg, const struct uring_peer *peer)
 {
 	struct engine *e = arg;
 	char words[LIMIT_TEXT];
 
-	if (why == URING_REFUSED_SOURCE) {
-		counters_add(COUNTER_LIMIT_SOURCE_HANDSHAKES);
-		snprintf(words, sizeof(words), "it has max_handshakes_per_source (%d) handshakes under way",
-			e->params->max_handshakes_per_source);
-	} else {
-		counters_add(COUNTER_LIMIT_HANDSHAKES);
-		snprintf(
-			words, sizeof(words), "max_handshakes (%d) are under way", e->params->max_handshakes);
-	}
-	log_refusal(peer, words);
+	snprintf(words, sizeof(words), "max_handshakes (%d) are under way", e->params->max_handshakes);
+	log_refusal(peer, COUNTER_LIMIT_HANDSHAKES, words);
+}
+
+void engine_evicted(void *arg, const struct uring_peer *peer, enum uring_eviction why, unsigned like_it)
+{
+	static struct log_limit limits[URING_EVICTIONS];
+	const struct engine *e = arg;
+	char remote[URING_ADDRESS_TEXT];
+
+	counters_add(why == URING_EVICTED_SILENT ? COUNTER_EVICTED_SILENT : COUNTER_EVICTED_SLOW);
+	uring_address_text(&peer->remote.any, remote);
+	ser_log_limited(&limits[why], LOG_LEVEL_WARNING,
+		"connection from %s closed to make room for others: its host has %u that %s, and places for "
+		"handshakes are short (max_handshakes %d)",
+		remote, like_it, why == URING_EVICTED_SILENT ? "send nothing" : "are slow",
+		e->params->max_handshakes);
 }
 
 void engine_trouble(void *arg, int error, int for_good)

@@ -158,6 +158,8 @@ void engine_not_connected(
 
 void engine_take_tickets(struct engine *e, const struct message_tickets *t, size_t size)
 {
-	if (size == offsetof(struct message_tickets, messages) + t->len)
+	const size_t head = offsetof(struct message_tickets, messages);
+
+	if (size >= head && t->len == size - head)
 		ktls_late_take(e->late, t->order, t->messages, t->len);
 }

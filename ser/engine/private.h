@@ -5,8 +5,10 @@
 
 #include "ktls/late_ticket.h"
 #include "ktls/session.h"
-#include "ser/engine/engine.h"
+#include "ser/engine/confine.h"
+#include "ser/engine/parts.h"
 #include "ser/shared/messages.h"
+#include "ser/shared/scoreboard.h"
 #include "uring/client.h"
 #include "uring/pass_fd.h"
 #include "uring/relay.h"
@@ -17,6 +19,7 @@ struct engine {
 	const struct params *params;
 	const struct ktls_kernel_caps *caps;
 	struct engine_page *page;
+	struct confine confine;
 	struct uring_loop *loop;
 	struct uring_server *server;
 	struct uring_relay *relay;
@@ -52,8 +55,9 @@ int engine_admit(void *arg, const struct uring_peer *peer);
 SSL_CTX *engine_context(void *arg, const struct uring_peer *peer);
 void engine_begin(void *arg, const struct uring_peer *peer, struct ktls_handshake *h);
 void engine_established(void *arg, const struct uring_peer *peer, int fd, struct ktls_handshake *h);
-void engine_failed(void *arg, const struct uring_peer *peer, const char *reason, int timed_out);
-void engine_refused(void *arg, const struct uring_peer *peer, enum uring_refusal why);
+void engine_failed(void *arg, const struct uring_peer *peer, enum uring_failure kind, const char *reason);
+void engine_evicted(void *arg, const struct uring_peer *peer, enum uring_eviction why, unsigned like_it);
+void engine_refused(void *arg, const struct uring_peer *peer);
 void engine_trouble(void *arg, int error, int for_good);
 void engine_relay_ended(void *arg, const struct uring_peer *peer, const char *reason);
 

@@ -7,6 +7,7 @@
 #include "ser/manage/rpc_connections.h"
 #include "ser/manage/rpc_options.h"
 #include "ser/manage/settings.h"
+#include "ser/shared/confinement.h"
 #include "ser/shared/log.h"
 #include "ser/shared/scoreboard.h"
 #include "ser/shared/send_queue.h"
@@ -64,14 +65,16 @@ static void engines(struct host_rpc *rpc, void *ctx)
 {
 	for (int i = 0; rpc_is_on(rpc, ctx) && i < rpc_about.params->engines; i++) {
 		const struct scoreboard_engine *e = &scoreboard_engines[i];
+		char confined[CONFINEMENT_TEXT];
 		void *handle;
 
 		if (rpc->add(ctx, "{", &handle) < 0)
 			return;
-		rpc->struct_add(handle, "dddddd", "engine", i, "pid", (int)e->pid, "starts", (int)e->starts,
+		confinement_text(scoreboard_confined((unsigned)i), confined);
+		rpc->struct_add(handle, "dddddds", "engine", i, "pid", (int)e->pid, "starts", (int)e->starts,
 			"handshakes", (int)scoreboard_handshakes((unsigned)i), "relayed",
 			(int)scoreboard_relayed((unsigned)i), "established",
-			(int)scoreboard_established((unsigned)i));
+			(int)scoreboard_established((unsigned)i), "confined", confined);
 	}
 }
 

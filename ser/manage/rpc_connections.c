@@ -106,7 +106,7 @@ static void add(struct host_rpc *rpc, void *ctx, const struct listed *e)
 	const struct snapshot *s = conn_is_established(conn) ? conn->facts : &nothing.snapshot;
 	const char *data = (const char *)s->data, *home = s->home == KTLS_HOME_KERNEL ? "kernel" : "user";
 	char source[INET6_ADDRSTRLEN], destination[INET6_ADDRSTRLEN], cipher[128], since[32];
-	int is_up = conn_is_established(conn);
+	int is_established = conn_is_established(conn);
 	time_t t = (time_t)conn->since;
 	struct tm tm;
 	void *handle;
@@ -122,12 +122,13 @@ static void add(struct host_rpc *rpc, void *ctx, const struct listed *e)
 		"timeout", e->timeout);
 	rpc->struct_add(handle, "dddsss", "ct_wq_size",
 		(int)(conn->queue.len + (conn->outbound ? conn->outbound->text.len : 0)), "enc_rd_buf",
-		conn->stream.stash ? 1 : 0, "flags", is_up ? FLAG_HANDSHAKED : 0, "state",
-		is_up ? "established" : "connecting", "sni", s->server_name ? data + s->server_name : "",
-		"dom", conn->domain ? domain_name(conn->domain) : "");
+		conn->stream.stash ? 1 : 0, "flags", is_established ? FLAG_HANDSHAKED : 0, "state",
+		is_established ? "established" : "connecting", "sni",
+		s->server_name ? data + s->server_name : "", "dom",
+		conn->domain ? domain_name(conn->domain) : "");
 	rpc->struct_add(handle, "sssddds", "offload_tx", home, "offload_rx", home, "offload_why",
-		is_up ? why(conn) : "", "handshake_ms", (int)s->handshake_ms, "resumed", (int)s->resumed,
-		"engine", (int)conn->engine, "proto", e->is_wss ? "wss" : "tls");
+		is_established ? why(conn) : "", "handshake_ms", (int)s->handshake_ms, "resumed",
+		(int)s->resumed, "engine", (int)conn->engine, "proto", e->is_wss ? "wss" : "tls");
 }
 
 void rpc_list(struct host_rpc *rpc, void *ctx)

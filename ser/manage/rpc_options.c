@@ -30,11 +30,12 @@ void rpc_options(struct host_rpc *rpc, void *ctx)
 	if (!rpc_is_on(rpc, ctx) || rpc->add(ctx, "{", &handle) < 0)
 		return;
 	add_domain(rpc, handle, cfg_find_server(rpc_about.config, NULL, NULL));
-	rpc->struct_add(handle, "sddddddd", "config", text(settings_config()), "log", settings_number("log"),
+	rpc->struct_add(handle, "sdddddddd", "config", text(settings_config()), "log", settings_number("log"),
 		"connection_timeout", settings_number("connection_timeout"), "handshake_timeout",
 		rpc_about.params->handshake_timeout, "send_timeout", rpc_about.params->send_timeout,
 		"low_mem_threshold1", settings_number("low_mem_threshold1"), "engines",
-		rpc_about.params->engines, "engine_nice", rpc_about.params->engine_nice);
+		rpc_about.params->engines, "engine_nice", rpc_about.params->engine_nice, "engine_confinement",
+		rpc_about.params->engine_confinement);
 	rpc->struct_add(handle, "ddddssd", "certificate_watch", rpc_about.params->certificate_watch,
 		"max_handshakes", rpc_about.params->max_handshakes, "max_handshakes_per_source",
 		rpc_about.params->max_handshakes_per_source, "max_connections_per_source",

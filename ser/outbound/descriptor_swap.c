@@ -19,7 +19,7 @@ enum {
 	SWAP_SIGNAL = SIGURG, /* a process that does not expect it ignores it */
 };
 
-struct order {
+struct swap_request {
 	int fd; /* tcp_main's descriptor */
 	ino_t placeholder;
 };
@@ -33,7 +33,7 @@ int descriptor_swap_prepare(void)
 }
 
 /* Check the descriptor's inode, because tcp_main may meanwhile have closed it and opened others. */
-static uint64_t carry_out(const struct order *o, int fd)
+static uint64_t carry_out(const struct swap_request *o, int fd)
 {
 	struct stat st;
 
@@ -46,10 +46,10 @@ static uint64_t carry_out(const struct order *o, int fd)
  * In a signal handler, because tcp_main has no place where a module could run. It touches none of SER's
  * memory, and whatever it interrupts uses the descriptor's number, not what it refers to.
  */
-static void asked(int sig)
+static void requested(int sig)
 {
 	int fds[2], e = errno;
-	struct order o;
+	struct swap_request o;
 	uint64_t answer;
 
 	(void)sig;
@@ -65,7 +65,7 @@ static void asked(int sig)
 
 void descriptor_swap_serve(void)
 {
-	struct sigaction act = {.sa_handler = asked, .sa_flags = SA_RESTART};
+	struct sigaction act = {.sa_handler = requested, .sa_flags = SA_RESTART};
 
 	sigaction(SWAP_SIGNAL, &act, NULL);
 	scoreboard_set_tcp_main(getpid());
@@ -87,7 +87,7 @@ static int await_answer(void)
 	return -ETIMEDOUT;
 }
 
-static int ask_tcp_main(const struct order *o, int fd)
+static int tell_tcp_main(const struct swap_request *o, int fd)
 {
 	int fds[2] = {fd, answered}, rc;
 	pid_t pid = scoreboard_tcp_main();
@@ -102,7 +102,7 @@ static int ask_tcp_main(const struct order *o, int fd)
 
 int descriptor_swap(struct host_tcp_connection *c, int fd)
 {
-	struct order o = {.fd = c->s};
+	struct swap_request o = {.fd = c->s};
 	struct stat st;
 	int rc = 0;
 
@@ -112,7 +112,7 @@ int descriptor_swap(struct host_tcp_connection *c, int fd)
 		rc = -errno;
 	if (!rc) {
 		o.placeholder = st.st_ino;
-		rc = ask_tcp_main(&o, fd);
+		rc = tell_tcp_main(&o, fd);
 	}
 	if (!rc && dup2(fd, c->fd) < 0)
 		rc = -errno;

@@ -21,7 +21,11 @@ int orders_send(struct conn *conn, int fd, int far_end);
 /* Passes on session tickets that came on such a connection. If they get lost, nothing is resumed. */
 void orders_bring_tickets(const struct conn *conn, const uint8_t *messages, size_t len);
 
-/* What a supervisor reads: an order with its two descriptors, or tickets. */
+/*
+ * What a supervisor reads: an order with its two descriptors, or tickets. The pointer may be followed: it is
+ * into shared memory, which all of SER's processes have at the same place because they are forks of one, and
+ * only they write to this channel. An engine has neither that memory nor this channel.
+ */
 union orders_message {
 	struct conn *conn; /* a reference; comes with fd and far_end */
 	struct message_tickets tickets;

@@ -217,7 +217,7 @@ void outbound_closed(struct conn *conn)
 {
 	static struct log_limit limit;
 	struct outbound *out = conn->outbound;
-	int was_up = conn_is_established(conn);
+	int was_established = conn_is_established(conn);
 	ssize_t lost;
 	char peer[URING_ADDRESS_TEXT];
 
@@ -225,7 +225,7 @@ void outbound_closed(struct conn *conn)
 	lock_get(&out->lock);
 	out->closed = 1;
 	lock_release(&out->lock);
-	if (was_up)
+	if (was_established)
 		return;
 	lost = opening_fail(conn);
 	if (lost <= 0 || !out->handed)

@@ -34,8 +34,8 @@ int outbound_begin(struct host_tcp_connection *c, int sock);
 int outbound_say(struct host_tcp_connection *c, const char *p, size_t len, unsigned send_flags);
 
 /*
- * The hook read for a connection that is not up: takes the socket and sends what was kept. Returns 0 if it is
- * up from now on, -1 if it is over; the reason is logged.
+ * The hook read for a connection that is not established yet: takes the socket and sends what was kept.
+ * Returns 0 if it is established from now on, -1 if it is over; the reason is logged.
  */
 int outbound_take_over(struct host_tcp_connection *c);
 

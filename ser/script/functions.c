@@ -2,7 +2,7 @@
 #include "ser/script/functions.h"
 
 #include "ser/outbound/choice.h"
-#include "ser/script/answers.h"
+#include "ser/script/answer_for_message.h"
 #include "ser/script/variables.h"
 #include "ser/shared/log.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/script/selects.h"
 
-#include "ser/script/answers.h"
+#include "ser/script/answer_for_message.h"
 
 #include <openssl/objects.h>
 #include <openssl/x509v3.h>

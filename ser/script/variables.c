@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/script/variables.h"
 
-#include "ser/script/answers.h"
+#include "ser/script/answer_for_message.h"
 #include "ser/shared/log.h"
 
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Sending with tcp_async=no. In such a write the core, and with it a worker, would wait until the peer reads.
- * Here what the socket does not take at once goes into the send queue. With tcp_async=yes the core queues by
- * itself, and only send_alert() is used.
+ * Sends records and text in place of the core, which would wait until the peer reads (tcp_async=no), and for
+ * connections that SER opened. What the socket does not take at once goes into the send queue. On all other
+ * connections the core writes and queues by itself, and only send_alert() is used.
  *
  * Everything here needs the connection's write lock and never waits for a peer.
  */

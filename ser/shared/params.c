@@ -69,8 +69,9 @@ static const struct number {
 	NUMBER(certificate_watch, 0, 0, 86400),
 	NUMBER(engines, 1, 1, SCOREBOARD_ENGINES_MAX),
 	NUMBER(engine_nice, 0, 0, 19),
+	NUMBER(engine_confinement, 1, 0, 2),
 	NUMBER(max_handshakes, 1024, 1, 1 << 16), /* each costs some 60 KB of the engine's memory */
-	NUMBER(max_handshakes_per_source, 0, 0, 1 << 20),
+	NUMBER(max_handshakes_per_source, 256, 0, 1 << 20),
 	NUMBER(max_connections_per_source, 0, 0, 1 << 20),
 	NUMBER(low_mem_threshold1, -1, -1, 1 << 30),
 	NUMBER(con_ct_wq_max, 64 * 1024, 1024, 4 << 20),

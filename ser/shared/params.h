@@ -20,6 +20,7 @@ struct params {
 	int certificate_watch;       /* seconds between two looks; 0: off */
 	int engines;                 /* processes */
 	int engine_nice;             /* of the engines, on top of SER's own */
+	int engine_confinement;      /* 0: off, 1: what the kernel offers, 2: all of it, or no start */
 	/* Limits. Each engine counts its own handshakes. 0: no limit of that kind. */
 	int max_handshakes;
 	int max_handshakes_per_source;

@@ -87,6 +87,11 @@ struct engine_page *scoreboard_page(unsigned engine, unsigned process)
 	return (struct engine_page *)(writable + offset_of_page(engine, process));
 }
 
+struct iovec scoreboard_memory(void)
+{
+	return (struct iovec){writable, size_of_all()};
+}
+
 /*
  * The page is moved aside, the read-only mapping replaces the whole, and then the page is moved back into it.
  */
@@ -145,6 +150,11 @@ uint32_t scoreboard_handshakes(unsigned engine)
 uint32_t scoreboard_relayed(unsigned engine)
 {
 	return LOAD(active_page(engine)->relayed);
+}
+
+uint32_t scoreboard_confined(unsigned engine)
+{
+	return LOAD(active_page(engine)->confined);
 }
 
 uint32_t scoreboard_on_the_way(unsigned engine, unsigned process)

@@ -14,6 +14,7 @@
 
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 enum {
 	SCOREBOARD_ENGINES_MAX = 16,   /* supervisors, each with one accepting engine */
@@ -37,6 +38,7 @@ struct engine_page {
 	uint32_t relayed;     /* connections */
 	uint32_t established; /* handshakes finished */
 	uint32_t handed;      /* connections that it has sent to its supervisor */
+	uint32_t confined;    /* bits of enum confinement that hold; said before it meets a stranger */
 	uint64_t counters[COUNTER_SLOTS];
 };
 
@@ -82,6 +84,9 @@ int scoreboard_init(void);
  */
 int scoreboard_confine(unsigned engine, unsigned process);
 
+/* Its memory in this process, for whoever unmaps all other shared memory. */
+struct iovec scoreboard_memory(void);
+
 /* The page of an engine process. */
 struct engine_page *scoreboard_page(unsigned engine, unsigned process);
 
@@ -92,6 +97,9 @@ void scoreboard_clear_page(unsigned engine, unsigned process);
 uint32_t scoreboard_established(unsigned engine);
 uint32_t scoreboard_handshakes(unsigned engine);
 uint32_t scoreboard_relayed(unsigned engine);
+
+/* What holds of the confinement of the engine process that accepts: bits of enum confinement. */
+uint32_t scoreboard_confined(unsigned engine);
 
 /* Connections that an engine process handed over and its supervisor has not received yet. */
 uint32_t scoreboard_on_the_way(unsigned engine, unsigned process);

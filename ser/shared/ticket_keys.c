@@ -5,10 +5,17 @@
 #include "ser/shared/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
+
+#ifndef F_SEAL_FUTURE_WRITE /* since Linux 5.1, like io_uring */
+#define F_SEAL_FUTURE_WRITE 0x0010
+#endif
 
 static struct ktls_ticket_keys *keys;
+static void *read_only; /* the same memory */
 static struct uring_loop *loop;
 static struct uring_op timer;
 static struct __kernel_timespec period;
@@ -28,12 +35,36 @@ int ticket_keys_reload(const struct params *params, struct cfg_error *e)
 	return 0;
 }
 
+static int map_sealed(int fd)
+{
+	if (ftruncate(fd, sizeof(*keys)))
+		return -errno;
+	keys = mmap(NULL, sizeof(*keys), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (keys == MAP_FAILED || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE))
+		return -errno;
+	read_only = mmap(NULL, sizeof(*keys), PROT_READ, MAP_SHARED, fd, 0);
+	return read_only == MAP_FAILED ? -errno : 0;
+}
+
+static int map(void)
+{
+	int fd = memfd_create("ser-ktls ticket keys", MFD_CLOEXEC | MFD_ALLOW_SEALING), rc;
+
+	if (fd < 0)
+		return -errno;
+	rc = map_sealed(fd);
+	close(fd);
+	return rc;
+}
+
 int ticket_keys_init(const struct params *params, struct cfg_error *e)
 {
-	keys = mmap(NULL, sizeof(*keys), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (keys == MAP_FAILED)
-		return cfg_fail(e, "out of memory for the keys of session tickets");
-	if (madvise(keys, sizeof(*keys), MADV_DONTDUMP) || ticket_keys_inherit(0))
+	int rc = map();
+
+	if (rc)
+		return cfg_fail(e, "no memory for the keys of session tickets: %s", strerror(-rc));
+	if (madvise(keys, sizeof(*keys), MADV_DONTDUMP) || madvise(read_only, sizeof(*keys), MADV_DONTDUMP) ||
+		ticket_keys_inherit(0))
 		return cfg_fail(e, "the keys of session tickets cannot be protected: %s", strerror(errno));
 	if (params->session_ticket_keys)
 		return ticket_keys_reload(params, e);
@@ -42,12 +73,28 @@ int ticket_keys_init(const struct params *params, struct cfg_error *e)
 
 int ticket_keys_inherit(int yes)
 {
-	return madvise(keys, sizeof(*keys), yes ? MADV_DOFORK : MADV_DONTFORK) ? -errno : 0;
+	int advice = yes ? MADV_DOFORK : MADV_DONTFORK;
+
+	return madvise(keys, sizeof(*keys), advice) || madvise(read_only, sizeof(*keys), advice) ? -errno : 0;
+}
+
+/* Contexts have the keys' address. */
+int ticket_keys_confine(void)
+{
+	return mremap(read_only, sizeof(*keys), sizeof(*keys), MREMAP_MAYMOVE | MREMAP_FIXED, keys) == keys
+		       ? 0
+		       : -errno;
+}
+
+struct iovec ticket_keys_memory(void)
+{
+	return (struct iovec){keys, sizeof(*keys)};
 }
 
 void ticket_keys_forget(void)
 {
 	munmap(keys, sizeof(*keys));
+	munmap(read_only, sizeof(*keys));
 	keys = NULL;
 }
 

@@ -11,6 +11,7 @@
 #include "uring/loop.h"
 
 #include <openssl/ssl.h>
+#include <sys/uio.h>
 
 /*
  * Allocates the memory; call it before the first fork. The keys come from the file in the parameter
@@ -26,6 +27,12 @@ int ticket_keys_reload(const struct params *params, struct cfg_error *e);
  * -errno.
  */
 int ticket_keys_inherit(int yes);
+
+/* For an engine process: from now on it can only read the keys, whatever it tries. Returns 0 or -errno. */
+int ticket_keys_confine(void);
+
+/* Their memory in this process, for whoever unmaps all other shared memory. */
+struct iovec ticket_keys_memory(void);
 
 /* For the main process, when its supervisors run: drops the keys. */
 void ticket_keys_forget(void);

@@ -4,18 +4,21 @@
 #include "ser/shared/log.h"
 #include "uring/client.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 
-/* The text's NUL must be the last byte of the message, because nothing else marks its end. */
-static const char *check_text(char *text, size_t len)
+enum {
+	RECORDS_MAX = 1000, /* that a handshake sends under the connection's keys: a Finished, or tickets */
+	ERRNO_MAX = 4095,
+};
+
+void engine_message_clean(char *text, size_t size)
 {
-	if (!len || memchr(text, '\0', len) != text + len - 1)
-		return "a text does not end where its message does";
-	for (size_t i = 0; i < len - 1; i++)
-		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
-			text[i] = '?';
-	return NULL;
+	text[size - 1] = '\0';
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			*text = '?';
 }
 
 static const char *check_log(struct message_log *m, size_t size)
@@ -23,65 +26,102 @@ static const char *check_log(struct message_log *m, size_t size)
 	const size_t head = offsetof(struct message_log, text);
 
 	if (size <= head || size > sizeof(*m))
-		return "a line of the log has a wrong size";
+		return "a line for the log has a wrong size";
 	if (m->level < LOG_LEVEL_CRITICAL || m->level > LOG_LEVEL_DEBUG)
-		return "a line of the log has a level that there is not";
-	return check_text(m->text, size - head);
+		return "a line for the log has an unknown level";
+	if (memchr(m->text, '\0', size - head) != m->text + (size - head - 1))
+		return "a line for the log does not end where its message does";
+	engine_message_clean(m->text, size - head);
+	return NULL;
 }
 
-static const char *check_failed(struct message_failed *m, size_t size)
+static const char *check_failed(
+	struct message_failed *m, size_t size, const struct engine_message_limits *limits)
 {
 	if (size != sizeof(*m))
 		return "a failure has a wrong size";
-	if (!m->order || m->why < 0 || m->why >= URING_CLIENT_FAILURES)
-		return "a failure has a number that there is not";
+	if (m->why < 0 || m->why >= URING_CLIENT_FAILURES)
+		return "a failure has an unknown kind";
 	if (!memchr(m->reason, '\0', sizeof(m->reason)))
 		return "a failure's reason has no end";
-	return check_text(m->reason, strlen(m->reason) + 1);
+	if (!limits->has_order(limits->process, m->order))
+		return "an order failed that it does not have";
+	engine_message_clean(m->reason, sizeof(m->reason));
+	return NULL;
 }
 
-static int is_address(const union uring_address *a)
+/* SER reads the addresses of a connection that came in; of those that it opens itself it knows them. */
+static int are_addresses(const struct message_established *m)
 {
-	return a->any.sa_family == AF_INET || a->any.sa_family == AF_INET6;
+	const sa_family_t family = m->remote.any.sa_family, transport = m->transport_remote.any.sa_family;
+
+	return m->order || ((family == AF_INET || family == AF_INET6) && m->local.any.sa_family == family &&
+				   (transport == AF_INET || transport == AF_INET6) &&
+				   m->transport_local.any.sa_family == transport);
 }
 
-static int is_key(const struct ktls_key *k)
+static int is_home(const struct message_established *m)
 {
-	return (k->version == TLS1_2_VERSION || k->version == TLS1_3_VERSION) && k->aead < KTLS_AEADS;
-}
-
-static int is_secret(const struct ktls_secret *s)
-{
-	return s->len == 0 || s->len == 32 || s->len == KTLS_MAX_SECRET_LEN;
-}
-
-static int are_keys(const struct ktls_session_keys *k, unsigned home, uint32_t order)
-{
-	if (k->role != (order ? KTLS_CLIENT : KTLS_SERVER))
+	switch (m->snapshot.home) {
+	case KTLS_HOME_KERNEL:
+		return m->why == HOME_WHY_KERNEL;
+	case KTLS_HOME_RELAYED:
+		return m->why == HOME_WHY_NO_AEAD;
+	case KTLS_HOME_USER:
+		return m->why > HOME_WHY_KERNEL && m->why < HOME_WHY_NO_AEAD;
+	default:
 		return 0;
-	if (!is_secret(&k->rx_secret) || !is_secret(&k->tx_secret))
+	}
+}
+
+static int is_key(const struct ktls_key *k, const struct ktls_secret *s)
+{
+	if ((k->version != TLS1_2_VERSION && k->version != TLS1_3_VERSION) || k->aead >= KTLS_AEADS ||
+		k->seq > RECORDS_MAX)
 		return 0;
-	if (home == KTLS_HOME_RELAYED)
-		return 1;
-	return is_key(&k->rx) && is_key(&k->tx) && k->rx.version == k->tx.version && k->rx.aead == k->tx.aead;
+	return !s->len || (k->version == TLS1_3_VERSION && s->len == (k->aead == KTLS_AES_256_GCM ? 48 : 32));
+}
+
+static int is_no_key(const struct ktls_key *k, const struct ktls_secret *s)
+{
+	return !k->version && !k->aead && !k->seq && !s->len;
+}
+
+static int are_keys(const struct message_established *m)
+{
+	const struct ktls_session_keys *k = &m->keys;
+
+	if (k->role != (m->order ? KTLS_CLIENT : KTLS_SERVER))
+		return 0;
+	if (m->snapshot.home == KTLS_HOME_RELAYED)
+		return is_no_key(&k->rx, &k->rx_secret) && is_no_key(&k->tx, &k->tx_secret);
+	return is_key(&k->rx, &k->rx_secret) && is_key(&k->tx, &k->tx_secret) &&
+	       k->rx.version == k->tx.version && k->rx.aead == k->tx.aead &&
+	       k->rx_secret.len == k->tx_secret.len;
+}
+
+static int is_domain(const struct message_established *m, const struct cfg_set *set)
+{
+	const SSL_CTX *ctx = cfg_set_context(set, m->domain);
+
+	return ctx && cfg_context_domain(ctx)->kind == (m->order ? CFG_CLIENT : CFG_SERVER);
 }
 
 static const char *check_numbers(
 	const struct message_established *m, const struct engine_message_limits *limits)
 {
-	const SSL_CTX *ctx = cfg_set_context(limits->set, m->domain);
-
-	if (!ctx || cfg_context_domain(ctx)->kind != (m->order ? CFG_CLIENT : CFG_SERVER))
-		return "a connection has a domain that there is not";
-	if (!m->order && m->listener >= limits->listeners)
-		return "a connection has a listener that there is not";
-	if (m->snapshot.home > KTLS_HOME_RELAYED || m->why >= HOME_WHYS || m->can_rekey > 1 ||
-		m->why_error > 0)
-		return "a connection's records live nowhere";
-	if (!is_address(&m->remote) || !is_address(&m->transport_remote) ||
-		!is_address(&m->transport_local) || m->local.any.sa_family != m->remote.any.sa_family)
-		return "a connection has an address of no family";
-	return are_keys(&m->keys, m->snapshot.home, m->order) ? NULL : "a connection has keys of no suite";
+	if (!limits->on_the_way || limits->on_the_way > INT32_MAX)
+		return "it hands over more connections than it has counted";
+	if (m->order ? !limits->has_order(limits->process, m->order) : m->listener >= limits->listeners)
+		return m->order ? "a connection answers an order that it does not have"
+				: "a connection came in at an unknown listener";
+	if (!is_domain(m, limits->set))
+		return "a connection has an unknown domain";
+	if (!are_addresses(m))
+		return "a connection has an address of no family, or of two";
+	if (!is_home(m) || m->can_rekey > 1 || m->why_error > 0 || m->why_error < -ERRNO_MAX)
+		return "the records of a connection live nowhere";
+	return are_keys(m) ? NULL : "a connection has keys of no suite";
 }
 
 static int option(int fd, int name)
@@ -92,16 +132,35 @@ static int option(int fd, int name)
 	return getsockopt(fd, SOL_SOCKET, name, &value, &len) ? -1 : value;
 }
 
-/* The core must get a connected stream: a TCP socket, or the relay's end of a socket pair. */
+/* Reading and writing must not wait, and nothing that happens may send a signal. */
+static int has_good_flags(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags >= 0 && flags & O_NONBLOCK && !(flags & O_ASYNC);
+}
+
+/* With this option close() waits until the peer has taken everything, even if the socket is non-blocking. */
+static int lingers(int fd)
+{
+	struct linger linger;
+	socklen_t len = sizeof(linger);
+
+	return getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &len) || linger.l_onoff;
+}
+
+/*
+ * SER must get a stream: a TCP socket, or the relay's end of a socket pair. It may have lost its connection
+ * meanwhile.
+ */
 static const char *check_socket(int fd, unsigned home)
 {
-	const int domain = option(fd, SO_DOMAIN);
-
 	if (option(fd, SO_TYPE) != SOCK_STREAM || option(fd, SO_ACCEPTCONN) != 0)
 		return "a descriptor is no stream socket";
-	if (home == KTLS_HOME_RELAYED ? domain != AF_UNIX : option(fd, SO_PROTOCOL) != IPPROTO_TCP)
+	if (home == KTLS_HOME_RELAYED ? option(fd, SO_DOMAIN) != AF_UNIX
+				      : option(fd, SO_PROTOCOL) != IPPROTO_TCP)
 		return "a descriptor is a socket of another kind";
-	return NULL;
+	return has_good_flags(fd) && !lingers(fd) ? NULL : "a descriptor would make SER wait";
 }
 
 static const char *check_established(
@@ -113,28 +172,37 @@ static const char *check_established(
 	if (size < sizeof(*m))
 		return "a connection has a wrong size";
 	why = check_numbers(m, limits);
-	if (!why && snapshot_check(&m->snapshot, size - head))
-		why = "a connection has facts that lie outside of it";
-	return why || fd < 0 ? why : check_socket(fd, m->snapshot.home);
+	if (why)
+		return why;
+	if (snapshot_check(&m->snapshot, size - head))
+		return "a connection has facts that lie outside of its message";
+	return fd == URING_FD_LOST ? NULL : check_socket(fd, m->snapshot.home);
 }
 
-const char *engine_message_check(union engine_message *m, size_t size, unsigned descriptors, int fd,
+static const char *check_stopped(size_t size, const struct engine_message_limits *limits)
+{
+	if (size != sizeof(struct message_plain))
+		return "a word that it has stopped has a wrong size";
+	return limits->may_stop ? NULL : "it has stopped, but nobody told it to";
+}
+
+const char *engine_message_check(union engine_message *m, size_t size, const int fds[URING_PASS_MAX],
 	const struct engine_message_limits *limits)
 {
 	if (size < sizeof(m->kind))
 		return "it is too short to have a kind";
-	if (descriptors > (m->kind == MESSAGE_ESTABLISHED))
-		return "it has descriptors that do not belong to it";
+	if ((fds[0] != -1) != (m->kind == MESSAGE_ESTABLISHED) || fds[1] != -1)
+		return "its number of descriptors is wrong";
 	switch (m->kind) {
 	case MESSAGE_STOPPED:
-		return size == sizeof(m->plain) ? NULL : "it has a wrong size";
+		return check_stopped(size, limits);
 	case MESSAGE_LOG:
 		return check_log(&m->log, size);
 	case MESSAGE_FAILED:
-		return check_failed(&m->failed, size);
+		return check_failed(&m->failed, size, limits);
 	case MESSAGE_ESTABLISHED:
-		return check_established(&m->established, size, fd, limits);
+		return check_established(&m->established, size, fds[0], limits);
 	default:
-		return "there is no such kind";
+		return "it is of an unknown kind";
 	}
 }

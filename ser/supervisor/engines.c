@@ -67,7 +67,6 @@ static void take_inbound(const struct conn_made *made, int fd)
 {
 	const union uring_address *remote = &made->message->remote;
 
-	__atomic_add_fetch(&scoreboard_engines[self->index].taken[made->page], 1, __ATOMIC_RELAXED);
 	host_publish_load();
 	if (fd < 0)
 		inject_refuse(remote, "no descriptor is left: raise the limit of open files (ulimit -n)");
@@ -85,6 +84,7 @@ static void take_established(const struct engine_process *p, const struct messag
 		.engine = self->index,
 		.page = p->page};
 
+	__atomic_add_fetch(&scoreboard_engines[self->index].taken[p->page], 1, __ATOMIC_RELAXED);
 	if (m->order)
 		orders_established(p, &made, fd);
 	else
@@ -100,7 +100,7 @@ static void tell_to_look(void)
 		uring_pass_fd(self->active->channel, &message, sizeof(message), URING_NO_FD);
 }
 
-static void take(const struct engine_process *p, const union engine_message *m, int fd)
+static void take(struct engine_process *p, const union engine_message *m, int fd)
 {
 	static struct log_limit limit = {.burst = ENGINE_LINES};
 
@@ -115,30 +115,32 @@ static void take(const struct engine_process *p, const union engine_message *m, 
 		ser_log_limited(&limit, m->log.level, "%s", m->log.text);
 		break;
 	case MESSAGE_STOPPED:
+		p->stopped = 1;
 		tell_to_look();
 	}
 }
 
-/* Nothing it sends from now on is worth reading, and somebody else may control what it holds. */
-static void end_liar(struct engine_process *p, const char *why)
+/* The engine is ended, because nothing that it sends from now on is worth reading. */
+static void refuse_message(const struct engine_process *p, const char *why)
 {
 	counters_add(COUNTER_ENGINE_MESSAGES_REFUSED);
 	ser_log(LOG_LEVEL_CRITICAL,
 		"the TLS engine (process %d) is ended: a message of it was refused, because %s; it may have "
-		"been taken "
-		"over",
+		"been taken over",
 		(int)p->pid, why);
-	if (p->pid)
-		kill(p->pid, SIGKILL);
 }
 
 static const char *check(
-	const struct engine_process *p, union engine_message *m, size_t size, const int fds[2])
+	const struct engine_process *p, union engine_message *m, size_t size, const int fds[URING_PASS_MAX])
 {
-	const struct engine_message_limits limits = {.listeners = self->parts.listener_count, .set = p->set};
+	const struct engine_message_limits limits = {.listeners = self->parts.listener_count,
+		.set = p->set,
+		.on_the_way = scoreboard_on_the_way(self->index, p->page),
+		.may_stop = p->retired && !p->stopped,
+		.has_order = orders_are_with,
+		.process = p};
 
-	return engine_message_check(
-		m, size, (unsigned)(fds[0] >= 0) + (unsigned)(fds[1] >= 0), fds[0], &limits);
+	return engine_message_check(m, size, fds, &limits);
 }
 
 /* Returns 0 if there may be more to read, 1 if there is nothing for now, -1 if nothing will come. */
@@ -146,8 +148,8 @@ static int take_one(struct engine_process *p)
 {
 	static union engine_message m;
 	const char *why;
-	int fds[2];
-	ssize_t n = uring_take_fds(p->channel, &m, sizeof(m), fds, 2);
+	int fds[URING_PASS_MAX];
+	ssize_t n = uring_take_fds(p->channel, &m, sizeof(m), fds, URING_PASS_MAX);
 
 	if (n == -EAGAIN)
 		return 1;
@@ -157,8 +159,8 @@ static int take_one(struct engine_process *p)
 	if (!why)
 		take(p, &m, fds[0]);
 	else
-		end_liar(p, why);
-	for (int i = why ? 0 : 1; i < 2; i++)
+		refuse_message(p, why);
+	for (int i = 0; why && i < URING_PASS_MAX; i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
 	OPENSSL_cleanse(&m, n < 0 ? sizeof(m) : (size_t)n);
@@ -207,23 +209,16 @@ static void readable(struct uring_op *op, int res)
 		wait_for_messages(c);
 		return;
 	}
+	if (c->pid) /* An honest one is ending already. Others might go on without us. */
+		kill(c->pid, SIGKILL);
 	close(c->channel);
 	c->channel = -1;
 	forget_if_over(c);
 }
 
-/* In the child: drops everything of the supervisor's except its memory. */
+/* In the child, which closes all descriptors but its own. */
 static void become_engine(int report)
 {
-	struct engine_process *c;
-
-	TAILQ_FOREACH(c, &self->engines, link)
-	{
-		if (c->channel >= 0)
-			close(c->channel);
-	}
-	close(self->wake_fd);
-	close(unix_tcp_sock);
 	uring_loop_free(self->loop);
 	engine_run(&self->parts, report);
 }
@@ -265,6 +260,7 @@ struct engine_process *engine_process_start(int report)
 	if (!c || find_page(&c->page) || open_channel(c))
 		goto failed;
 	self->parts.process = c->page;
+	self->parts.first = !scoreboard_engines[self->index].starts;
 	c->readable.done = readable;
 	TAILQ_INSERT_TAIL(&self->engines, c, link);
 	c->pid = fork();

@@ -19,6 +19,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define NO_DESCRIPTOR "no descriptor is left: raise the limit of open files (ulimit -n)"
+
 enum {
 	TAKEN_AT_ONCE = 64,
 	RETRY_MS = 5, /* how often to offer an order to an engine that is too busy or not there yet */
@@ -83,7 +85,6 @@ static void fail(struct running_order *t, enum uring_client_failure why, const c
 	forget(t);
 }
 
-/* Only the engine that got an order may answer it. */
 static struct running_order *find(const struct engine_process *p, uint32_t id)
 {
 	struct running_order *t;
@@ -94,6 +95,11 @@ static struct running_order *find(const struct engine_process *p, uint32_t id)
 			break;
 	}
 	return t;
+}
+
+int orders_are_with(const struct engine_process *p, uint32_t order)
+{
+	return find(p, order) != NULL;
 }
 
 /* Returns 0; -EAGAIN to try again later; or -ETIMEDOUT. */
@@ -158,10 +164,7 @@ static void take(struct conn *conn, const int fds[2])
 		lost = opening_fail(conn);
 		ser_log_limited(&limit, LOG_LEVEL_ERROR,
 			"a connection that SER wanted is not opened, %zd bytes for it are lost: %s",
-			lost > 0 ? lost : 0,
-			fds[0] < 0 || fds[1] < 0
-				? "no descriptor is left: raise the limit of open files (ulimit -n)"
-				: "memory is used up");
+			lost > 0 ? lost : 0, fds[0] < 0 || fds[1] < 0 ? NO_DESCRIPTOR : "memory is used up");
 		for (int i = 0; i < 2; i++)
 			if (fds[i] >= 0)
 				close(fds[i]);
@@ -231,8 +234,8 @@ void orders_established(const struct engine_process *p, const struct conn_made *
 	struct running_order *t = find(p, made->message->order);
 	int rc;
 
-	if (!t) {
-		close(fd);
+	if (fd < 0) {
+		fail(t, URING_CLIENT_LOCAL, NO_DESCRIPTOR);
 		return;
 	}
 	rc = fill_in(t->conn, made);
@@ -249,10 +252,7 @@ void orders_established(const struct engine_process *p, const struct conn_made *
 
 void orders_failed(const struct engine_process *p, const struct message_failed *f)
 {
-	struct running_order *t = find(p, f->order);
-
-	if (t)
-		fail(t, (enum uring_client_failure)f->why, f->reason);
+	fail(find(p, f->order), (enum uring_client_failure)f->why, f->reason);
 }
 
 void orders_engine_gone(const struct engine_process *c)

@@ -12,10 +12,10 @@
 /* Takes orders from now on. Returns 0 or a negative errno. */
 int orders_serve(void);
 
-/*
- * Takes an engine process's checked answer and takes over fd. An answer to an order that the process did not
- * get is ignored.
- */
+/* Whether the engine process got that order and has not answered it yet. */
+int orders_are_with(const struct engine_process *p, uint32_t order);
+
+/* Takes an engine process's checked answer to an order that it has, and takes over fd. */
 void orders_established(const struct engine_process *p, const struct conn_made *made, int fd);
 void orders_failed(const struct engine_process *p, const struct message_failed *f);
 

@@ -18,7 +18,8 @@ struct engine_process {
 	pid_t pid;           /* 0: dead */
 	int channel;         /* our end; -1: the engine's end is closed and everything is read */
 	unsigned page;       /* its number on the scoreboard */
-	int retired;         /* it has stopped accepting, and ends with its last connection */
+	int retired;         /* it was told to stop accepting, and ends with its last connection */
+	int stopped;         /* it has said so */
 	int ending;          /* it was told to end at once */
 	int64_t started;     /* ktls_clock_ms() */
 };

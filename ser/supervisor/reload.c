@@ -5,8 +5,10 @@
 #include "ser/shared/domain.h"
 #include "ser/shared/lock.h"
 #include "ser/shared/log.h"
+#include "ser/shared/scoreboard.h"
 #include "ser/shared/services.h"
 #include "ser/shared/ticket_keys.h"
+#include "ser/supervisor/engine_message.h"
 #include "ser/supervisor/private.h"
 
 #include <errno.h>
@@ -179,11 +181,12 @@ static void build_next(void)
 /* The engine reports that it is ready, or why not; or it has died. */
 static void ready(struct uring_op *op, int res)
 {
-	struct cfg_error error;
+	struct cfg_error error = {.text = ""};
 	ssize_t n = read(report, error.text, sizeof(error.text));
 
 	(void)op;
 	(void)res;
+	engine_message_clean(error.text, sizeof(error.text));
 	close(report);
 	report = -1;
 	if (n == (ssize_t)sizeof(error.text) && !error.text[0]) {

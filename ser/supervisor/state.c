@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What this supervisor process is made of. */
+/* The state of the supervisor that this process is, for all files of this folder. */
 #include "ser/supervisor/private.h"
 
 struct supervisor supervisor;

@@ -10,6 +10,7 @@
 #include "ser/shared/domain.h"
 #include "ser/shared/log.h"
 #include "ser/shared/ticket_keys.h"
+#include "ser/supervisor/engine_message.h"
 #include "ser/supervisor/orders.h"
 #include "ser/supervisor/private.h"
 #include "ser/supervisor/privileges.h"
@@ -156,6 +157,7 @@ static int wait_until_ready(int report)
 		rc = poll(&p, 1, SUPERVISOR_START_SECONDS * 1000);
 	while (rc < 0 && errno == EINTR);
 	if (rc > 0 && read(report, error.text, sizeof(error.text)) == sizeof(error.text)) {
+		engine_message_clean(error.text, sizeof(error.text));
 		if (!error.text[0])
 			return 0;
 		ser_log(LOG_LEVEL_ERROR, "%s", error.text);

@@ -13,6 +13,7 @@ import sip
 
 LOST = (sip.Ended, ConnectionError, sip.ssl.SSLError)  # how a client finds out
 LAYOUT = struct.Struct("6i")  # the part of faults.c's struct control that arms it
+REACHABLE = {"engine_confinement": 0}  # or the engine would have no control file mapped
 COUNT = struct.Struct("2i")  # the rest of it
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))

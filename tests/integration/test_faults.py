@@ -8,7 +8,7 @@ import pytest
 
 import settings
 import sip
-from faults import LOST, Call
+from faults import LOST, REACHABLE, Call
 from homes import DIRECT, RELAYED, Home
 from server import Usage
 
@@ -52,7 +52,7 @@ def cases():
 @pytest.fixture
 def ser(share, control):
     """With the library in all its processes; only the engine's calls fail."""
-    server = share("faults", environment=control.environment)
+    server = share("faults", tls=REACHABLE, environment=control.environment)
     control.find_engine(server)
     return server
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The manual's links lead somewhere, it knows every counter and command, and the manual page is made of it."""
+"""The manual's links and files are there, it knows every counter and command, and the manual page is made of it."""
 import glob
 import os
 import re
@@ -40,6 +40,13 @@ def test_links(page):
         assert os.path.exists(os.path.join(ROOT, target)), f"{page}: {link}"
         if anchor:
             assert anchor in anchors(target), f"{page}: {link}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_files(page):
+    """Files of the source that a page names are there."""
+    for name in re.findall(r"`((?:bench|cfg|docs|ktls|select|ser|tests|uring)/[\w./-]+)`", read(page)):
+        assert os.path.exists(os.path.join(ROOT, name)), f"{page}: {name}"
 
 
 def test_all_in_the_index():

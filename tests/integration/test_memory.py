@@ -8,7 +8,7 @@ import pytest
 
 import settings
 import sip
-from faults import LOST, Call
+from faults import LOST, REACHABLE, Call
 from homes import DIRECT, RELAYED, USER
 from server import Usage
 
@@ -25,7 +25,7 @@ CACHES = 10  # blocks that OpenSSL allocates once, for certificates of clients
 @pytest.fixture
 def ser(share, pki, control, home):
     """With the library in all its processes; only the engine's calls fail."""
-    server = home.shared(share, pki, "memory", environment=control.environment)
+    server = home.shared(share, pki, "memory", tls=REACHABLE, environment=control.environment)
     control.find_engine(server)
     return server
 

@@ -74,3 +74,15 @@ def test_too_many(start, pki, how):
         some[0].stop()
         ser.settle(lambda: ser.tls_connections() == 1, ser.log)
         assert client.forward(some[2]).status == 200
+
+
+def test_those_that_ended(start, pki):
+    """SER has opened more connections than tls_max_connections, one after the other: clients get in all the same."""
+    ser = start(**outbound.options(core=("tls_max_connections=4",)))
+    with Client(ser) as client:
+        for _ in range(6):
+            with peers.Peer(peers.context(pki.server)) as peer:
+                assert client.forward(peer).status == 200
+            ser.settle(lambda: ser.tls_connections() == 0, ser.log)
+    with sip.TlsClient(ser.address()) as client:
+        client.ask()

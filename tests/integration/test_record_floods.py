@@ -146,3 +146,26 @@ def test_record_of_length_zero(ser, home, kind):
         end = client.end()
         assert end.startswith("alert ") and end.endswith("UNEXPECTED_MESSAGE"), end
     ser.wait_idle()
+
+
+def without_type(client):
+    """Padding only: it ends in no content type."""
+    return client.record(0)
+
+
+def change_cipher_spec(client):
+    """As a TLS 1.3 handshake may have it."""
+    return raw.header(20, 1) + b"\x01"
+
+
+@pytest.mark.parametrize("home", [DIRECT[1]], ids=str)
+@pytest.mark.parametrize("make", [without_type, change_cipher_spec])
+def test_form(ser, home, make):
+    """The kernel does not tell a wrong form from a forgery."""
+    with raw.Client(ser, home) as client:
+        client.ask()
+        client.put(make(client))
+        end = client.end()
+        alert = "BAD_RECORD_MAC" if home.offload == "kernel" else "UNEXPECTED_MESSAGE"
+        assert end.startswith("alert ") and end.endswith(alert), end
+    ser.wait_idle()

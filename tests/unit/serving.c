@@ -45,26 +45,36 @@ static void established(void *arg, const struct uring_peer *peer, int fd, struct
 	s->wrong += (fcntl(fd, F_GETFL) & O_NONBLOCK) || !(fcntl(fd, F_GETFD) & FD_CLOEXEC);
 }
 
-static void failed(void *arg, const struct uring_peer *peer, const char *reason, int timed_out)
+static void failed(void *arg, const struct uring_peer *peer, enum uring_failure kind, const char *reason)
 {
-	assert_int_equal(timed_out, strstr(reason, "within handshake_timeout") != NULL);
 	struct serving *s = arg;
 
 	s->failures[s->failed++ % SERVING_MAX] =
 		(struct failure){peer->transport_remote.in.sin_port, ktls_clock_ms()};
 	s->peer = *peer;
 	s->wrong += peer->listener != s || !*reason;
-	s->wrong += timed_out != (strstr(reason, "handshake_timeout") != NULL);
+	s->wrong += (kind == URING_FAILED_TIMED_OUT) != (strstr(reason, "handshake_timeout") != NULL);
+	s->kind = kind;
 	snprintf(s->reason, sizeof(s->reason), "%s", reason);
 }
 
-static void refused(void *arg, const struct uring_peer *peer, enum uring_refusal why)
+static void evicted(void *arg, const struct uring_peer *peer, enum uring_eviction why, unsigned like_it)
+{
+	struct serving *s = arg;
+
+	s->evicted[why]++;
+	s->evictions[s->all_evicted++ % SERVING_MAX] = peer->transport_remote.in.sin_port;
+	s->like_it = like_it;
+	s->peer = *peer;
+	s->wrong += peer->listener != s || !like_it;
+}
+
+static void refused(void *arg, const struct uring_peer *peer)
 {
 	struct serving *s = arg;
 
 	s->refused++;
 	s->peer = *peer;
-	s->refusal = why;
 	s->wrong += peer->listener != s;
 }
 
@@ -98,6 +108,7 @@ void serving_open_with(struct serving *s, SSL_CTX *ctx, const struct uring_serve
 	config.context = context;
 	config.established = established;
 	config.failed = failed;
+	config.evicted = evicted;
 	config.refused = refused;
 	config.trouble = trouble;
 	memset(s, 0, sizeof(*s));

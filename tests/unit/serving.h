@@ -51,15 +51,18 @@ struct serving {
 	unsigned descriptors;
 	/* What the callbacks were told. */
 	unsigned asked, established, failed, refused, troubles;
-	unsigned under_way;         /* handshakes, when admit() was asked last */
-	struct uring_peer peer;     /* the last that was asked for, refused or failed */
-	enum uring_refusal refusal; /* the last */
-	unsigned most;              /* handshakes at once */
-	char reason[160];           /* of the last failure */
-	int error, for_good;        /* of the last trouble */
-	int wrong;                  /* things in callbacks that must never be */
+	unsigned under_way;      /* handshakes, when admit() was asked last */
+	struct uring_peer peer;  /* the last that was asked for, refused, sent away or failed */
+	unsigned most;           /* handshakes at once */
+	char reason[160];        /* of the last failure */
+	enum uring_failure kind; /* the same */
+	int error, for_good;     /* of the last trouble */
+	int wrong;               /* things in callbacks that must never be */
 	struct accepted accepted[SERVING_MAX];
 	struct failure failures[SERVING_MAX];
+	unsigned evicted[URING_EVICTIONS], all_evicted;
+	uint16_t evictions[SERVING_MAX]; /* ports, in their order */
+	unsigned like_it;                /* what was said with the last of them */
 	struct caller callers[SERVING_MAX];
 	unsigned calls;
 };

@@ -20,6 +20,14 @@ static int open_loop(void **state)
 	return 0;
 }
 
+static int open_restricted(void **state)
+{
+	(void)state;
+	turns_open_restricted(&turns);
+	loop = turns.loop;
+	return 0;
+}
+
 static int close_loop(void **state)
 {
 	(void)state;
@@ -187,6 +195,7 @@ static void test_send_waits(void **state)
 	(void)state;
 	make_pair(fds);
 	f.reader = fds[1];
+	f.received = 0;
 	while (sent < sizeof(out)) {
 		assert_int_equal(
 			uring_send(loop, waited_op(&f.send), fds[0], out + sent, sizeof(out) - sent), 0);
@@ -409,23 +418,29 @@ static void test_started_again_when_done(void **state)
 	close_pair(fds);
 }
 
+#define TEST(name)                                                                                           \
+	cmocka_unit_test_setup_teardown(name, open_loop, close_loop),                                        \
+	{                                                                                                    \
+		"restricted_" #name, name, open_restricted, close_loop, NULL                                 \
+	}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_recv_send, open_loop, close_loop),
-		cmocka_unit_test_setup_teardown(test_recvmsg, open_loop, close_loop),
-		cmocka_unit_test_setup_teardown(test_recvmsg_finds_nothing, open_loop, close_loop),
-		cmocka_unit_test_setup_teardown(test_recv_end, open_loop, close_loop),
-		cmocka_unit_test_setup_teardown(test_send_to_nobody, open_loop, close_loop),
-		cmocka_unit_test_setup_teardown(test_send_waits, open_loop, close_loop),
-		cmocka_unit_test_setup_teardown(test_send_cancelled, open_loop, close_loop),
-		cmocka_unit_test_setup_teardown(test_accept, open_loop, close_loop),
-		cmocka_unit_test_setup_teardown(test_accept_without_listener, open_loop, close_loop),
-		cmocka_unit_test_setup_teardown(test_poll, open_loop, close_loop),
-		cmocka_unit_test_setup_teardown(test_timeout, open_loop, close_loop),
-		cmocka_unit_test_setup_teardown(test_cancel, open_loop, close_loop),
-		cmocka_unit_test_setup_teardown(test_cancel_too_late, open_loop, close_loop),
-		cmocka_unit_test_setup_teardown(test_started_again_when_done, open_loop, close_loop),
+		TEST(test_recv_send),
+		TEST(test_recvmsg),
+		TEST(test_recvmsg_finds_nothing),
+		TEST(test_recv_end),
+		TEST(test_send_to_nobody),
+		TEST(test_send_waits),
+		TEST(test_send_cancelled),
+		TEST(test_accept),
+		TEST(test_accept_without_listener),
+		TEST(test_poll),
+		TEST(test_timeout),
+		TEST(test_cancel),
+		TEST(test_cancel_too_late),
+		TEST(test_started_again_when_done),
 	};
 
 	return cmocka_run_group_tests_name("loop", tests, NULL, NULL);

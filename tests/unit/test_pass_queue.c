@@ -357,7 +357,7 @@ static void test_no_descriptor_free(void **state)
 	/* The bytes come without it. */
 	assert_int_equal(n, sizeof(number));
 	assert_int_equal(number, 1);
-	assert_int_equal(fd, -1);
+	assert_int_equal(fd, URING_FD_LOST);
 }
 
 static int interruptions;

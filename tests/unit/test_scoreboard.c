@@ -5,7 +5,10 @@
 #include "ser/shared/scoreboard.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -160,6 +163,52 @@ static void test_hashes_differ(void **state)
 	assert_in_range(both, 0, 2);
 }
 
+/* Whether the kernel writes there; the byte that it writes is the one that is there. */
+static int is_writable(const int pair[2], uint8_t *at)
+{
+	assert_int_equal(send(pair[0], at, 1, 0), 1);
+	if (recv(pair[1], at, 1, MSG_DONTWAIT) == 1)
+		return 1;
+	assert_int_equal(errno, EFAULT);
+	assert_int_equal(recv(pair[1], &(uint8_t){0}, 1, 0), 1);
+	return 0;
+}
+
+/* Only its page, and mprotect(2) changes nothing. Runs in a child; returns what is wrong. */
+static int confined(unsigned engine, unsigned process)
+{
+	struct iovec all = scoreboard_memory();
+	uint8_t *start = all.iov_base, *own = (uint8_t *)scoreboard_page(engine, process);
+	size_t page_size = (size_t)sysconf(_SC_PAGESIZE);
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) || scoreboard_confine(engine, process))
+		return 1;
+	scoreboard_page(engine, process)->beat = 7;
+	for (uint8_t *at = start; at < start + all.iov_len; at += page_size)
+		if (is_writable(pair, at) != (at == own) ||
+			(at != own && !mprotect(at, page_size, PROT_READ | PROT_WRITE)))
+			return 2;
+	return scoreboard_page(engine, process)->beat == 7 ? 0 : 3;
+}
+
+static void test_confine(void **state)
+{
+	pid_t pid = fork();
+	int status;
+
+	(void)state;
+	assert_true(pid >= 0);
+	if (!pid)
+		_exit(confined(3, 5));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	/* It is one memory, and still ours to write. */
+	assert_int_equal(scoreboard_page(3, 5)->beat, 7);
+	scoreboard_page(3, 4)->beat = 1;
+	scoreboard_page(3, 5)->beat = 2;
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, set_up)
 
 int main(void)
@@ -169,6 +218,7 @@ int main(void)
 		TEST(test_enter_and_leave),
 		TEST(test_hosts),
 		TEST(test_other_process),
+		TEST(test_confine),
 		TEST(test_many),
 		TEST(test_hashes_differ),
 	};

@@ -280,7 +280,7 @@ static void test_gives_way(void **state)
 	int fds[2];
 
 	(void)state;
-	serving_open(&s, server, 20, PATIENT);
+	serving_open(&s, server, 100, PATIENT);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
 	for (int i = 0; i < 20; i++)
 		serving_call(&s, client)->budget = 0;

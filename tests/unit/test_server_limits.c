@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The server's limits: from one host, for all, when it pauses, and when the kernel has no descriptor left. */
+/* The server's limits: when nobody can be sent away, when it pauses, and when no descriptor is left. */
+#include "clock.h"
 #include "serving.h"
 
 #include <errno.h>
@@ -56,109 +57,25 @@ static struct caller *call_silent(const char *from)
 	return c;
 }
 
-static int two_under_way(struct serving *serving)
-{
-	return uring_server_handshakes(serving->server) == 2;
-}
-
 /* Closed before it was read, and told with its reason. */
-static void check_refused(struct caller *c, unsigned times, enum uring_refusal why)
+static void check_refused(struct caller *c, unsigned times)
 {
 	serving_until_closed(&s, c);
 	assert_int_equal(s.refused, times);
-	assert_int_equal(s.refusal, why);
 	assert_int_equal(s.peer.transport_remote.in.sin_port, c->port);
 	assert_int_equal(BIO_pending(SSL_get_rbio(c->ssl)), 0);
 }
 
-/* A host has its share, others theirs; what ends gives it back, however it ended. */
-static void test_per_source(void **state)
-{
-	static const struct uring_server_config limits = {
-		.max_handshakes = 100, .max_handshakes_per_source = 2, .handshake_timeout = PATIENT};
-	struct caller *silent[2], *c;
-
-	(void)state;
-	serving_open_with(&s, server, &limits);
-	for (int i = 0; i < 2; i++)
-		silent[i] = call_silent("127.0.0.1");
-	serving_until(&s, two_under_way);
-	check_refused(serving_call(&s, client), 1, URING_REFUSED_SOURCE);
-	check_refused(call_silent("127.0.0.1"), 2, URING_REFUSED_SOURCE);
-	assert_int_equal(s.asked, 2);
-	c = serving_call_from(&s, client, "127.0.0.2");
-	serving_expect(&s, 1, 0);
-	serving_talk(&s, c);
-	caller_hang_up(silent[0]);
-	serving_expect(&s, 1, 1);
-	/* One by one through the place that is left, by success and by failure. */
-	for (unsigned i = 0; i < 5; i++) {
-		c = serving_call(&s, client);
-		serving_expect(&s, 2 + i, 1 + i);
-		serving_talk(&s, c);
-		c = call_silent("127.0.0.1");
-		serving_until(&s, two_under_way);
-		caller_reset(c);
-		serving_expect(&s, 2 + i, 2 + i);
-	}
-	assert_int_equal(s.refused, 2);
-	/* Who is not let in by admit() takes no place either. */
-	s.refuse = -EBUSY;
-	for (int i = 0; i < 3; i++)
-		serving_until_closed(&s, serving_call(&s, client));
-	s.refuse = 0;
-	c = serving_call(&s, client);
-	serving_expect(&s, 7, 6);
-	serving_talk(&s, c);
-	caller_hang_up(silent[1]);
-	serving_expect(&s, 7, 7);
-	assert_int_equal(s.refused, 2);
-	serving_close(&s);
-}
-
-static struct caller *call_through_proxy(const char *header, size_t budget)
+static struct caller *call_through_proxy(const char *header)
 {
 	struct caller *c = serving_call(&s, client);
 
 	caller_says(c, header, strlen(header));
-	c->budget = budget;
 	return c;
 }
 
-/* The host is the one behind the proxy. */
-static void test_per_source_behind_proxy(void **state)
-{
-	static const char one[] = "PROXY TCP4 192.0.2.1 198.51.100.2 58267 5061\r\n",
-			  other[] = "PROXY TCP4 192.0.2.2 198.51.100.2 58267 5061\r\n",
-			  net[] = "PROXY TCP6 2001:db8::1 2001:db8:1::1 58267 5061\r\n",
-			  same_net[] = "PROXY TCP6 2001:db8::2 2001:db8:1::1 58267 5061\r\n";
-	static const struct uring_server_config limits = {.max_handshakes = 100,
-		.max_handshakes_per_source = 1,
-		.handshake_timeout = PATIENT,
-		.proxy_header = 1};
-	struct caller *first, *second;
-
-	(void)state;
-	serving_open_with(&s, server, &limits);
-	first = call_through_proxy(one, sizeof(one) - 1);
-	second = call_through_proxy(net, sizeof(net) - 1);
-	serving_until(&s, two_under_way);
-	check_refused(call_through_proxy(one, SIZE_MAX), 1, URING_REFUSED_SOURCE);
-	assert_int_equal(s.peer.proxied, 1);
-	check_refused(call_through_proxy(same_net, SIZE_MAX), 2, URING_REFUSED_SOURCE);
-	assert_int_equal(s.asked, 2);
-	call_through_proxy(other, SIZE_MAX);
-	serving_expect(&s, 1, 0);
-	caller_hang_up(first);
-	caller_hang_up(second);
-	serving_expect(&s, 1, 2);
-	call_through_proxy(one, SIZE_MAX);
-	call_through_proxy(net, SIZE_MAX);
-	serving_expect(&s, 3, 2);
-	serving_close(&s);
-}
-
-/* The house is full: who comes then is turned away instead of waiting, header or not. */
+/* The house is full and all have just come: who comes then is turned away instead of waiting, header or not.
+ */
 static void check_full(int proxy_header)
 {
 	struct uring_server_config limits = {.max_handshakes = 2,
@@ -167,24 +84,27 @@ static void check_full(int proxy_header)
 		.proxy_header = proxy_header};
 	struct caller *silent[2];
 
+	clock_stop();
 	serving_open_with(&s, server, &limits);
 	for (int i = 0; i < 2; i++)
 		silent[i] = call_silent("127.0.0.1");
 	serving_go_on(&s);
 	for (unsigned i = 0; i < 3; i++)
-		check_refused(serving_call(&s, client), i + 1, URING_REFUSED_HANDSHAKES);
+		check_refused(serving_call(&s, client), i + 1);
 	assert_int_equal(s.asked, proxy_header ? 0 : 2);
 	caller_hang_up(silent[0]);
 	serving_expect(&s, 0, 1);
 	if (proxy_header)
-		call_through_proxy("PROXY UNKNOWN\r\n", SIZE_MAX);
+		call_through_proxy("PROXY UNKNOWN\r\n");
 	else
 		serving_call(&s, client);
 	serving_expect(&s, 1, 1);
 	caller_hang_up(silent[1]);
 	serving_expect(&s, 1, 2);
 	assert_int_equal(s.refused, 3);
+	assert_int_equal(s.all_evicted, 0);
 	serving_close(&s);
+	clock_go();
 }
 
 static void test_refuse_when_full(void **state)
@@ -202,10 +122,11 @@ static void test_wait_when_full(void **state)
 	struct caller *silent[2];
 
 	(void)state;
+	clock_stop();
 	serving_open_with(&s, server, &limits);
 	for (int i = 0; i < 2; i++)
 		silent[i] = call_silent("127.0.0.1");
-	call_through_proxy("PROXY UNKNOWN\r\n", SIZE_MAX);
+	call_through_proxy("PROXY UNKNOWN\r\n");
 	for (int i = 0; i < 4; i++)
 		serving_go_on(&s);
 	assert_int_equal(s.asked, 0);
@@ -214,7 +135,9 @@ static void test_wait_when_full(void **state)
 	caller_hang_up(silent[1]);
 	serving_expect(&s, 1, 2);
 	assert_int_equal(s.refused, 0);
+	assert_int_equal(s.all_evicted, 0);
 	serving_close(&s);
+	clock_go();
 }
 
 /* Nobody is let in while it pauses, handshakes under way go on, and afterwards all are served. */
@@ -339,8 +262,6 @@ static void test_no_descriptors(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_per_source),
-		cmocka_unit_test(test_per_source_behind_proxy),
 		cmocka_unit_test(test_refuse_when_full),
 		cmocka_unit_test(test_wait_when_full),
 		cmocka_unit_test(test_pause),

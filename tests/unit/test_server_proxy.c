@@ -151,6 +151,7 @@ static void check_bad(struct caller *c, const char *reason)
 {
 	serving_expect(&s, 0, 1);
 	assert_string_equal(s.reason, reason);
+	assert_int_equal(s.kind, URING_FAILED_HEADER);
 	assert_int_equal(s.peer.proxied, 0);
 	check_transport(&s.peer, c);
 	serving_until_closed(&s, c);
@@ -201,14 +202,16 @@ static void test_clients_leave(void **state)
 	static const struct {
 		size_t budget;
 		const char *end, *reset;
+		enum uring_failure kind;
 	} leavers[] = {
 		{0, "the client closed the connection before its PROXY header",
-			"receiving failed: Connection reset by peer"},
+			"receiving failed: Connection reset by peer", URING_FAILED_PROBE},
 		{1, "the client closed the connection before its PROXY header",
-			"receiving failed: Connection reset by peer"},
+			"receiving failed: Connection reset by peer", URING_FAILED_LEFT},
 		{20, "the client closed the connection before its PROXY header",
-			"receiving failed: Connection reset by peer"},
-		{46, "the client closed the connection", "receiving failed: Connection reset by peer"},
+			"receiving failed: Connection reset by peer", URING_FAILED_LEFT},
+		{46, "the client closed the connection", "receiving failed: Connection reset by peer",
+			URING_FAILED_PROBE},
 	};
 
 	(void)state;
@@ -229,6 +232,7 @@ static void test_clients_leave(void **state)
 				caller_hang_up(c);
 			serving_expect(&s, 0, 1);
 			assert_string_equal(s.reason, reset ? leavers[i].reset : leavers[i].end);
+			assert_int_equal(s.kind, leavers[i].kind);
 			serving_close(&s);
 		}
 }

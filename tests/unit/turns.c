@@ -19,16 +19,26 @@ static void ticked(struct uring_op *op, int res)
 	assert_int_equal(uring_timeout(t->loop, op, &t->span), 0);
 }
 
-void turns_open(struct turns *t)
+static void open_with(struct turns *t, int (*make)(struct uring_loop **loop, const char **why))
 {
 	const char *why;
 
 	memset(t, 0, sizeof(*t));
-	if (uring_loop_new(&t->loop, &why))
+	if (make(&t->loop, &why))
 		fail_msg("no loop: %s", why);
 	t->span.tv_nsec = TICK_MS * 1000000L;
 	t->tick.done = ticked;
 	assert_int_equal(uring_timeout(t->loop, &t->tick, &t->span), 0);
+}
+
+void turns_open(struct turns *t)
+{
+	open_with(t, uring_loop_new);
+}
+
+void turns_open_restricted(struct turns *t)
+{
+	open_with(t, uring_loop_new_restricted);
 }
 
 void turns_close(struct turns *t)

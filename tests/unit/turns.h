@@ -17,6 +17,7 @@ struct turns {
 };
 
 void turns_open(struct turns *t);
+void turns_open_restricted(struct turns *t);
 void turns_close(struct turns *t);
 
 /* Turns until over(arg) says so, which may also lead the other side on; fails when it takes too long. */

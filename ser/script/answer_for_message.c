@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "ser/script/answers.h"
+#include "ser/script/answer_for_message.h"
 
 #include "ser/host/connections.h"
 #include "ser/shared/conn.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "ser/sending/message.h"
+#include "ser/sending/sip_message.h"
 
 #include "ser/sending/send.h"
 #include "ser/shared/lock.h"

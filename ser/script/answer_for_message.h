@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What selects, variables and functions share: answering a question about a message's connection. */
-#ifndef SER_SCRIPT_ANSWERS_H
-#define SER_SCRIPT_ANSWERS_H
+#ifndef SER_SCRIPT_ANSWER_FOR_MESSAGE_H
+#define SER_SCRIPT_ANSWER_FOR_MESSAGE_H
 
 #include "select/answer.h"
 #include "ser/host/layout.h"

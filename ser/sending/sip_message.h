@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Sends messages through the connection's stream. Everything here needs the core's write lock. */
-#ifndef SER_SENDING_MESSAGE_H
-#define SER_SENDING_MESSAGE_H
+#ifndef SER_SENDING_SIP_MESSAGE_H
+#define SER_SENDING_SIP_MESSAGE_H
 
 #include "ser/host/layout.h"
 #include "ser/shared/conn.h"

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Crowds that take all places for handshakes, with the default limits: a client who wants to talk gets through."""
+import contextlib
+import itertools
+import select
+import socket
+import ssl
+import struct
+import threading
+
+import pytest
+
+import sip
+
+CLIENT = "127.0.0.9"  # of the one who wants to talk
+CROWD = 2500  # connections at once; there are 1024 places
+GIVES_WAY = "WARNING: tls: connection from {}:[0-9]+ closed to make room for others: its host has [0-9]+ that {}, " \
+            r"and places for handshakes are short \(max_handshakes 1024\)$"
+POLICIES = pytest.mark.parametrize("policy", ["wait", "refuse"])
+
+
+def first_flight():
+    """A ClientHello."""
+    out = sip.context().wrap_bio(ssl.MemoryBIO(), made := ssl.MemoryBIO())
+    with contextlib.suppress(ssl.SSLWantReadError):
+        out.do_handshake()
+    return made.read()
+
+
+def header(source):
+    """Of a proxy that speaks for this address."""
+    family, other = ("TCP6", "2001:db8:ffff::1") if ":" in source else ("TCP4", "198.51.100.1")
+    return f"PROXY {family} {source} {other} 1234 5061\r\n".encode()
+
+
+class Crowd:
+    """Connections from some addresses that are opened again when they are closed, and say what they are told."""
+
+    def __init__(self, address, sources, proxied=False, slow=False):
+        self.address, self.proxied, self.slow, self.hello = address, proxied, slow, first_flight()
+        self.sources = itertools.cycle(sources)
+        self.open, self.said, self.opened, self.over = {}, {}, 0, threading.Event()
+        self.poll = select.epoll()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
+        for sock in self.open.values():
+            sock.close()
+        self.poll.close()
+
+    def connect(self):
+        """One more, if the system has a port for it."""
+        sock = socket.socket()
+        sock.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            if not self.proxied:
+                sock.bind((next(self.sources), 0))
+            sock.connect(self.address)
+        self.open[sock.fileno()], self.said[sock.fileno()] = sock, 0
+        self.poll.register(sock.fileno(), select.EPOLLRDHUP | (select.EPOLLOUT if self.proxied else 0))
+        self.opened += 1
+
+    def happened(self, descriptor, events):
+        """It was closed; or it is connected and sends its PROXY header."""
+        if events & ~select.EPOLLOUT:
+            self.poll.unregister(descriptor)
+            self.open.pop(descriptor).close()
+        else:
+            self.poll.modify(descriptor, select.EPOLLRDHUP)
+            with contextlib.suppress(OSError):
+                self.open[descriptor].send(header(next(self.sources)))
+
+    def run(self):
+        """Until it is over."""
+        while not self.over.is_set():
+            with contextlib.suppress(OSError):
+                while len(self.open) < CROWD:
+                    self.connect()
+            for descriptor, events in self.poll.poll(0.2, CROWD):
+                self.happened(descriptor, events)
+            for descriptor, sock in self.open.items() if self.slow else ():
+                with contextlib.suppress(OSError):
+                    self.said[descriptor] += sock.send(self.hello[self.said[descriptor]:][:1])
+
+
+def check_served(ser, crowd, source=CLIENT, preamble=b""):
+    """Again and again, while the crowd is sent away and comes again."""
+    ser.settle(lambda: crowd.opened > 2 * CROWD, lambda: f"{crowd.opened} opened")
+    for _ in range(10):
+        with sip.TlsClient(ser.address(), source=source, preamble=preamble) as client:
+            client.ask()
+
+
+ONE, MANY = ["127.0.2.1"], [f"127.0.2.{number}" for number in range(1, 51)]
+
+
+@POLICIES
+@pytest.mark.parametrize("slow", [False, True], ids=["silent", "slow"])
+@pytest.mark.parametrize("sources", [ONE, MANY], ids=["one", "many"])
+def test_crowd(start, sources, slow, policy):
+    """Of one address and of fifty, silent or with a byte of a ClientHello at a time."""
+    ser = start(tls={"limit_policy": policy})
+    with Crowd(ser.address(), sources, slow=slow) as crowd:
+        check_served(ser, crowd)
+        if slow:
+            ser.settle(lambda: ser.counter("evicted_slow"), "nobody was sent away")
+    assert ser.counter("evicted_silent")
+    assert ser.counter("limit_handshakes") == 0
+    assert ser.log_count(GIVES_WAY.format(r"127\.0\.2\.[0-9]+", "(send nothing|are slow)"))
+    assert not ser.log_count("refused")
+
+
+ONE_NET, MANY_NETS = [f"2001:db8::{number}" for number in range(1, 51)], [f"2001:db8:{n}::1" for n in range(1, 51)]
+
+
+@pytest.mark.parametrize("sources", [ONE, MANY, ONE_NET, MANY_NETS], ids=["one", "many", "one-net", "many-nets"])
+def test_crowd_behind_a_proxy(start, sources):
+    """The crowd and the client have the proxy's address in common; IPv6 counts by /64."""
+    honest = "2001:db8:aaaa::1" if ":" in sources[0] else "192.0.2.1"
+    ser = start(core=["tcp_accept_haproxy=yes"], preamble=header("192.0.2.99"))
+    with Crowd(ser.address(), sources, proxied=True) as crowd:
+        check_served(ser, crowd, source=None, preamble=header(honest))
+    assert ser.counter("evicted_silent")
+
+
+def test_crowd_that_is_no_proxy(start):
+    """Whoever says nothing where a PROXY header is due."""
+    ser = start(core=["tcp_accept_haproxy=yes"], preamble=header("192.0.2.99"))
+    with Crowd(ser.address(), ONE) as crowd:
+        check_served(ser, crowd, preamble=header("192.0.2.1"))
+    assert ser.counter("evicted_silent")
+
+
+def test_many_phones_behind_one_address(start):
+    """As long as nobody else comes they may have all places, and none of them is sent away."""
+    ser = start()
+    clients = []
+    with contextlib.ExitStack() as stack:
+        for _ in range(500):
+            clients.append(sip.TlsClient(ser.address(), source="127.0.2.1"))
+            stack.callback(clients[-1].sock.close)
+        for client in clients:
+            client.hello()
+        for client in clients:
+            client.handshake()
+    assert ser.counter("evicted_silent") == ser.counter("evicted_slow") == 0
+
+
+def test_kinds_of_failures_have_limits_of_their_own(start, pki):
+    """A crowd that speaks plain text hides nobody whose certificate is refused, nor the other way round."""
+    ser = start(tls={"require_certificate": 1, "verify_certificate": 1})
+    for _ in range(40):
+        with sip.Wire(ser.address()) as client:
+            client.put(b"GET / HTTP/1.0\r\n\r\n")
+            client.end()
+    for _ in range(20):
+        client = sip.TlsClient(ser.address(), sip.context(pki.stranger))
+        with client, contextlib.suppress(OSError, sip.Ended):
+            client.handshake().ask()
+    failed = "WARNING: tls: handshake with .* failed: "
+    assert ser.log_count(failed + ".*plain text")
+    assert ser.log_count(failed + ".*certificate")
+
+
+@pytest.mark.parametrize("proxy", [False, True], ids=["direct", "proxy"])
+def test_health_check(start, proxy):
+    """Connects and leaves, properly or not, with PROXY LOCAL or nothing: counted, and nothing to warn of."""
+    local = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"
+    ser = start(core=["tcp_accept_haproxy=yes"], preamble=local) if proxy else start()
+    ser.wait_idle()
+    before, failed = ser.counter("probes"), ser.counter("handshakes_failed")
+    checks = [b"", local] if proxy else [b""]
+    for preamble in checks:
+        sip.Wire(ser.address(), preamble=preamble).sock.close()
+        client = sip.Wire(ser.address(), preamble=preamble)
+        client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.sock.close()
+    ser.settle(lambda: ser.counter("probes") >= before + 2 * len(checks), lambda: str(ser.counter("probes")))
+    assert ser.counter("handshakes_failed") == failed
+    assert not ser.log_count("failed|without sending")
