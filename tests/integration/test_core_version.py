@@ -132,7 +132,7 @@ def test_connections_of_one_address(start):
         pytest.skip("this core has no tcp_accept_iplimit")
     ser = start(core=["tcp_accept_iplimit=3"])
     ser.wait_idle()
-    clients = [sip.TlsClient(ser.address()) for _ in range(3)]
+    clients = [sip.TlsClient(ser.address()).handshake() for _ in range(3)]
     for client in clients:
         client.ask()
     fourth = sip.TlsClient(ser.address())
