@@ -30,8 +30,8 @@ def release():
 
 
 def another(number):
-    """A release of the same length that is none."""
-    return number[:-1] + (b"9" if number[-1:] != b"9" else b"8")
+    """A release of the same length that is none. Its end stays, because other strings may lie in it."""
+    return b"9" + number[1:]
 
 
 def program(path, content):
