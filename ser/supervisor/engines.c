@@ -167,12 +167,12 @@ static int take_one(struct engine_process *p)
 	return why ? -1 : 0;
 }
 
-/* Called once it is dead and everything that it handed over was taken. */
+/* If it is dead, everything that it handed over was taken and nobody waits for its report. */
 static void forget_if_over(struct engine_process *c)
 {
 	int was_active = c == self->active;
 
-	if (c->pid || c->channel >= 0)
+	if (c->pid || c->channel >= 0 || c->on_trial)
 		return;
 	orders_engine_gone(c);
 	TAILQ_REMOVE(&self->engines, c, link);
@@ -262,6 +262,7 @@ struct engine_process *engine_process_start(int report)
 	self->parts.process = c->page;
 	self->parts.first = !scoreboard_engines[self->index].starts;
 	c->readable.done = readable;
+	c->on_trial = 1;
 	TAILQ_INSERT_TAIL(&self->engines, c, link);
 	c->pid = fork();
 	if (!c->pid)
@@ -319,12 +320,22 @@ void engine_process_activate(struct engine_process *c)
 {
 	struct engine_process *before = self->active;
 
+	c->on_trial = 0;
 	self->active = c;
 	scoreboard_engines[self->index].page = c->page;
 	scoreboard_engines[self->index].pid = c->pid;
 	scoreboard_engines[self->index].starts++;
 	if (before)
 		retire(before);
+}
+
+void engine_process_reject(struct engine_process *c)
+{
+	c->on_trial = 0;
+	if (c->pid)
+		kill(c->pid, SIGKILL);
+	else
+		forget_if_over(c);
 }
 
 /* The delay doubles with each death, so that an engine that keeps dying does not bring the machine down. */

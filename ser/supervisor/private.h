@@ -21,6 +21,7 @@ struct engine_process {
 	int retired;         /* it was told to stop accepting, and ends with its last connection */
 	int stopped;         /* it has said so */
 	int ending;          /* it was told to end at once */
+	int on_trial;        /* what it reports has not been handled yet */
 	int64_t started;     /* ktls_clock_ms() */
 };
 
@@ -43,12 +44,15 @@ extern struct supervisor supervisor; /* state.c; each process has one */
 
 /*
  * Forks an engine that uses parts.set and writes to report (see engine_run()) when it is ready. Returns it,
- * or NULL with a log line. It is not the active one yet.
+ * or NULL with a log line. It is on trial: it stays, even dead, until one of the next two is called for it.
  */
 struct engine_process *engine_process_start(int report);
 
 /* Makes an engine the active one; the previous one retires. */
 void engine_process_activate(struct engine_process *c);
+
+/* Kills an engine that will not become the active one. */
+void engine_process_reject(struct engine_process *c);
 
 /* A child process has ended. */
 void engine_process_ended(pid_t pid, int status);
