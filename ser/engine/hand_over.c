@@ -302,15 +302,6 @@ int engine_establish(struct engine *e, const struct engine_finished *f)
 	return rc;
 }
 
-/* For tls.engines and the like, and for the supervisor. */
-void engine_report(struct engine *e)
-{
-	__atomic_store_n(&e->page->handshakes,
-		uring_server_handshakes(e->server) + uring_client_count(e->client), __ATOMIC_RELAXED);
-	__atomic_store_n(&e->page->relayed, uring_relay_connections(e->relay), __ATOMIC_RELAXED);
-	__atomic_add_fetch(&e->page->beat, 1, __ATOMIC_RELAXED);
-}
-
 void engine_established(void *arg, const struct uring_peer *peer, int fd, struct ktls_handshake *h)
 {
 	const struct engine_finished f = {.peer = peer, .fd = fd, .handshake = h};

@@ -10,6 +10,10 @@
 
 #include <sys/queue.h>
 
+enum {
+	TICKS_A_SECOND = 10, /* tick.c */
+};
+
 /* An engine process. */
 struct engine_process {
 	struct uring_op readable; /* the first member */
@@ -23,6 +27,8 @@ struct engine_process {
 	int ending;          /* it was told to end at once */
 	int on_trial;        /* what it reports has not been handled yet */
 	int64_t started;     /* ktls_clock_ms() */
+	uint32_t beat;       /* the last one seen (engine_watch.c) */
+	unsigned silent;     /* ticks since then */
 };
 
 struct supervisor {

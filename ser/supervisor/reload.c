@@ -158,6 +158,11 @@ static void forget_next(void)
 	next = NULL;
 }
 
+static void show_loading(uint32_t loading)
+{
+	__atomic_store_n(&scoreboard_engines[supervisor.index].loading, loading, __ATOMIC_RELAXED);
+}
+
 static void build_next(void)
 {
 	static struct cfg_errors errors, warnings;
@@ -166,9 +171,11 @@ static void build_next(void)
 	forget_next();
 	memset(&errors, 0, sizeof(errors));
 	memset(&warnings, 0, sizeof(warnings));
+	show_loading(1); /* it may wait for a file system or a token */
 	config = params_domains(current.config[0] ? current.config : NULL, &errors, &warnings);
 	if (config)
 		next = build(config, &errors, &warnings);
+	show_loading(0);
 	if (next)
 		say_domains(config);
 	say_all("warning: ", &warnings);

@@ -16,7 +16,8 @@ from homes import DIRECT, RELAYED, USER
 HERE, OTHER = "127.0.0.1", "127.0.0.2"
 PLACES = 4  # for TLS connections
 FOR_ONE = 3  # of them for one address
-LIMITS = {"limit_policy": "refuse", "max_connections_per_source": FOR_ONE, **REACHABLE}
+LIMITS = {"limit_policy": "refuse", "max_connections_per_source": FOR_ONE, "engine_patience": 0,
+          **REACHABLE}
 CORE = (f"tls_max_connections={PLACES}",)
 KILLED = r"CRITICAL: tls: (the|a) TLS engine .* died"
 STEPS = pytest.mark.skipif(not faults.CAN_STEP, reason="single steps are written for x86-64")
