@@ -79,10 +79,8 @@ static void take_inbound(const struct conn_made *made, int fd)
 
 static void take_established(const struct engine_process *p, const struct message_established *m, int fd)
 {
-	const struct conn_made made = {.message = m,
-		.domain = domain_of(cfg_set_context(p->set, m->domain)),
-		.engine = self->index,
-		.page = p->page};
+	const struct conn_made made = {
+		.message = m, .domain = domain_of(cfg_set_context(p->set, m->domain)), .engine = self->index};
 
 	__atomic_add_fetch(&scoreboard_engines[self->index].taken[p->page], 1, __ATOMIC_RELAXED);
 	if (m->order)
