@@ -100,7 +100,10 @@ static int restrict_ring(struct io_uring *ring)
 		allowed[i + 1] = (struct io_uring_restriction){
 			.opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = (uint8_t)needed_opcodes[i]};
 	rc = io_uring_register((unsigned)ring->ring_fd, IORING_REGISTER_RESTRICTIONS, allowed, OPCODES + 1);
-	return rc ? rc : io_uring_register((unsigned)ring->ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
+	if (!rc)
+		rc = io_uring_register((unsigned)ring->ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
+	/* Some kernels 5.10 say that the ring is enabled, but it is not: seen in 5.10.46. */
+	return rc ? rc : io_uring_enter((unsigned)ring->ring_fd, 0, 0, 0, NULL);
 }
 
 static int new_loop(struct uring_loop **loop, const char **why, unsigned flags)

@@ -46,7 +46,8 @@ int uring_loop_new(struct uring_loop **loop, const char **why);
 
 /*
  * The same with a ring that can do nothing but the operations of this header, for good: for a process that
- * strangers may take over, because seccomp(2) does not see what a ring does.
+ * strangers may take over, because seccomp(2) does not see what a ring does. Returns -EBADFD if the kernel
+ * cannot do that; some kernels 5.10 cannot.
  */
 int uring_loop_new_restricted(struct uring_loop **loop, const char **why);
 

@@ -3,7 +3,7 @@
  * Confines an engine process for good: whoever takes it over holds the engine's own sockets and keys, and
  * reaches nothing else.
  *
- * What needs no support of the kernel beyond 5.10 is done first, right after the fork: descriptors, signal
+ * What every kernel offers is done first, right after the fork: descriptors, signal
  * handlers, memory. The rest is done when all files are read and before the first stranger's byte.
  */
 #ifndef SER_ENGINE_CONFINE_H

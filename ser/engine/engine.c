@@ -236,6 +236,7 @@ void engine_run(const struct engine_parts *parts, int report)
 	tell(report, &error);
 	if (rc)
 		_exit(ENGINE_CANNOT_START);
+	engine_report(&e);
 	while (!is_over(&e) && !(rc = uring_turn(e.loop))) {
 		say_stopped(&e);
 		engine_report(&e);

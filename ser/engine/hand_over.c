@@ -110,7 +110,8 @@ static void log_established(const struct message_established *m)
 }
 
 struct pending_handover {
-	struct uring_passing passing;       /* the first member */
+	struct uring_passing passing; /* the first member */
+	struct engine *engine;
 	struct message_established message; /* must be last, because it has a tail */
 };
 
@@ -124,9 +125,11 @@ static void handed_over(struct uring_passing *passing, int rc)
 	static struct log_limit limit;
 	struct pending_handover *p = (struct pending_handover *)passing;
 
-	if (rc)
+	if (rc) {
+		__atomic_sub_fetch(&p->engine->page->handed, 1, __ATOMIC_RELAXED);
 		ser_log_limited(&limit, LOG_LEVEL_ERROR,
 			"a connection is lost: the engine's supervisor does not take it: %s", strerror(-rc));
+	}
 	close(passing->fd);
 	free_pending(p);
 }
@@ -161,6 +164,7 @@ static struct pending_handover *make_handover(struct engine *e, const struct eng
 	if (!p)
 		return NULL;
 	p->passing = (struct uring_passing){.len = len, .data = &p->message, .done = handed_over};
+	p->engine = e;
 	p->message.kind = MESSAGE_ESTABLISHED;
 	p->message.order = f->order;
 	p->message.listener = f->order ? 0 : (uint32_t)((const int *)f->peer->listener - e->parts->listeners);
@@ -296,15 +300,6 @@ int engine_establish(struct engine *e, const struct engine_finished *f)
 		rc = establish_direct(e, f, &keys);
 	OPENSSL_cleanse(&keys, sizeof(keys));
 	return rc;
-}
-
-/* For tls.engines and the like, and for the supervisor. */
-void engine_report(struct engine *e)
-{
-	__atomic_store_n(&e->page->handshakes,
-		uring_server_handshakes(e->server) + uring_client_count(e->client), __ATOMIC_RELAXED);
-	__atomic_store_n(&e->page->relayed, uring_relay_connections(e->relay), __ATOMIC_RELAXED);
-	__atomic_add_fetch(&e->page->beat, 1, __ATOMIC_RELAXED);
 }
 
 void engine_established(void *arg, const struct uring_peer *peer, int fd, struct ktls_handshake *h)

@@ -34,6 +34,8 @@ struct engine {
 	struct __kernel_timespec pause;
 	struct uring_op quiet; /* runs after a burst */
 	int quiet_runs;
+	struct uring_op beat; /* turns an idle loop */
+	int beat_runs;
 	unsigned peak; /* most connections at once since memory was last given back */
 };
 
@@ -99,7 +101,7 @@ int engine_wait(struct engine *e);
 /* Called after each turn: gives memory back if a burst is over. */
 void engine_watch_memory(struct engine *e);
 
-/* Updates its page of the scoreboard. */
+/* Updates its page of the scoreboard: before the first turn, and after each. */
 void engine_report(struct engine *e);
 
 /* Makes this process's ser_log() send its lines to the supervisor over that channel. */

@@ -71,10 +71,11 @@ static void engines(struct host_rpc *rpc, void *ctx)
 		if (rpc->add(ctx, "{", &handle) < 0)
 			return;
 		confinement_text(scoreboard_confined((unsigned)i), confined);
-		rpc->struct_add(handle, "dddddds", "engine", i, "pid", (int)e->pid, "starts", (int)e->starts,
-			"handshakes", (int)scoreboard_handshakes((unsigned)i), "relayed",
+		rpc->struct_add(handle, "ddddddsdd", "engine", i, "pid", (int)e->pid, "starts",
+			(int)e->starts, "handshakes", (int)scoreboard_handshakes((unsigned)i), "relayed",
 			(int)scoreboard_relayed((unsigned)i), "established",
-			(int)scoreboard_established((unsigned)i), "confined", confined);
+			(int)scoreboard_established((unsigned)i), "confined", confined, "supervisor",
+			(int)e->supervisor, "supervisor_silent", (int)e->silent);
 	}
 }
 
@@ -122,7 +123,9 @@ static void reload(struct host_rpc *rpc, void *ctx)
 static const char *info_doc[] = {"Limits, connections, and what the kernel takes of TLS.", NULL};
 
 static const char *engines_doc[] = {
-	"The engine processes: process id (0: dead), starts, what is under way, and what was done.", NULL};
+	"The engine processes: process id (0: dead), starts, what is under way, and what was done; their "
+	"supervisors: process id, and for how many seconds each has hung.",
+	NULL};
 
 static const char *list_doc[] = {"The TLS connections that are open.", NULL};
 

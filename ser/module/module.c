@@ -34,6 +34,7 @@
 #include "ser/supervisor/privileges.h"
 #include "ser/supervisor/reload.h"
 #include "ser/supervisor/supervisor.h"
+#include "ser/supervisor/supervisor_watch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -142,7 +143,7 @@ static int mod_init(void)
 		return -1;
 	}
 	ktls_cipher_share(scoreboard_keys_gone);
-	if (settings_declare(&params, config) || counters_register())
+	if (settings_declare(&params, config) || counters_register() || supervisor_watch_start(&params))
 		return -1;
 	register_procs(params.engines + !!params.certificate_watch);
 	register_fds(tls_max_connections + LISTENERS_MAX);

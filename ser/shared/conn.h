@@ -70,7 +70,6 @@ struct conn_made {
 	const struct message_established *message; /* checked */
 	struct domain *domain;
 	unsigned engine;
-	unsigned page; /* of its process */
 };
 
 /*

@@ -70,6 +70,8 @@ static const struct number {
 	NUMBER(engines, 1, 1, SCOREBOARD_ENGINES_MAX),
 	NUMBER(engine_nice, 0, 0, 19),
 	NUMBER(engine_confinement, 1, 0, 2),
+	NUMBER(engine_patience, 5, 0, 3600),
+	NUMBER(supervisor_patience, 60, 0, 3600),
 	NUMBER(max_handshakes, 1024, 1, 1 << 16), /* each costs some 60 KB of the engine's memory */
 	NUMBER(max_handshakes_per_source, 256, 0, 1 << 20),
 	NUMBER(max_connections_per_source, 0, 0, 1 << 20),

@@ -21,6 +21,8 @@ struct params {
 	int engines;                 /* processes */
 	int engine_nice;             /* of the engines, on top of SER's own */
 	int engine_confinement;      /* 0: off, 1: what the kernel offers, 2: all of it, or no start */
+	int engine_patience;         /* seconds that an engine may be silent; 0: for ever */
+	int supervisor_patience;     /* the same for a supervisor */
 	/* Limits. Each engine counts its own handshakes. 0: no limit of that kind. */
 	int max_handshakes;
 	int max_handshakes_per_source;

@@ -42,11 +42,15 @@ struct engine_page {
 	uint64_t counters[COUNTER_SLOTS];
 };
 
-/* What a supervisor reports about its engines. */
+/* What a supervisor reports about itself and its engines; silent is what others noticed. */
 struct scoreboard_engine {
 	pid_t pid;                                /* of the accepting engine; 0 while it is dead */
 	uint32_t page;                            /* the number of its page */
 	uint32_t starts;                          /* 1 for the first */
+	uint32_t beat;                            /* grows as long as the supervisor's loop runs */
+	uint32_t loading;                         /* 1: the supervisor reads a configuration */
+	pid_t supervisor;                         /* its process id */
+	uint32_t silent;                          /* seconds without a beat (supervisor_watch.h) */
 	uint32_t established;                     /* handshakes finished by processes that are gone */
 	uint32_t taken[SCOREBOARD_PROCESSES_MAX]; /* connections received from each process */
 };

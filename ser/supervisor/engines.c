@@ -79,10 +79,8 @@ static void take_inbound(const struct conn_made *made, int fd)
 
 static void take_established(const struct engine_process *p, const struct message_established *m, int fd)
 {
-	const struct conn_made made = {.message = m,
-		.domain = domain_of(cfg_set_context(p->set, m->domain)),
-		.engine = self->index,
-		.page = p->page};
+	const struct conn_made made = {
+		.message = m, .domain = domain_of(cfg_set_context(p->set, m->domain)), .engine = self->index};
 
 	__atomic_add_fetch(&scoreboard_engines[self->index].taken[p->page], 1, __ATOMIC_RELAXED);
 	if (m->order)
@@ -167,12 +165,12 @@ static int take_one(struct engine_process *p)
 	return why ? -1 : 0;
 }
 
-/* Called once it is dead and everything that it handed over was taken. */
+/* If it is dead, everything that it handed over was taken and nobody waits for its report. */
 static void forget_if_over(struct engine_process *c)
 {
 	int was_active = c == self->active;
 
-	if (c->pid || c->channel >= 0)
+	if (c->pid || c->channel >= 0 || c->on_trial)
 		return;
 	orders_engine_gone(c);
 	TAILQ_REMOVE(&self->engines, c, link);
@@ -262,6 +260,7 @@ struct engine_process *engine_process_start(int report)
 	self->parts.process = c->page;
 	self->parts.first = !scoreboard_engines[self->index].starts;
 	c->readable.done = readable;
+	c->on_trial = 1;
 	TAILQ_INSERT_TAIL(&self->engines, c, link);
 	c->pid = fork();
 	if (!c->pid)
@@ -319,12 +318,22 @@ void engine_process_activate(struct engine_process *c)
 {
 	struct engine_process *before = self->active;
 
+	c->on_trial = 0;
 	self->active = c;
 	scoreboard_engines[self->index].page = c->page;
 	scoreboard_engines[self->index].pid = c->pid;
 	scoreboard_engines[self->index].starts++;
 	if (before)
 		retire(before);
+}
+
+void engine_process_reject(struct engine_process *c)
+{
+	c->on_trial = 0;
+	if (c->pid)
+		kill(c->pid, SIGKILL);
+	else
+		forget_if_over(c);
 }
 
 /* The delay doubles with each death, so that an engine that keeps dying does not bring the machine down. */

@@ -10,6 +10,10 @@
 
 #include <sys/queue.h>
 
+enum {
+	TICKS_A_SECOND = 10, /* tick.c */
+};
+
 /* An engine process. */
 struct engine_process {
 	struct uring_op readable; /* the first member */
@@ -21,7 +25,10 @@ struct engine_process {
 	int retired;         /* it was told to stop accepting, and ends with its last connection */
 	int stopped;         /* it has said so */
 	int ending;          /* it was told to end at once */
+	int on_trial;        /* what it reports has not been handled yet */
 	int64_t started;     /* ktls_clock_ms() */
+	uint32_t beat;       /* the last one seen (engine_watch.c) */
+	unsigned silent;     /* ticks since then */
 };
 
 struct supervisor {
@@ -43,12 +50,15 @@ extern struct supervisor supervisor; /* state.c; each process has one */
 
 /*
  * Forks an engine that uses parts.set and writes to report (see engine_run()) when it is ready. Returns it,
- * or NULL with a log line. It is not the active one yet.
+ * or NULL with a log line. It is on trial: it stays, even dead, until one of the next two is called for it.
  */
 struct engine_process *engine_process_start(int report);
 
 /* Makes an engine the active one; the previous one retires. */
 void engine_process_activate(struct engine_process *c);
+
+/* Kills an engine that will not become the active one. */
+void engine_process_reject(struct engine_process *c);
 
 /* A child process has ended. */
 void engine_process_ended(pid_t pid, int status);

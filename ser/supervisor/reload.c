@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -159,6 +158,11 @@ static void forget_next(void)
 	next = NULL;
 }
 
+static void show_loading(uint32_t loading)
+{
+	__atomic_store_n(&scoreboard_engines[supervisor.index].loading, loading, __ATOMIC_RELAXED);
+}
+
 static void build_next(void)
 {
 	static struct cfg_errors errors, warnings;
@@ -167,9 +171,11 @@ static void build_next(void)
 	forget_next();
 	memset(&errors, 0, sizeof(errors));
 	memset(&warnings, 0, sizeof(warnings));
+	show_loading(1); /* it may wait for a file system or a token */
 	config = params_domains(current.config[0] ? current.config : NULL, &errors, &warnings);
 	if (config)
 		next = build(config, &errors, &warnings);
+	show_loading(0);
 	if (next)
 		say_domains(config);
 	say_all("warning: ", &warnings);
@@ -178,7 +184,8 @@ static void build_next(void)
 	send_answer(next ? 0 : -EINVAL);
 }
 
-/* The engine reports that it is ready, or why not; or it has died. */
+/* The engine reports that it is ready, or why not; or it has died, perhaps after it said that it was ready.
+ */
 static void ready(struct uring_op *op, int res)
 {
 	struct cfg_error error = {.text = ""};
@@ -189,13 +196,14 @@ static void ready(struct uring_op *op, int res)
 	engine_message_clean(error.text, sizeof(error.text));
 	close(report);
 	report = -1;
-	if (n == (ssize_t)sizeof(error.text) && !error.text[0]) {
+	if (n == (ssize_t)sizeof(error.text) && !error.text[0] && starting->pid) {
 		engine_process_activate(starting);
 		cfg_set_unref(previous);
 		send_answer(0);
 	} else {
 		say("the new engine does not start: %s\n",
-			n == (ssize_t)sizeof(error.text) ? error.text : "it died");
+			n == (ssize_t)sizeof(error.text) && error.text[0] ? error.text : "it died");
+		engine_process_reject(starting);
 		cfg_set_unref(supervisor.parts.set);
 		supervisor.parts.set = previous;
 		send_answer(-ECHILD);
@@ -220,7 +228,7 @@ static int start_next(void)
 		return 0;
 	}
 	if (starting)
-		kill(starting->pid, SIGKILL);
+		engine_process_reject(starting);
 	close(report);
 	supervisor.parts.set = previous;
 	starting = NULL;

@@ -5,10 +5,10 @@
 #include "ser/host/services.h"
 #include "ser/shared/log.h"
 #include "ser/shared/scoreboard.h"
+#include "ser/supervisor/engine_watch.h"
+#include "ser/supervisor/private.h"
 
-enum {
-	PERIOD_MS = 100,
-};
+#include <unistd.h>
 
 static struct uring_op timer;
 static struct uring_loop *loop;
@@ -24,7 +24,7 @@ static void pass_rejects_on(void)
 
 static int wait_for_next(void)
 {
-	static struct __kernel_timespec period = {.tv_nsec = PERIOD_MS * 1000000L};
+	static struct __kernel_timespec period = {.tv_nsec = 1000000000L / TICKS_A_SECOND};
 
 	return uring_timeout(loop, &timer, &period);
 }
@@ -35,14 +35,17 @@ static void tick(struct uring_op *op, int res)
 	(void)res;
 	host_publish_load();
 	pass_rejects_on();
+	engine_watch();
+	__atomic_add_fetch(&scoreboard_engines[supervisor.index].beat, 1, __ATOMIC_RELAXED);
 	if (wait_for_next())
-		ser_log(LOG_LEVEL_CRITICAL,
-			"limits of TLS connections are not kept any more: the supervisor's ring is full");
+		ser_log(LOG_LEVEL_CRITICAL, "limits of TLS connections are not kept and engines not watched "
+					    "any more: the supervisor's ring is full");
 }
 
 int tick_start(struct uring_loop *l)
 {
 	loop = l;
 	timer.done = tick;
+	scoreboard_engines[supervisor.index].supervisor = getpid();
 	return wait_for_next();
 }

@@ -1,23 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Preloaded into Kamailio by tests: makes a chosen call of one process fail once. What is chosen lies in a
- * file that the test and all processes map; faults.py writes it.
+ * Preloaded into Kamailio by tests: makes a chosen call of one process fail once, or ends an engine at a
+ * chosen step. What is chosen lies in a file that the test and all processes map; faults.py writes it.
  */
 #include "ser/host/layout.h"
+#include "ser/shared/scoreboard.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/tls.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #ifndef TCP_ULP
@@ -37,6 +44,12 @@ enum call { /* as in faults.py */
 	PAIR,
 	ALLOCATE,
 	SHARE,
+	REPORT,
+	STEP,
+};
+
+enum {
+	STOP = -1, /* in place of an error: the process stops, and the call does not fail */
 };
 
 struct control {
@@ -80,6 +93,10 @@ static int fails(enum call call)
 	if (++control->seen != control->nth)
 		return 0;
 	control->failed++;
+	if (control->error == STOP) {
+		syscall(SYS_kill, self, SIGSTOP);
+		return 0;
+	}
 	errno = control->error;
 	return 1;
 }
@@ -125,6 +142,19 @@ int socketpair(int domain, int type, int protocol, int fds[2])
 	if (fails(PAIR))
 		return -1;
 	return (int)syscall(SYS_socketpair, domain, type, protocol, fds);
+}
+
+/* The engine's report goes nowhere; its supervisor reads what the test writes into the file FAULTS.report. */
+int pipe2(int ends[2], int flags)
+{
+	char path[PATH_MAX];
+
+	if (!fails(REPORT))
+		return (int)syscall(SYS_pipe2, ends, flags);
+	snprintf(path, sizeof(path), "%s.report", getenv("FAULTS"));
+	ends[0] = open(path, O_RDWR | flags);
+	ends[1] = open("/dev/null", O_WRONLY | flags);
+	return ends[0] < 0 || ends[1] < 0 ? -1 : 0;
 }
 
 void *__libc_malloc(size_t size);
@@ -204,15 +234,167 @@ static void stand_in_front(void)
 	_shm_root.xmallocxz = (void *)fail_calloc;
 }
 
+/*
+ * STEP: from the end of a handshake until the engine waits again, its instructions run one at a time. Others
+ * see its death only as what it last wrote to the scoreboard and its last system call. So each change of its
+ * page, and the moments in front of and behind each system call, are steps, and it is ended at the nth.
+ */
+enum {
+	PAGE = 4096,
+	WATCHED = SCOREBOARD_PROCESSES_MAX * PAGE, /* the pages of the first engine's processes */
+	ALL_PAGES = SCOREBOARD_ENGINES_MAX * WATCHED,
+};
+
+static const uint8_t *pages; /* on the scoreboard; NULL before it is there */
+static int (*real_session_reused)(const void *ssl);
+static int (*real_derive)(void *kdf, unsigned char *key, size_t len, const void *params);
+
+#ifdef __x86_64__
+
+enum {
+	TRAP_FLAG = 0x100,
+};
+
+static uint8_t last_seen[WATCHED];
+static int steps, in_call, paused;
+
+static int has_changed(void)
+{
+	if (!memcmp(last_seen, pages, WATCHED))
+		return 0;
+	memcpy(last_seen, pages, WATCHED);
+	return 1;
+}
+
+static void count_step(void)
+{
+	if (++control->seen != control->nth)
+		return;
+	control->failed++;
+	syscall(SYS_kill, self, SIGKILL);
+}
+
+static void trapped(int sig, siginfo_t *info, void *context)
+{
+	greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
+	const uint8_t *next = (const uint8_t *)registers[REG_RIP];
+	int is_call = next[0] == 0x0f && next[1] == 0x05; /* syscall */
+
+	(void)sig;
+	(void)info;
+	if (has_changed() || is_call || in_call)
+		count_step();
+	in_call = is_call;
+	if (paused) {
+		registers[REG_EFL] &= ~TRAP_FLAG;
+		return;
+	}
+	steps = !(is_call && registers[REG_RAX] == SYS_io_uring_enter);
+	if (steps) {
+		registers[REG_EFL] |= TRAP_FLAG;
+		return;
+	}
+	registers[REG_EFL] &= ~TRAP_FLAG;
+	control->pid = 0; /* for the test: it is over */
+}
+
+static void begin_steps(void)
+{
+	if (!control || control->call != STEP || !is_this(control->pid) || steps || !pages)
+		return;
+	memcpy(last_seen, pages, WATCHED);
+	in_call = 0;
+	__asm__ volatile("int3");
+}
+
+static int pause_steps(void)
+{
+	paused = steps;
+	return paused;
+}
+
+static void resume_steps(void)
+{
+	paused = 0;
+	__asm__ volatile("int3");
+}
+
+static void prepare_steps(void)
+{
+	struct sigaction act = {.sa_sigaction = trapped, .sa_flags = SA_SIGINFO};
+
+	sigaction(SIGTRAP, &act, NULL);
+}
+
+#else
+
+static void begin_steps(void)
+{
+}
+
+static int pause_steps(void)
+{
+	return 0;
+}
+
+static void resume_steps(void)
+{
+}
+
+static void prepare_steps(void)
+{
+}
+
+#endif
+
+/* Called where a handshake is done and nothing was said of it yet. */
+int SSL_session_reused(const void *ssl)
+{
+	begin_steps();
+	return real_session_reused(ssl);
+}
+
+/* Nobody sees anything of it, and it has more instructions than all the rest. */
+int EVP_KDF_derive(void *kdf, unsigned char *key, size_t len, const void *params)
+{
+	int pauses = pause_steps(), rc = real_derive(kdf, key, len, params);
+
+	if (pauses)
+		resume_steps();
+	return rc;
+}
+
+static void find_others(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	void *libssl = dlopen("libssl.so.3", RTLD_NOW | RTLD_NOLOAD);
+	unsigned long end;
+	char line[512];
+
+	while (maps && fgets(line, sizeof(line), maps))
+		if (strstr(line, "memfd:ser-ktls scoreboard") && strstr(line, " rw-s ") &&
+			sscanf(line, "%*x-%lx", &end) == 1)
+			pages = (const uint8_t *)(end - ALL_PAGES);
+	if (maps)
+		fclose(maps);
+	if (!libssl)
+		return;
+	*(void **)&real_session_reused = dlsym(libssl, "SSL_session_reused");
+	*(void **)&real_derive = dlsym(libssl, "EVP_KDF_derive"); /* of its libcrypto */
+}
+
 static void start_process(void)
 {
 	self = (int32_t)getpid();
 	stand_in_front();
+	if (!pages || !real_session_reused)
+		find_others();
 }
 
 static void __attribute__((constructor)) start(void)
 {
 	map_control();
+	prepare_steps();
 	start_process();
 	pthread_atfork(NULL, NULL, start_process);
 }

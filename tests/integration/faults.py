@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A server in whose engine a chosen call fails: what faults.c is told, and what it has to tell."""
+"""A server in whose engine a chosen call fails or which dies at a chosen step: what faults.c is told, and what it tells."""
 import contextlib
 import enum
 import errno
 import mmap
 import os
+import platform
 import re
 import struct
 import subprocess
@@ -30,6 +31,12 @@ class Call(enum.IntEnum):
     PAIR = 6
     ALLOCATE = 7
     SHARE = 8
+    REPORT = 9
+    STEP = 10
+
+
+STOP = -1  # in place of an error: the process stops itself in that call
+CAN_STEP = platform.machine() == "x86_64"
 
 
 def build(folder):
@@ -46,6 +53,8 @@ class Faults:
     def __init__(self, folder):
         self.engine = self.supervisor = 0
         path = os.path.join(folder, "faults")
+        self.report = path + ".report"
+        os.mkfifo(self.report)
         self.environment = {"LD_PRELOAD": build(folder), "FAULTS": path}
         with open(path, "w+b") as file:
             file.write(bytes(LAYOUT.size + COUNT.size))
@@ -70,6 +79,11 @@ class Faults:
     def failed(self):
         """How often it failed."""
         return LAYOUT.unpack_from(self.memory)[5]
+
+    @property
+    def is_over(self):
+        """The engine has made all its steps, or it died at one."""
+        return not LAYOUT.unpack_from(self.memory)[0] or self.failed
 
     @property
     def blocks(self):

@@ -37,7 +37,9 @@ FATAL = [
 
 def kernel_holds():
     """What this kernel can hold an engine with."""
-    holds = {"memory", "ring"}
+    holds = {"memory"}
+    if tuple(map(int, os.uname().release.split(".")[:2])) > (5, 10):
+        holds.add("ring")
     if settings.PRELOAD:
         return holds  # a sanitizer needs the rest
     if ctypes.CDLL(None).syscall(CREATE_RULESET, None, 0, ASK_VERSION) > 0:

@@ -10,6 +10,7 @@ import pytest
 import settings
 import sip
 from crowd import Crowd
+from faults import REACHABLE, Call
 from homes import DIRECT, RELAYED
 from server import KAMCMD, Usage
 
@@ -19,12 +20,17 @@ SECONDS = float(os.environ.get("RELOAD_SECONDS", "0"))
 WORKERS = 4
 
 
+def begun(ser):
+    """A tls.reload that runs."""
+    return subprocess.Popen([KAMCMD, "-s", f"unix:{ser.control}", "tls.reload"], stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, text=True)
+
+
 def reload(ser):
     """What tls.reload answers, and whether it did."""
-    done = subprocess.run([KAMCMD, "-s", f"unix:{ser.control}", "tls.reload"], capture_output=True, text=True,
-                          timeout=2 * settings.PATIENCE, check=False)
-    text = done.stdout + done.stderr
-    return text, done.returncode == 0 and "error: 500" not in text
+    with begun(ser) as running:
+        text, _ = running.communicate(timeout=2 * settings.PATIENCE)
+    return text, running.returncode == 0 and "error: 500" not in text
 
 
 @pytest.fixture
@@ -190,3 +196,31 @@ def test_next_client(start):
         for home in DIRECT:
             with home.client(ser) as client:
                 client.ask()
+
+
+def test_dies_after_its_report(start, control):
+    """
+    A new engine that said that it was ready, and died before that was read: tls.reload changes nothing, and the old one
+    goes on.
+    """
+    ser = start(environment=control.environment, tls=REACHABLE)
+    control.find_engine(ser)
+    before, engine = ser.processes(), control.engine
+    with control.armed(Call.REPORT, supervisor=True):
+        with begun(ser) as running:
+            ser.settle(lambda: control.failed and ser.processes() - before, ser.log)
+            new, = ser.processes() - before
+            os.kill(new, 9)
+            ser.settle(lambda: not os.path.exists(f"/proc/{new}"), "it is not reaped")
+            with open(control.report, "wb") as report:
+                report.write(bytes(768))
+            text, _ = running.communicate(timeout=2 * settings.PATIENCE)
+    assert "the new engine does not start: it died" in text
+    assert ser.engines()[0]["pid"] == engine
+    with sip.TlsClient(ser.address()) as client:
+        client.ask()
+    ser.text("tls.reload")
+    assert ser.engines()[0]["pid"] not in (0, engine)
+    with sip.TlsClient(ser.address()) as client:
+        client.ask()
+    ser.wait_idle()

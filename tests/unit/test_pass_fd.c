@@ -6,6 +6,7 @@
 #include "uring/pass_fd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -101,6 +102,30 @@ static void test_in_order(void **state)
 		assert_int_equal(read(pipes[i][0], &back, 1), 1);
 		assert_int_equal(back, byte);
 		close(fd);
+		close(pipes[i][0]);
+	}
+}
+
+/* Whoever takes one descriptor does not get a second one that nobody would close. */
+static void test_takes_no_more(void **state)
+{
+	int pipes[2][2], fds[2], fd;
+	char byte;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(pipe(pipes[i]), 0);
+		fds[i] = pipes[i][1];
+	}
+	assert_int_equal(uring_pass_fds(channel[0], "x", 1, fds, 2), 0);
+	assert_int_equal(uring_take_fd(channel[1], &byte, 1, &fd), 1);
+	assert_true(fd >= 0);
+	close(fd);
+	for (int i = 0; i < 2; i++) {
+		close(pipes[i][1]);
+		/* The pipe ends: no copy was left. */
+		assert_int_equal(fcntl(pipes[i][0], F_SETFL, O_NONBLOCK), 0);
+		assert_int_equal(read(pipes[i][0], &byte, 1), 0);
 		close(pipes[i][0]);
 	}
 }
@@ -237,6 +262,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_passes, open_channel, close_channel),
 		cmocka_unit_test_setup_teardown(test_in_order, open_channel, close_channel),
+		cmocka_unit_test_setup_teardown(test_takes_no_more, open_channel, close_channel),
 		cmocka_unit_test_setup_teardown(test_other_process, open_channel, close_channel),
 		cmocka_unit_test_setup_teardown(test_full, open_channel, close_channel),
 		cmocka_unit_test_setup_teardown(test_of_no_use, open_channel, close_channel),

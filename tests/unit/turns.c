@@ -3,7 +3,9 @@
 
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 enum {
@@ -39,6 +41,16 @@ void turns_open(struct turns *t)
 void turns_open_restricted(struct turns *t)
 {
 	open_with(t, uring_loop_new_restricted);
+}
+
+int turns_can_restrict(void)
+{
+	struct utsname system;
+	int major, minor;
+
+	assert_int_equal(uname(&system), 0);
+	assert_int_equal(sscanf(system.release, "%d.%d", &major, &minor), 2);
+	return major > 5 || (major == 5 && minor > 10);
 }
 
 void turns_close(struct turns *t)

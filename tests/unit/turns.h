@@ -18,6 +18,9 @@ struct turns {
 
 void turns_open(struct turns *t);
 void turns_open_restricted(struct turns *t);
+
+/* 0 before Linux 5.11, where restrictions may not work. */
+int turns_can_restrict(void);
 void turns_close(struct turns *t);
 
 /* Turns until over(arg) says so, which may also lead the other side on; fails when it takes too long. */
