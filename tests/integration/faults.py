@@ -11,6 +11,7 @@ import struct
 import subprocess
 
 import sip
+from server import BINARY
 
 LOST = (sip.Ended, ConnectionError, sip.ssl.SSLError)  # how a client finds out
 LAYOUT = struct.Struct("6i")  # the part of faults.c's struct control that arms it
@@ -39,11 +40,24 @@ STOP = -1  # in place of an error: the process stops itself in that call
 CAN_STEP = platform.machine() == "x86_64"
 
 
+def facts():
+    """The header with the layout of the core that runs here."""
+    done = subprocess.run([BINARY, "-v"], capture_output=True, text=True, check=True, timeout=20)
+    release = re.search(r"kamailio (\S+)", done.stdout)[1]
+    folder = os.path.join(ROOT, "ser", "host", "facts")
+    for name in sorted(os.listdir(folder)):
+        path = os.path.join(folder, name)
+        with open(path, encoding="utf-8") as header:
+            if f'"{release}"' in header.read():
+                return path
+    raise AssertionError(f"{folder} has no layout of {release}")
+
+
 def build(folder):
     """The library to preload."""
     library = os.path.join(folder, "faults.so")
-    subprocess.run(["cc", "-D_GNU_SOURCE", "-I", ROOT, "-shared", "-fPIC", "-O1", "-fno-builtin", "-Wall",
-                    "-Wextra", "-o", library, os.path.join(HERE, "faults.c")], check=True, timeout=120)
+    subprocess.run(["cc", "-D_GNU_SOURCE", f'-DHOST_FACTS="{facts()}"', "-I", ROOT, "-shared", "-fPIC", "-O1",
+                    "-fno-builtin", "-Wall", "-Wextra", "-o", library, os.path.join(HERE, "faults.c")], check=True, timeout=120)
     return library
 
 
