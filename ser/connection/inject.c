@@ -5,6 +5,7 @@
 #include "ser/connection/idle.h"
 #include "ser/connection/listeners.h"
 #include "ser/host/connections.h"
+#include "ser/host/newer.h"
 #include "ser/host/services.h"
 #include "ser/shared/counters.h"
 #include "ser/shared/log.h"
@@ -101,8 +102,15 @@ void inject_init(struct uring_loop *loop, unsigned index)
 /* tcp_accept_unique: the core looks up the addresses the wrong way round, so it never finds any. */
 static int is_duplicate(struct host_tcp_connection *c)
 {
-	return tcp_accept_unique &&
-	       tcpconn_exists(0, &c->rcv.src_ip, c->rcv.src_port, &c->rcv.dst_ip, c->rcv.dst_port);
+	return tcp_accept_unique && host_has_connection(c);
+}
+
+static int is_beyond_limit(const struct message_established *m)
+{
+	union host_sockaddr remote = {0};
+
+	memcpy(&remote, &m->remote, sizeof(m->remote));
+	return host_is_beyond_limit(&remote);
 }
 
 /* The core would log it, too, in a line that is not limited and says nothing about what to do. */
@@ -119,10 +127,14 @@ static struct host_tcp_connection *new_connection(
 	int fd, const struct message_established *m, struct host_socket_info *listener)
 {
 	union host_sockaddr remote = {0}, local = {0};
+	struct host_tcp_connection *c;
 
 	memcpy(&remote, &m->remote, sizeof(m->remote));
 	memcpy(&local, &m->local, sizeof(m->local));
-	return tcpconn_new(fd, &remote, &local, listener, HOST_PROTO_TLS, HOST_CONN_OK);
+	c = tcpconn_new(fd, &remote, &local, listener, HOST_PROTO_TLS, HOST_CONN_OK);
+	if (c)
+		host_mark_accepted(c);
+	return c;
 }
 
 static struct host_ip ip_of(const union uring_address *a)
@@ -137,7 +149,7 @@ static struct host_ip ip_of(const union uring_address *a)
 static void note_proxy(
 	struct host_tcp_connection *c, const struct message_established *m, struct host_socket_info *listener)
 {
-	if (!ksr_tcp_accept_haproxy)
+	if (!host_reads_proxy_headers())
 		return;
 	c->cinfo = (struct host_coninfo){
 		.src_ip = ip_of(&m->transport_remote),
@@ -169,9 +181,14 @@ static struct host_tcp_connection *make_whole(int fd, const struct conn_made *ma
 void inject(int fd, const struct conn_made *made)
 {
 	struct injection *i = malloc(sizeof(*i));
-	struct host_tcp_connection *c = i ? make_whole(fd, made) : NULL;
+	struct host_tcp_connection *c;
 	struct conn *conn;
 
+	if (is_beyond_limit(made->message)) {
+		inject_refuse(&made->message->remote, "its address has as many as tcp_accept_iplimit allows");
+		goto failed;
+	}
+	c = i ? make_whole(fd, made) : NULL;
 	if (!c) {
 		inject_refuse(&made->message->remote,
 			i ? "shared memory is used up: raise it with kamailio -m" : "memory is used up");

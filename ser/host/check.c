@@ -6,6 +6,9 @@
 #include "ser/shared/services.h"
 
 #include <arpa/inet.h>
+#include <dlfcn.h>
+#include <link.h>
+#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -36,7 +39,11 @@ static const char *differs(const struct host_tcp_connection *c, const union host
 		return "the size of the read buffer";
 	if (c->timer.data != c)
 		return "the timer";
-	if (c->state != HOST_CONN_OK || c->refcnt || c->extra_data || c->flags || c->write_lock ||
+#ifdef FACT_AT_host_tcp_connection_initstate
+	if (c->initstate != HOST_CONN_CONNECT)
+		return "the first state";
+#endif
+	if (c->state != HOST_CONN_CONNECT || c->refcnt || c->extra_data || c->flags || c->write_lock ||
 		c->wbuf_first)
 		return "state, flags or locks";
 	return NULL;
@@ -44,7 +51,7 @@ static const char *differs(const struct host_tcp_connection *c, const union host
 
 static struct host_tcp_connection *make(union host_sockaddr *remote, union host_sockaddr *local)
 {
-	return tcpconn_new(SOCKET, remote, local, tls_listen, HOST_PROTO_TLS, HOST_CONN_OK);
+	return tcpconn_new(SOCKET, remote, local, tls_listen, HOST_PROTO_TLS, HOST_CONN_CONNECT);
 }
 
 static const char *check_connections(void)
@@ -85,15 +92,73 @@ static const char *check_listeners(const struct host_check_parts *parts)
 	return NULL;
 }
 
+/* The file that was opened may be that of another layout, by a wrong name. */
+static const char *check_release(void)
+{
+	static const char *const releases[] = {FACT_RELEASES};
+	char release[16];
+
+	if (sscanf(full_version, "kamailio %15[0-9.]", release) == 1)
+		for (size_t i = 0; i < sizeof(releases) / sizeof(releases[0]); i++)
+			if (!strcmp(releases[i], release))
+				return NULL;
+	return "its release";
+}
+
+/* What the core's symbol table says of the size of a variable, 0 if nothing. */
+static size_t size_of_symbol(const char *name)
+{
+	const ElfW(Sym) *symbol = NULL;
+	void *address = dlsym(RTLD_DEFAULT, name);
+	Dl_info info;
+
+	if (!address || !dladdr1(address, &info, (void **)&symbol, RTLD_DL_SYMENT) || !symbol)
+		return 0;
+	return symbol->st_size;
+}
+
+static const char *check_sizes(void)
+{
+	static const struct {
+		const char *symbol;
+		size_t size;
+		const char *what;
+	} known[] = {
+		{"tls_hook", FACT_SIZE_host_tls_hooks, "the size of the TLS hooks"},
+		{"tcp_default_cfg", FACT_SIZE_host_cfg_tcp, "the size of the TCP settings"},
+		{"_shm_root", FACT_SIZE_host_shm_api, "the size of the memory's functions"},
+		{"event_rt", FACT_SIZE_host_route_list, "the size of a list of routes"},
+		{"tcp_cnts_h", FACT_SIZE_host_tcp_counters, "the size of the TCP counters"},
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (size_of_symbol(known[i].symbol) != known[i].size)
+			return known[i].what;
+	return NULL;
+}
+
+/* The core writes a null value; its flags are behind its number. */
+static const char *check_values(void)
+{
+	struct host_value value[2];
+
+	memset(value, 0xff, sizeof(value));
+	pv_get_null(NULL, NULL, value);
+	return value[0].i || value[0].flags != HOST_VALUE_NULL ? "the value of a variable" : NULL;
+}
+
 int host_check(const struct host_check_parts *parts)
 {
 	const char *what;
 
-	if (strcmp(ver_flags, HOST_FLAGS))
-		what = "its compile flags";
-	else if (memcmp(&tls_hook, parts->hooks, sizeof(tls_hook)))
+	what = check_release();
+	if (!what)
+		what = check_sizes();
+	if (!what && memcmp(&tls_hook, parts->hooks, sizeof(tls_hook)))
 		what = "the TLS hooks";
-	else
+	if (!what)
+		what = check_values();
+	if (!what)
 		what = check_listeners(parts);
 	if (!what && tls_listen) {
 		parts->accepted(1);
@@ -103,8 +168,9 @@ int host_check(const struct host_check_parts *parts)
 	if (!what)
 		return 0;
 	ser_log(LOG_LEVEL_CRITICAL,
-		"this core (%s) is not laid out as the module knows it: %s differs; the module is made "
-		"for " HOST_VERSION " as Debian 12 builds it, install a module built for this core",
+		"this core (%s) is not laid out as the module knows it: %s differs; build the module from "
+		"the "
+		"source of this core with -DKAMAILIO_SOURCE_DIR=FOLDER",
 		full_version, what);
 	return -1;
 }

@@ -16,6 +16,17 @@ struct host_tcp_connection *host_find_connection(int id)
 	return c;
 }
 
+int host_has_connection(struct host_tcp_connection *c)
+{
+	struct host_receive_info *r = &c->rcv;
+
+#if FACT_TCPCONN_EXISTS_PARAMETERS == 5
+	return tcpconn_exists(0, &r->src_ip, r->src_port, &r->dst_ip, r->dst_port);
+#else
+	return tcpconn_exists(0, &r->src_ip, r->src_port, &r->dst_ip, r->dst_port, HOST_PROTO_TLS);
+#endif
+}
+
 static int is_tls(int type)
 {
 	return type == HOST_PROTO_TLS || type == HOST_PROTO_WSS;

@@ -9,6 +9,9 @@
 /* The connection with this id, or NULL. Needs the core's lock, tcpconn_lock. */
 struct host_tcp_connection *host_find_connection(int id);
 
+/* 1 if the core's table has one with the same addresses and ports. */
+int host_has_connection(struct host_tcp_connection *c);
+
 /* 1 for one of our connections; a WebSocket may run over it. */
 int host_is_tls(const struct host_tcp_connection *c);
 

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The host's binary interface: the part of Kamailio 5.6.3 (x86_64 and other LP64 Linux, Debian's build) that
- * this module touches. Debian ships no headers for Kamailio, so the structures are written down here: members
- * that we use have names, the rest is padding, and every offset is asserted. check.c compares them with the
- * running core before anything relies on them. No other file of the project knows the host's layout.
- *
- * Sources: Kamailio 5.6.3, src/core: tcp_conn.h, ip_addr.h, sr_module.h, tls_hooks.h, select.h, pvar.h,
- * kemi.h, mem/memapi.h, dprint.h, counters.h, cfg/cfg_struct.h, futexlock.h.
+ * The host's binary interface: the part of Kamailio that this module touches. Debian ships no headers of
+ * Kamailio, so structures stand here with the members that are used, and padding between them. Positions,
+ * sizes and values are those of one layout (ser/host/facts), which the build chooses with HOST_FACTS; what
+ * does not agree with them does not compile. ser/host/check.h compares with the running core before anything
+ * relies on it. No other folder knows the host's layout.
  */
 #ifndef SER_HOST_LAYOUT_H
 #define SER_HOST_LAYOUT_H
@@ -16,31 +14,27 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* At loadmodule the core's ksr_version_control() compares these with its own strings. */
-#if defined(__x86_64__)
-#define HOST_ARCH "x86_64"
-#elif defined(__aarch64__)
-#define HOST_ARCH "aarch64"
-#else
-#error "the host's layout is known for 64-bit x86 and ARM only"
+#ifndef HOST_FACTS
+#error "define HOST_FACTS as one of the headers in ser/host/facts"
 #endif
-#define HOST_VERSION "kamailio 5.6.3 (" HOST_ARCH "/linux)"
-#define HOST_FLAGS                                                                                           \
-	"USE_TCP, USE_TLS, USE_SCTP, TLS_HOOKS, USE_RAW_SOCKS, DISABLE_NAGLE, USE_MCAST, DNS_IP_HACK, "      \
-	"SHM_MMAP, "                                                                                         \
-	"PKG_MALLOC, Q_MALLOC, F_MALLOC, TLSF_MALLOC, DBG_SR_MEMORY, USE_FUTEX, FAST_LOCK-ADAPTIVE_WAIT, "   \
-	"USE_DNS_CACHE, USE_DNS_FAILOVER, USE_NAPTR, USE_DST_BLOCKLIST, HAVE_RESOLV_RES, "                   \
-	"TLS_PTHREAD_MUTEX_SHARED"
+#include HOST_FACTS
 
-#define HOST_AT(type, member, offset)                                                                        \
-	static_assert(offsetof(struct type, member) == (offset), "position of " #member " in " #type)
-#define HOST_SIZE(type, size) static_assert(sizeof(struct type) == (size), "size of " #type)
+/* The core's locks are machine code of its own (ser/shared/lock.h has the same), known on this machine only.
+ */
+#ifndef __x86_64__
+#error "the host's layouts are known for x86-64 only"
+#endif
+
+#define HOST_AT(type, member)                                                                                \
+	static_assert(offsetof(struct type, member) == FACT_AT_##type##_##member,                            \
+		"position of " #member " in " #type)
+#define HOST_SIZE(type) static_assert(sizeof(struct type) == FACT_SIZE_##type, "size of " #type)
 
 struct host_str {
 	char *s;
 	int len;
 };
-HOST_SIZE(host_str, 16);
+HOST_SIZE(host_str);
 
 /* Addresses and sockets. */
 
@@ -50,13 +44,13 @@ union host_sockaddr {
 	struct sockaddr_in6 sin6;
 	struct sockaddr_storage storage;
 };
-static_assert(sizeof(union host_sockaddr) == 128, "size of union sockaddr_union");
+static_assert(sizeof(union host_sockaddr) == FACT_SIZE_host_sockaddr, "size of host_sockaddr");
 
 struct host_ip {
 	unsigned af, len;
 	uint8_t u[16];
 };
-HOST_SIZE(host_ip, 24);
+HOST_SIZE(host_ip);
 
 struct host_socket_info {
 	int socket;
@@ -69,19 +63,23 @@ struct host_socket_info {
 	struct host_socket_info *next, *prev;
 	unsigned short port_no;
 	char proto;
-	char rest[165];
+	char rest[FACT_SIZE_host_socket_info - FACT_AT_host_socket_info_proto - 1];
 };
-HOST_AT(host_socket_info, address, 24);
-HOST_AT(host_socket_info, su, 88);
-HOST_AT(host_socket_info, next, 216);
-HOST_AT(host_socket_info, port_no, 232);
-HOST_AT(host_socket_info, proto, 234);
-HOST_SIZE(host_socket_info, 400);
+HOST_AT(host_socket_info, gindex);
+HOST_AT(host_socket_info, address);
+HOST_AT(host_socket_info, address_str);
+HOST_AT(host_socket_info, port_no_str);
+HOST_AT(host_socket_info, flags);
+HOST_AT(host_socket_info, su);
+HOST_AT(host_socket_info, next);
+HOST_AT(host_socket_info, port_no);
+HOST_AT(host_socket_info, proto);
+HOST_SIZE(host_socket_info);
 
 enum { /* enum sip_protos */
-	HOST_PROTO_TCP = 2,
-	HOST_PROTO_TLS = 3,
-	HOST_PROTO_WSS = 6, /* the websocket module turns a TLS connection into this */
+	HOST_PROTO_TCP = FACT_HOST_PROTO_TCP,
+	HOST_PROTO_TLS = FACT_HOST_PROTO_TLS,
+	HOST_PROTO_WSS = FACT_HOST_PROTO_WSS, /* the websocket module turns a TLS connection into this */
 };
 
 /* Connections. */
@@ -96,20 +94,22 @@ struct host_receive_info {
 	int rflags;
 	char proto;
 };
-HOST_AT(host_receive_info, proto_reserved1, 52);
-HOST_AT(host_receive_info, src_su, 64);
-HOST_AT(host_receive_info, bind_address, 192);
-HOST_AT(host_receive_info, proto, 204);
-HOST_SIZE(host_receive_info, 208);
+HOST_AT(host_receive_info, proto_reserved1);
+HOST_AT(host_receive_info, src_su);
+HOST_AT(host_receive_info, bind_address);
+HOST_AT(host_receive_info, rflags);
+HOST_AT(host_receive_info, proto);
+HOST_SIZE(host_receive_info);
 
 struct host_coninfo {
 	struct host_ip src_ip, dst_ip;
 	unsigned short src_port, dst_port;
 	int proto;
 	struct host_socket_info *csocket;
+	char rest[FACT_SIZE_host_coninfo - FACT_AT_host_coninfo_csocket - 8];
 };
-HOST_AT(host_coninfo, csocket, 56);
-HOST_SIZE(host_coninfo, 64);
+HOST_AT(host_coninfo, csocket);
+HOST_SIZE(host_coninfo);
 
 struct host_tcp_req {
 	void *next;
@@ -118,15 +118,17 @@ struct host_tcp_req {
 	int content_len, chunk_size, flags, bytes_to_go;
 	int error;
 	int state;
+	char rest[FACT_SIZE_host_tcp_req - FACT_AT_host_tcp_req_state - 4];
 };
-HOST_AT(host_tcp_req, pos, 24);
-HOST_AT(host_tcp_req, b_size, 48);
-HOST_AT(host_tcp_req, error, 68);
-HOST_SIZE(host_tcp_req, 80);
+HOST_AT(host_tcp_req, pos);
+HOST_AT(host_tcp_req, b_size);
+HOST_AT(host_tcp_req, error);
+HOST_AT(host_tcp_req, state);
+HOST_SIZE(host_tcp_req);
 
 enum { /* tcp_req_errors_t */
-	HOST_TCP_READ_ERROR = 2,
-	HOST_TCP_REQ_OVERRUN = 3,
+	HOST_TCP_READ_ERROR = FACT_HOST_TCP_READ_ERROR,
+	HOST_TCP_REQ_OVERRUN = FACT_HOST_TCP_REQ_OVERRUN,
 };
 
 struct host_timer {
@@ -134,7 +136,8 @@ struct host_timer {
 	void *data;
 	char rest[16];
 };
-HOST_SIZE(host_timer, 48);
+HOST_AT(host_timer, data);
+HOST_SIZE(host_timer);
 
 struct host_tcp_connection {
 	int s;  /* tcp_main's descriptor */
@@ -151,8 +154,11 @@ struct host_tcp_connection {
 	unsigned flags;
 	unsigned send_flags;
 	int state;
+	int initstate;    /* what it was made with; Kamailio before 5.7.3 has nothing here */
 	void *extra_data; /* ours */
 	struct host_timer timer;
+	char between[FACT_AT_host_tcp_connection_timeout - FACT_AT_host_tcp_connection_timer -
+		     sizeof(struct host_timer)];
 	unsigned timeout, lifetime; /* ticks */
 	unsigned id_hash;
 	struct host_tcp_connection *id_next, *id_prev;
@@ -161,74 +167,94 @@ struct host_tcp_connection {
 		struct host_tcp_connection *parent;
 		struct host_alias *next, *prev;
 		unsigned short port, hash;
-	} aliases[12]; /* addresses by which it is found, in tcpconn_aliases_hash */
+	} aliases[FACT_HOST_ALIASES_MAX]; /* addresses by which it is found, in tcpconn_aliases_hash */
 	int aliases_count;
 	void *wbuf_first; /* bytes that the core could not write yet */
 	void *wbuf_last;
 	unsigned wbuf_timeout; /* ticks */
 	char wbuf_rest[12];
 };
-HOST_AT(host_tcp_connection, id, 12);
-HOST_AT(host_tcp_connection, rcv, 24);
-HOST_AT(host_tcp_connection, req, 296);
-HOST_AT(host_tcp_connection, refcnt, 376);
-HOST_AT(host_tcp_connection, state, 392);
-HOST_AT(host_tcp_connection, extra_data, 400);
-HOST_AT(host_tcp_connection, timer, 408);
-HOST_AT(host_tcp_connection, timeout, 456);
-HOST_AT(host_tcp_connection, id_hash, 464);
-HOST_AT(host_tcp_connection, id_next, 472);
-HOST_AT(host_tcp_connection, aliases, 504);
-HOST_AT(host_tcp_connection, aliases_count, 888);
-HOST_AT(host_tcp_connection, wbuf_first, 896);
-HOST_AT(host_tcp_connection, wbuf_timeout, 912);
-HOST_SIZE(host_tcp_connection, 928);
+HOST_AT(host_tcp_connection, fd);
+HOST_AT(host_tcp_connection, write_lock);
+HOST_AT(host_tcp_connection, id);
+HOST_AT(host_tcp_connection, event);
+HOST_AT(host_tcp_connection, reader_pid);
+HOST_AT(host_tcp_connection, rcv);
+HOST_AT(host_tcp_connection, cinfo);
+HOST_AT(host_tcp_connection, req);
+HOST_AT(host_tcp_connection, refcnt);
+HOST_AT(host_tcp_connection, type);
+HOST_AT(host_tcp_connection, flags);
+HOST_AT(host_tcp_connection, send_flags);
+HOST_AT(host_tcp_connection, state);
+HOST_AT(host_tcp_connection, extra_data);
+HOST_AT(host_tcp_connection, timer);
+HOST_AT(host_tcp_connection, timeout);
+HOST_AT(host_tcp_connection, lifetime);
+HOST_AT(host_tcp_connection, id_hash);
+HOST_AT(host_tcp_connection, id_next);
+HOST_AT(host_tcp_connection, list_next);
+HOST_AT(host_tcp_connection, aliases);
+HOST_AT(host_tcp_connection, aliases_count);
+HOST_AT(host_tcp_connection, wbuf_first);
+HOST_AT(host_tcp_connection, wbuf_last);
+HOST_AT(host_tcp_connection, wbuf_timeout);
+#ifdef FACT_AT_host_tcp_connection_initstate
+HOST_AT(host_tcp_connection, initstate);
+#endif
+HOST_SIZE(host_tcp_connection);
+HOST_SIZE(host_alias);
+static_assert(sizeof(int) == FACT_HOST_LOCK_SIZE, "size of a lock");
 
 enum { /* enum tcp_conn_states */
-	HOST_CONN_BAD = -1,
-	HOST_CONN_OK = 0,
-	HOST_CONN_EOF = 2,
-	HOST_CONN_ACCEPT = 3,
-	HOST_CONN_CONNECT = 4,
+	HOST_CONN_BAD = FACT_HOST_CONN_BAD,
+	HOST_CONN_OK = FACT_HOST_CONN_OK,
+	HOST_CONN_EOF = FACT_HOST_CONN_EOF,
+	HOST_CONN_ACCEPT = FACT_HOST_CONN_ACCEPT,
+	HOST_CONN_CONNECT = FACT_HOST_CONN_CONNECT,
 };
 
 enum { /* tcp_closed_reason */
-	HOST_CLOSED_EOF = 0,
-	HOST_CLOSED_TIMEOUT = 1,
-	HOST_CLOSED_RESET = 2,
+	HOST_CLOSED_EOF = FACT_HOST_CLOSED_EOF,
+	HOST_CLOSED_TIMEOUT = FACT_HOST_CLOSED_TIMEOUT,
+	HOST_CLOSED_RESET = FACT_HOST_CLOSED_RESET,
 };
 
-enum {                          /* connection flags */
-	HOST_F_CONN_READER = 8, /* a reader process has it */
-	HOST_F_CONN_FD_CLOSED = 32,
-	HOST_F_CONN_PASSIVE = 16384,
+enum {                                                /* connection flags */
+	HOST_F_CONN_READER = FACT_HOST_F_CONN_READER, /* a reader process has it */
+	HOST_F_CONN_FD_CLOSED = FACT_HOST_F_CONN_FD_CLOSED,
+	HOST_F_CONN_PASSIVE = FACT_HOST_F_CONN_PASSIVE,
 };
 
-#define HOST_SND_F_CON_CLOSE 2U /* send flag: close the connection after the message */
+#define HOST_SND_F_CON_CLOSE                                                                                 \
+	((unsigned)FACT_HOST_SND_F_CON_CLOSE) /* send flag: close the connection after the message */
 
 enum { /* rd_conn_flags_t */
-	HOST_RD_SHORT_READ = 1,
-	HOST_RD_EOF = 2,
-	HOST_RD_REPEAT = 4,
+	HOST_RD_SHORT_READ = FACT_HOST_RD_SHORT_READ,
+	HOST_RD_EOF = FACT_HOST_RD_EOF,
+	HOST_RD_REPEAT = FACT_HOST_RD_REPEAT,
 };
 
-enum {                              /* conn_cmds_t: what a process asks of tcp_main */
-	HOST_CONN_CMD_EOF = -1,     /* close the connection, drop the sender's reference */
-	HOST_CONN_CMD_GET_FD = 2,   /* send its descriptor */
-	HOST_CONN_NEW = 3,          /* take it over */
-	HOST_CONN_QUEUED_WRITE = 4, /* watch it until it can be written, drop the sender's reference */
+enum {                                              /* conn_cmds_t: what a process asks of tcp_main */
+	HOST_CONN_CMD_EOF = FACT_HOST_CONN_CMD_EOF, /* close the connection, drop the sender's reference */
+	HOST_CONN_CMD_GET_FD = FACT_HOST_CONN_CMD_GET_FD,     /* send its descriptor */
+	HOST_CONN_NEW = FACT_HOST_CONN_NEW,                   /* take it over */
+	HOST_CONN_QUEUED_WRITE = FACT_HOST_CONN_QUEUED_WRITE, /* watch it until it can be written, drop the
+								 sender's reference */
 };
 
 enum {
-	HOST_ID_HASH_SIZE = 1024,
-	HOST_TICKS_PER_SECOND = 16,
+	HOST_ACCEPT_HAPROXY = 128, /* of tcp_accept_protocols, KSR_TCPAP_HAPROXY in 6.1.1 and later */
+	HOST_ID_HASH_SIZE = FACT_HOST_ID_HASH_SIZE,
+	HOST_TICKS_PER_SECOND = FACT_HOST_TICKS_PER_SECOND,
 };
 
 struct host_tcp_gen_info {
 	int tcp_readers, tcp_max_connections, tls_max_connections, tcp_connections_no, tls_connections_no,
 		tcp_write_queued;
 };
-HOST_SIZE(host_tcp_gen_info, 24);
+HOST_AT(host_tcp_gen_info, tls_connections_no);
+HOST_SIZE(host_tcp_gen_info);
 
 struct host_cfg_tcp {
 	int connect_timeout_s, send_timeout;
@@ -237,16 +263,16 @@ struct host_cfg_tcp {
 	int no_connect, fd_cache;
 	int async, connect_wait;
 	unsigned conn_wq_max, wq_max; /* bytes that may wait for one connection, for all */
-	char between[60];
+	char between[FACT_AT_host_cfg_tcp_rd_buf_size - FACT_AT_host_cfg_tcp_wq_max - 4];
 	int rd_buf_size;
 	int end;
 };
-HOST_AT(host_cfg_tcp, max_tls_connections, 16);
-HOST_AT(host_cfg_tcp, async, 28);
-HOST_AT(host_cfg_tcp, conn_wq_max, 36);
-HOST_AT(host_cfg_tcp, wq_max, 40);
-HOST_AT(host_cfg_tcp, rd_buf_size, 104);
-HOST_SIZE(host_cfg_tcp, 112);
+HOST_AT(host_cfg_tcp, max_tls_connections);
+HOST_AT(host_cfg_tcp, async);
+HOST_AT(host_cfg_tcp, conn_wq_max);
+HOST_AT(host_cfg_tcp, wq_max);
+HOST_AT(host_cfg_tcp, rd_buf_size);
+HOST_SIZE(host_cfg_tcp);
 
 /* The destination of a message. */
 struct host_destination {
@@ -256,21 +282,22 @@ struct host_destination {
 	unsigned send_flags;
 	char proto;
 };
-HOST_AT(host_destination, to, 8);
-HOST_AT(host_destination, id, 136);
-HOST_AT(host_destination, send_flags, 140);
-HOST_AT(host_destination, proto, 144);
-HOST_SIZE(host_destination, 152);
+HOST_AT(host_destination, to);
+HOST_AT(host_destination, id);
+HOST_AT(host_destination, send_flags);
+HOST_AT(host_destination, proto);
+HOST_SIZE(host_destination);
 
 struct host_cfg_core {
 	char before[12];
 	int use_dst_blocklist;
 	unsigned blocklist_seconds;
 };
-HOST_AT(host_cfg_core, use_dst_blocklist, 12);
+HOST_AT(host_cfg_core, use_dst_blocklist);
+HOST_AT(host_cfg_core, blocklist_seconds);
 
 enum {
-	HOST_BLOCKLIST_CONNECT = 1 << 2, /* why a destination is on the blocklist */
+	HOST_BLOCKLIST_CONNECT = FACT_HOST_BLOCKLIST_CONNECT, /* why a destination is on the blocklist */
 };
 
 /* Module interface. */
@@ -286,21 +313,22 @@ struct host_tls_hooks {
 	int (*init)(void);
 	void (*destroy)(void);
 	int (*pre_init)(void);
+	char rest[FACT_SIZE_host_tls_hooks - 72]; /* from 6.1 on, what tls_connection_match_domain needs */
 };
-HOST_SIZE(host_tls_hooks, 72);
+HOST_SIZE(host_tls_hooks);
 
 struct host_param {
 	const char *name;
 	unsigned type;
 	void *target;
 };
-HOST_SIZE(host_param, 24);
+HOST_SIZE(host_param);
 
 enum {
-	HOST_PARAM_STRING = 1,
-	HOST_PARAM_INT = 2,
+	HOST_PARAM_STRING = FACT_HOST_PARAM_STRING,
+	HOST_PARAM_INT = FACT_HOST_PARAM_INT,
 };
-#define HOST_PARAM_USE_FUNC (1U << 31)
+#define HOST_PARAM_USE_FUNC ((unsigned)FACT_HOST_PARAM_USE_FUNC)
 
 struct host_sip_msg;
 
@@ -313,12 +341,12 @@ struct host_command {
 	int (*free_fixup)(void **param, int number);
 	unsigned routes;
 };
-HOST_SIZE(host_command, 48);
+HOST_SIZE(host_command);
 
 enum { /* where a function may be called */
-	HOST_REQUEST_ROUTE = 1,
+	HOST_REQUEST_ROUTE = FACT_HOST_REQUEST_ROUTE,
 };
-#define HOST_ANY_ROUTE 0xffffffff
+#define HOST_ANY_ROUTE ((unsigned)FACT_HOST_ANY_ROUTE)
 
 struct host_module_exports {
 	const char *name;
@@ -332,14 +360,14 @@ struct host_module_exports {
 	int (*child_init)(int rank);
 	void (*destroy)(void);
 };
-HOST_SIZE(host_module_exports, 80);
+HOST_SIZE(host_module_exports);
 
 enum { /* ranks of child_init() */
-	HOST_PROC_MAIN = 0,
-	HOST_PROC_TCP_MAIN = -4,
-	HOST_PROC_POSTCHILDINIT = -126,
-	HOST_PROC_INIT = -127,
-	HOST_PROC_NOCHLDINIT = -128,
+	HOST_PROC_MAIN = FACT_HOST_PROC_MAIN,
+	HOST_PROC_TCP_MAIN = FACT_HOST_PROC_TCP_MAIN,
+	HOST_PROC_POSTCHILDINIT = FACT_HOST_PROC_POSTCHILDINIT,
+	HOST_PROC_INIT = FACT_HOST_PROC_INIT,
+	HOST_PROC_NOCHLDINIT = FACT_HOST_PROC_NOCHLDINIT,
 };
 
 /* Remote procedure calls. */
@@ -353,13 +381,13 @@ struct host_rpc {
 	int (*struct_add)(void *handle, const char *format, ...);
 	void *rest[6];
 };
-HOST_AT(host_rpc, add, 16);
-HOST_AT(host_rpc, scan, 24);
-HOST_AT(host_rpc, struct_add, 40);
-HOST_SIZE(host_rpc, 96);
+HOST_AT(host_rpc, add);
+HOST_AT(host_rpc, scan);
+HOST_AT(host_rpc, struct_add);
+HOST_SIZE(host_rpc);
 
 enum {
-	HOST_RPC_RET_ARRAY = 1, /* the answer is a list */
+	HOST_RPC_RET_ARRAY = FACT_HOST_RPC_RET_ARRAY, /* the answer is a list */
 };
 
 struct host_rpc_export {
@@ -368,19 +396,20 @@ struct host_rpc_export {
 	const char **doc;
 	unsigned flags;
 };
-HOST_SIZE(host_rpc_export, 32);
+HOST_SIZE(host_rpc_export);
 
 /* Selects. */
 
 struct host_sip_msg {
 	char before[512];
 	struct host_receive_info rcv;
-	char rest[1288];
+	char rest[FACT_SIZE_host_sip_msg - FACT_AT_host_sip_msg_rcv - sizeof(struct host_receive_info)];
 };
-HOST_SIZE(host_sip_msg, 2008);
+HOST_AT(host_sip_msg, rcv);
+HOST_SIZE(host_sip_msg);
 
 enum {
-	HOST_SEL_PARAMS_MAX = 32,
+	HOST_SEL_PARAMS_MAX = FACT_HOST_SEL_PARAMS_MAX,
 };
 
 struct host_sel_param {
@@ -391,7 +420,7 @@ struct host_sel_param {
 		void *p;
 	} v;
 };
-HOST_SIZE(host_sel_param, 24);
+HOST_SIZE(host_sel_param);
 
 struct host_select {
 	void *f[4];
@@ -399,9 +428,9 @@ struct host_select {
 	struct host_sel_param params[HOST_SEL_PARAMS_MAX];
 	int n;
 };
-HOST_AT(host_select, params, 56);
-HOST_AT(host_select, n, 824);
-HOST_SIZE(host_select, 832);
+HOST_AT(host_select, params);
+HOST_AT(host_select, n);
+HOST_SIZE(host_select);
 
 typedef int (*host_select_f)(struct host_str *res, struct host_select *s, struct host_sip_msg *msg);
 
@@ -412,16 +441,16 @@ struct host_select_row {
 	host_select_f f;
 	int flags;
 };
-HOST_SIZE(host_select_row, 48);
+HOST_SIZE(host_select_row);
 
 enum {
-	HOST_SEL_PARAM_INT = 0,
-	HOST_SEL_PARAM_STR = 1,
+	HOST_SEL_PARAM_INT = FACT_HOST_SEL_PARAM_INT,
+	HOST_SEL_PARAM_STR = FACT_HOST_SEL_PARAM_STR,
 	HOST_SEL_NUMBER = 0xff, /* flags: the module's own, unless it sets DIVERSION */
-	HOST_SEL_PARAM_EXPECTED = 1 << 9,
-	HOST_SEL_CONSUME_NEXT_INT = 1 << 11,
-	HOST_SEL_OPTIONAL = 1 << 13,
-	HOST_SEL_FIXUP_CALL = 1 << 15, /* f is called with NULLs when the name is parsed */
+	HOST_SEL_PARAM_EXPECTED = FACT_HOST_SEL_PARAM_EXPECTED,
+	HOST_SEL_CONSUME_NEXT_INT = FACT_HOST_SEL_CONSUME_NEXT_INT,
+	HOST_SEL_OPTIONAL = FACT_HOST_SEL_OPTIONAL,
+	HOST_SEL_FIXUP_CALL = FACT_HOST_SEL_FIXUP_CALL, /* f is called with NULLs when the name is parsed */
 };
 
 /* Variables, and functions for scripts in other languages. */
@@ -440,9 +469,9 @@ struct host_variable_param {
 		void *p;
 	} index;
 };
-HOST_AT(host_variable_param, name, 24);
-HOST_AT(host_variable_param, index_type, 40);
-HOST_SIZE(host_variable_param, 56);
+HOST_AT(host_variable_param, name);
+HOST_AT(host_variable_param, index_type);
+HOST_SIZE(host_variable_param);
 
 struct host_variable_spec {
 	int type;
@@ -450,21 +479,28 @@ struct host_variable_spec {
 	struct host_variable_param param;
 	void *transformations;
 };
-HOST_AT(host_variable_spec, param, 24);
-HOST_SIZE(host_variable_spec, 88);
+HOST_AT(host_variable_spec, param);
+HOST_SIZE(host_variable_spec);
 
 struct host_value {
 	struct host_str s;
+#if FACT_HOST_VALUE_INT_SIZE == 8
+	long i;
+#else
 	int i;
+#endif
 	int flags;
 };
-HOST_SIZE(host_value, 24);
+HOST_AT(host_value, i);
+HOST_AT(host_value, flags);
+HOST_SIZE(host_value);
 
 enum {
-	HOST_VALUE_STR = 4,
-	HOST_VALUE_INT = 8,
-	HOST_VARIABLE_OTHER = 22, /* PVT_OTHER */
-	HOST_INDEX_NONE = 4,      /* PV_IDX_NONE */
+	HOST_VALUE_NULL = 1,
+	HOST_VALUE_STR = FACT_HOST_VALUE_STR,
+	HOST_VALUE_INT = FACT_HOST_VALUE_INT,
+	HOST_VARIABLE_OTHER = FACT_HOST_VARIABLE_OTHER, /* PVT_OTHER */
+	HOST_INDEX_NONE = FACT_HOST_INDEX_NONE,         /* PV_IDX_NONE */
 };
 
 struct host_variable {
@@ -477,8 +513,8 @@ struct host_variable {
 	int (*init)(struct host_variable_spec *spec, int param); /* called last, with init_param */
 	int init_param;
 };
-HOST_AT(host_variable, parse_name, 40);
-HOST_SIZE(host_variable, 72);
+HOST_AT(host_variable, parse_name);
+HOST_SIZE(host_variable);
 
 struct host_kemi_value {
 	int type;
@@ -487,7 +523,7 @@ struct host_kemi_value {
 		struct host_str s;
 	} v;
 };
-HOST_SIZE(host_kemi_value, 24);
+HOST_SIZE(host_kemi_value);
 
 struct host_xavp {
 	unsigned id;
@@ -498,27 +534,30 @@ struct host_xavp {
 	} value;
 	struct host_xavp *next;
 };
-HOST_AT(host_xavp, value, 24);
-HOST_AT(host_xavp, value.s, 32);
+HOST_AT(host_xavp, value);
+static_assert(
+	offsetof(struct host_xavp, value.s) == FACT_AT_host_xavp_s, "position of a string in host_xavp");
+HOST_SIZE(host_xavp);
 
 /* Routes of the script. */
 struct host_route_list {
 	void **routes; /* what run_top_route() takes */
 	char rest[24];
 };
-HOST_SIZE(host_route_list, 32);
+HOST_SIZE(host_route_list);
 
 struct host_run_context {
 	int depth;
 	int flags;
 	char rest[208];
 };
-HOST_SIZE(host_run_context, 216);
+HOST_AT(host_run_context, flags);
+HOST_SIZE(host_run_context);
 
 enum {
-	HOST_RUN_DROP = 8,         /* flag: the script said drop */
-	HOST_LOCAL_ROUTE = 1 << 6, /* values of route_type */
-	HOST_EVENT_ROUTE = 1 | 1 << 9,
+	HOST_RUN_DROP = FACT_HOST_RUN_DROP,       /* flag: the script said drop */
+	HOST_LOCAL_ROUTE = FACT_HOST_LOCAL_ROUTE, /* values of route_type */
+	HOST_EVENT_ROUTE = FACT_HOST_EVENT_ROUTE,
 };
 
 struct host_kemi {
@@ -527,14 +566,15 @@ struct host_kemi {
 	void *f;
 	int params[6];
 };
-HOST_AT(host_kemi, f, 40);
-HOST_SIZE(host_kemi, 72);
+HOST_AT(host_kemi, f);
+HOST_SIZE(host_kemi);
 
 enum { /* types of parameters and results */
-	HOST_KEMI_INT = 1,
-	HOST_KEMI_STR = 2,
-	HOST_KEMI_VALUE = 8,
-	HOST_KEMI_NULL_EMPTY = 2, /* for sr_kemi_xval_null(): null is an empty string */
+	HOST_KEMI_INT = FACT_HOST_KEMI_INT,
+	HOST_KEMI_STR = FACT_HOST_KEMI_STR,
+	HOST_KEMI_VALUE = FACT_HOST_KEMI_VALUE,
+	HOST_KEMI_NULL_EMPTY =
+		FACT_HOST_KEMI_NULL_EMPTY, /* for sr_kemi_xval_null(): null is an empty string */
 };
 
 /* Memory, logging, counters, run-time configuration. */
@@ -547,20 +587,21 @@ struct host_shm_api {
 	void *xmallocxz, *xmalloc_unsafe, *xrealloc, *xreallocxf, *xresize;
 	void (*xfree)(
 		void *block, void *p, const char *file, const char *func, unsigned line, const char *module);
-	void *xfree_unsafe, *xstatus, *xinfo, *xreport;
+	char between[FACT_AT_host_shm_api_xavailable - FACT_AT_host_shm_api_xfree - 8];
 	unsigned long (*xavailable)(void *block);
-	char rest[48];
+	char rest[FACT_SIZE_host_shm_api - FACT_AT_host_shm_api_xavailable - 8];
 };
-HOST_AT(host_shm_api, block, 16);
-HOST_AT(host_shm_api, xmalloc, 24);
-HOST_AT(host_shm_api, xfree, 72);
-HOST_AT(host_shm_api, xavailable, 112);
-HOST_SIZE(host_shm_api, 168);
+HOST_AT(host_shm_api, block);
+HOST_AT(host_shm_api, xmalloc);
+HOST_AT(host_shm_api, xfree);
+HOST_AT(host_shm_api, xavailable);
+HOST_SIZE(host_shm_api);
 
 struct host_log_level {
 	const char *name;
 	int syslog;
 };
+HOST_SIZE(host_log_level);
 
 struct host_log_data { /* for structured logging */
 	int facility, level;
@@ -569,15 +610,17 @@ struct host_log_data { /* for structured logging */
 	const char *module, *func, *location;
 	int pid, pid_index;
 };
+HOST_AT(host_log_data, pid);
+HOST_SIZE(host_log_data);
 
 struct host_tcp_counters { /* indices into a row of counter values */
 	uint16_t established, passive_open, connect_success, connect_failed, local_reject, con_timeout,
 		con_reset, send_timeout, sendq_full;
 };
-HOST_SIZE(host_tcp_counters, 18);
+HOST_SIZE(host_tcp_counters);
 
 enum {
-	HOST_COUNTER_NO_RESET = 1, /* CNT_F_NO_RESET */
+	HOST_COUNTER_NO_RESET = FACT_HOST_COUNTER_NO_RESET, /* CNT_F_NO_RESET */
 };
 typedef long (*host_counter_f)(uint16_t handle, void *param);
 
@@ -590,19 +633,20 @@ struct host_setting {
 	void *on_set_child;
 	const char *description;
 };
-HOST_AT(host_setting, description, 40);
-HOST_SIZE(host_setting, 48);
+HOST_AT(host_setting, description);
+HOST_SIZE(host_setting);
 
 enum {
-	HOST_SETTING_INT = 1,
-	HOST_SETTING_STR = 3,
-	HOST_SETTING_ATOMIC = 1 << 6,
-	HOST_SETTING_READ_ONLY = 1 << 7,
+	HOST_SETTING_INT = FACT_HOST_SETTING_INT,
+	HOST_SETTING_STR = FACT_HOST_SETTING_STR,
+	HOST_SETTING_ATOMIC = FACT_HOST_SETTING_ATOMIC,
+	HOST_SETTING_READ_ONLY = FACT_HOST_SETTING_READ_ONLY,
 };
 
 struct host_cfg_block {
 	int refcnt;
 };
+HOST_AT(host_cfg_block, refcnt);
 
 extern struct host_shm_api _shm_root;
 extern struct host_tls_hooks tls_hook;
@@ -620,6 +664,10 @@ extern struct host_tcp_counters tcp_cnts_h;
 extern long *_cnts_vals;
 extern int _cnts_row_len;
 extern int tcp_accept_unique, ksr_tcp_accept_haproxy;
+/* Settings that newer releases have; their addresses are NULL elsewhere. */
+#define HOST_MAYBE __attribute__((weak))
+extern int ksr_tcp_accept_iplimit HOST_MAYBE, ksr_tcp_accept_protocols HOST_MAYBE;
+extern int ksr_tcp_main_threads HOST_MAYBE, tls_connection_match_domain HOST_MAYBE;
 extern int tls_disable, process_no, unix_tcp_sock, config_check, tls_max_connections, log_stderr, log_color;
 extern volatile int dprint_crit;
 extern char *cfg_file;
@@ -650,6 +698,8 @@ int fork_process(int rank, char *description, int make_sock);
 int tcp_init(struct host_socket_info *si);
 struct host_tcp_connection *tcpconn_new(int sock, union host_sockaddr *remote, union host_sockaddr *local,
 	struct host_socket_info *si, int type, int state);
+/* 1 if that many connections from one address were accepted. NULL where the core has no such limit. */
+int tcp_connection_limit_srcip(union host_sockaddr *from, int limit) HOST_MAYBE;
 void tcp_get_info(struct host_tcp_gen_info *info);
 int cfg_declare(const char *group, struct host_setting *settings, void *values, int size, void **handle);
 int cfg_child_no_cb_init(void);
@@ -660,7 +710,12 @@ int get_debug_facility(const char *module, int len);
 void dprint_color(int level);
 void dprint_color_reset(void);
 int my_pid(void);
+#if FACT_TCPCONN_EXISTS_PARAMETERS == 5
 int tcpconn_exists(int id, struct host_ip *peer, int peer_port, struct host_ip *local, int local_port);
+#else
+int tcpconn_exists(
+	int id, struct host_ip *peer, int peer_port, struct host_ip *local, int local_port, int proto);
+#endif
 /* pass_fd.h: both wait. They return what send() and recvmsg() return; *fd is -1 if none came. */
 int send_all(int socket, void *data, int len);
 int receive_fd(int socket, void *data, int len, int *fd, int flags);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The module as the host sees it: what loadmodule, modparam and the start-up call. The order of the calls is:
- * mod_register() at loadmodule; mod_init() when the configuration is read; the hook init_si for each
+ * layout_register() at loadmodule; mod_init() when the configuration is read; the hook init_si for each
  * listener; child_init() with PROC_INIT before and with PROC_MAIN after the first workers are forked, then
  * once in every further process.
  */
@@ -11,6 +11,7 @@
 #include "ser/connection/shutdown.h"
 #include "ser/host/check.h"
 #include "ser/host/layout.h"
+#include "ser/host/newer.h"
 #include "ser/host/services.h"
 #include "ser/manage/counters.h"
 #include "ser/manage/rpc.h"
@@ -42,11 +43,9 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-EXPORT const char *module_version = HOST_VERSION;
-EXPORT const char *module_flags = HOST_FLAGS;
-EXPORT unsigned module_interface_ver = 4;
-
-EXPORT int mod_register(char *path, int *dlflags, void *reserved1, void *reserved2);
+/* tls.so takes these (ser/loader/loader.c). */
+EXPORT int layout_register(char *path, int *dlflags, void *reserved1, void *reserved2);
+EXPORT extern struct host_module_exports layout_exports;
 
 static struct params params;
 static struct ktls_kernel_caps caps;
@@ -95,7 +94,7 @@ static void say_off(void)
 	ser_log(LOG_LEVEL_WARNING, "TLS is off: put enable_tls=yes in front of loadmodule \"tls.so\"");
 }
 
-int mod_register(char *path, int *dlflags, void *reserved1, void *reserved2)
+int layout_register(char *path, int *dlflags, void *reserved1, void *reserved2)
 {
 	(void)path;
 	(void)dlflags;
@@ -129,7 +128,7 @@ static int mod_init(void)
 		say_off();
 		return 0;
 	}
-	if (take_config())
+	if (host_refuse_settings() || take_config())
 		return -1;
 	if (drainer_prepare((unsigned)params.send_timeout) || reload_prepare(&params) ||
 		outbound_prepare(&params)) {
@@ -215,7 +214,7 @@ static void destroy(void)
 	listeners_stop();
 }
 
-EXPORT struct host_module_exports exports = {
+struct host_module_exports layout_exports = {
 	.name = "tls",
 	.commands = functions_table,
 	.variables = variables_table,

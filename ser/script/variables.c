@@ -120,7 +120,7 @@ static int get(struct host_sip_msg *msg, struct host_variable_param *param, stru
 		return pv_get_null(msg, param, value);
 	value->flags = HOST_VALUE_STR;
 	if (v->number) {
-		value->i = (int)strtol(value->s.s, NULL, 10);
+		value->i = strtol(value->s.s, NULL, 10);
 		value->flags |= HOST_VALUE_INT;
 	}
 	return 0;

@@ -4,6 +4,7 @@
 #include "ser/connection/inject.h"
 #include "ser/connection/listeners.h"
 #include "ser/host/layout.h"
+#include "ser/host/newer.h"
 #include "ser/host/services.h"
 #include "ser/sending/drainer.h"
 #include "ser/shared/domain.h"
@@ -175,7 +176,7 @@ int supervisor_start(unsigned index, const struct params *params, const struct k
 	supervisor = (struct supervisor){.index = index, .wake_fd = -1};
 	TAILQ_INIT(&supervisor.engines);
 	supervisor.parts = (struct engine_parts){
-		.params = params, .caps = caps, .engine = index, .proxy_header = ksr_tcp_accept_haproxy};
+		.params = params, .caps = caps, .engine = index, .proxy_header = host_reads_proxy_headers()};
 	supervisor.parts.listeners = listeners_all(&supervisor.parts.listener_count);
 	if (pipe2(report, O_CLOEXEC)) {
 		ser_log(LOG_LEVEL_ERROR, "the TLS engine cannot start: %s", strerror(errno));

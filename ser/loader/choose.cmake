@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Which layouts of the core are built.
+
+# layout_of(VARIABLE RELEASE HEADER...): the name of the layout that a release has, or nothing.
+function(layout_of variable release)
+	set(${variable} "" PARENT_SCOPE)
+	foreach(header IN LISTS ARGN)
+		file(STRINGS ${header} line REGEX "^#define FACT_RELEASES .*\"${release}\"")
+		if(line)
+			get_filename_component(name ${header} NAME)
+			string(REGEX REPLACE "\\.h$" "" name ${name})
+			set(${variable} ${name} PARENT_SCOPE)
+		endif()
+	endforeach()
+endfunction()
+
+# installed_release(VARIABLE): what `kamailio -v` says, or nothing.
+function(installed_release variable)
+	set(${variable} "" PARENT_SCOPE)
+	find_program(KAMAILIO kamailio PATHS /usr/sbin /usr/local/sbin)
+	if(KAMAILIO)
+		execute_process(COMMAND ${KAMAILIO} -v OUTPUT_VARIABLE text ERROR_QUIET)
+		if(text MATCHES "version: kamailio ([0-9.]+[^ ]*)")
+			set(${variable} ${CMAKE_MATCH_1} PARENT_SCOPE)
+		endif()
+	endif()
+endfunction()
+
+# choose_layouts(VARIABLE WANTED HEADER...): the names of the layouts to build.
+function(choose_layouts variable wanted)
+	set(known "")
+	foreach(header IN LISTS ARGN)
+		get_filename_component(name ${header} NAME)
+		string(REGEX REPLACE "\\.h$" "" name ${name})
+		list(APPEND known ${name})
+	endforeach()
+	if(wanted STREQUAL "" AND NOT KAMAILIO_SOURCE_DIR)
+		installed_release(release)
+		layout_of(wanted "${release}" ${ARGN})
+		if(release AND NOT wanted)
+			message(WARNING "the installed Kamailio is ${release}, which is not known: the module that is built "
+					"will not run in it; configure with -DKAMAILIO_SOURCE_DIR=FOLDER, the source tree "
+					"that it was built from")
+		endif()
+		if(NOT wanted)
+			set(wanted all)
+		endif()
+	endif()
+	if(wanted STREQUAL "all")
+		set(wanted ${known})
+	endif()
+	foreach(name IN LISTS wanted)
+		if(NOT name IN_LIST known)
+			message(FATAL_ERROR "LAYOUTS names ${name}, which is none of: ${known}")
+		endif()
+	endforeach()
+	set(${variable} "${wanted}" PARENT_SCOPE)
+endfunction()
