@@ -23,11 +23,14 @@ static long on_the_way(const struct engine *e)
 /* These, and the handshakes of all engines. */
 static long coming(const struct engine *e)
 {
-	long n = (long)uring_server_handshakes(e->server) + on_the_way(e);
+	long n = (long)uring_server_handshakes(e->server) + on_the_way(e), max = e->params->max_handshakes,
+	     other;
 
-	for (unsigned i = 0; i < (unsigned)e->params->engines; i++)
-		if (i != e->parts->engine)
-			n += scoreboard_handshakes(i);
+	/* No more than another may have: one that was taken over must not keep this one from accepting. */
+	for (unsigned i = 0; i < (unsigned)e->params->engines; i++) {
+		other = i == e->parts->engine ? 0 : scoreboard_handshakes(i);
+		n += other < max ? other : max;
+	}
 	return n;
 }
 

@@ -47,5 +47,7 @@ int tick_start(struct uring_loop *l)
 	loop = l;
 	timer.done = tick;
 	scoreboard_engines[supervisor.index].supervisor = getpid();
+	/* From now on silence counts: one that hangs before its first tick must be noticed, too. */
+	__atomic_store_n(&scoreboard_engines[supervisor.index].beat, 1, __ATOMIC_RELAXED);
 	return wait_for_next();
 }

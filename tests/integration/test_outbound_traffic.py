@@ -94,7 +94,8 @@ def test_slow_handshakes(ser, local, pki, how):
 @BOTH
 def test_peers_that_close(share, pki, how):
     """After each answer: what meets the end of a connection is lost to the peer, but its sender is told."""
-    ser = share(f"outbound closing {how}", **outbound.options(core=ASYNC[how], workers=WORKERS, memory=256, timer=1))
+    options = outbound.options(core=ASYNC[how], workers=WORKERS, memory=256, timer=outbound.TIMER // 3)
+    ser = share(f"outbound closing {how}", **options)
     with answered_meanwhile(ser) as local, several(4, peers.Closes, peers.context(pki.server)) as some:
         lists = lists_for(some, COUNT // 10)
         statuses = outbound.send_all(ser, lists, window=2, within=WITHIN, meanwhile=local)
