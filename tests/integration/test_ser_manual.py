@@ -220,10 +220,10 @@ def test_management_by_xmlrpc(refused, pki, others):
         with sip.TlsClient(ser.address(), sip.context(pair)) as client:
             assert "A verified certificate is needed" == call(client, "core.version")
     with sip.TlsClient(ser.address(), sip.context(pki.bob)) as client:
-        assert "kamailio 5.6" in call(client, "core.version")
+        assert re.search(r"kamailio \d", call(client, "core.version"))
         assert "This certificate may not do that" == call(client, "core.kill")
-        assert "kamailio 5.6" in call(client, "core.version")
-    assert "kamailio 5.6" in curl("Management by XML-RPC", ser, pki.bob, pki.ca)
+        assert re.search(r"kamailio \d", call(client, "core.version"))
+    assert re.search(r"kamailio \d", curl("Management by XML-RPC", ser, pki.bob, pki.ca))
     with contextlib.suppress(sip.Ended, OSError), sip.TlsClient(ser.address(), sip.context(killer)) as client:
         assert "may not" not in call(client, "core.kill")
     ser.settle(lambda: ser.process.poll() is not None, ser.log)
