@@ -4,8 +4,11 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int add_certificates(struct cfg_builder *b, const struct cfg_pem *pem, EVP_MD_CTX *md)
@@ -71,37 +74,54 @@ static void load_ca_list(struct cfg_builder *b, EVP_MD_CTX *md)
 			cfg_openssl_reason());
 }
 
-/* Whether a file name is a hash that OpenSSL looks for: 8 hexadecimal digits, a dot, [r]number. */
-static int is_hashed(const char *name)
+/* Whether a file name is a hash as openssl-rehash(1) makes them: 8 hexadecimal digits, a dot, [r]number. */
+static int is_hashed(const struct dirent *entry)
 {
-	return strspn(name, "0123456789abcdef") == 8 && name[8] == '.';
+	return strspn(entry->d_name, "0123456789abcdef") == 8 && entry->d_name[8] == '.';
 }
 
-static void load_ca_path(struct cfg_builder *b)
+static void load_from_folder(struct cfg_builder *b, const char *name, EVP_MD_CTX *md)
+{
+	char path[PATH_MAX];
+	const struct cfg_pem *pem;
+	struct cfg_error e = {.text = "its path is too long"};
+	int len = snprintf(path, sizeof(path), "%s/%s", b->domain->ca_path, name);
+
+	pem = len < (int)sizeof(path) ? cfg_pems_get(b->pems, path, &e) : NULL;
+	if (!pem)
+		cfg_domain_error(b->warnings, b->domain, CFG_CA_PATH, "'%s' is left out: %s", name, e.text);
+	else if (add_certificates(b, pem, md) || add_crls(b, pem, md))
+		cfg_domain_error(b->errors, b->domain, CFG_CA_PATH, "'%s' cannot be taken: %s", path,
+			cfg_openssl_reason());
+}
+
+/*
+ * All of them at once. OpenSSL would look for them in each handshake, in an engine, which may open no file.
+ * In the order of their names, so that the same files give the same session context.
+ */
+static void load_ca_path(struct cfg_builder *b, EVP_MD_CTX *md)
 {
 	const char *path = b->domain->ca_path;
-	struct dirent *entry;
-	int hashed = 0;
-	DIR *dir;
+	struct dirent **names;
+	int count;
 
 	if (!path)
 		return;
-	dir = opendir(path);
-	if (!dir) {
+	count = scandir(path, &names, is_hashed, alphasort);
+	if (count < 0) {
 		cfg_domain_error(b->errors, b->domain, CFG_CA_PATH,
 			"cannot read '%s': %s; name a folder that the server's user may read", path,
 			strerror(errno));
 		return;
 	}
-	while (!hashed && (entry = readdir(dir)))
-		hashed = is_hashed(entry->d_name);
-	closedir(dir);
-	if (!hashed)
+	if (!count)
 		cfg_domain_error(b->warnings, b->domain, CFG_CA_PATH,
 			"no file in '%s' has a hash as its name; run 'openssl rehash' on it", path);
-	if (SSL_CTX_load_verify_dir(b->ctx, path) != 1)
-		cfg_domain_error(b->errors, b->domain, CFG_CA_PATH, "'%s' cannot be taken: %s", path,
-			cfg_openssl_reason());
+	for (int i = 0; i < count; i++) {
+		load_from_folder(b, names[i]->d_name, md);
+		free(names[i]);
+	}
+	free(names);
 }
 
 static void load_crl(struct cfg_builder *b, EVP_MD_CTX *md)
@@ -159,7 +179,7 @@ void cfg_build_trust(struct cfg_builder *b)
 	} else {
 		SSL_CTX_set_verify_depth(b->ctx, d->verify_depth);
 		load_ca_list(b, md);
-		load_ca_path(b);
+		load_ca_path(b, md);
 		load_crl(b, md);
 		if (set_session_context(b, md))
 			cfg_add_error(b->errors, "out of memory while a TLS context was made");

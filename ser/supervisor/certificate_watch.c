@@ -131,6 +131,7 @@ static void list(const struct reload_last *last)
 		add(d->certificate2);
 		add(d->private_key2);
 		add(d->ca_list);
+		add(d->ca_path);
 		add(d->crl);
 	}
 	cfg_config_unref(c);
