@@ -31,7 +31,7 @@ static const int allowed[] = {
 	/* peers and the supervisor */
 	CALL(recvfrom), CALL(recvmsg), CALL(sendmsg), CALL(shutdown), CALL(close), CALL(getsockname), CALL(getpeername),
 	/* malloc() */
-	CALL(brk), CALL(munmap), CALL(mremap), CALL(madvise),
+	CALL(brk), CALL(munmap), CALL(madvise),
 	/* the C library's locks */
 	CALL(futex), CALL(sched_yield), CALL(rseq),
 	/* what the C library asks the system for before it sorts, allocates or prints */
@@ -46,10 +46,12 @@ static const int allowed[] = {
 	CALL(exit), CALL(exit_group),
 };
 
-/* Libraries look for files that they can do without. */
+/* What libraries can do without: they look for files, and for more memory in the same place. */
 static const int answered[] = {
 	CALL(open), CALL(openat), CALL(openat2), CALL(access), CALL(faccessat), CALL(faccessat2), CALL(stat), CALL(lstat),
 	CALL(newfstatat), CALL(statx), CALL(readlink), CALL(readlinkat), CALL(getcwd),
+	/* It would reach the pages of other engines, which lie behind one's own. realloc() copies instead. */
+	CALL(mremap),
 };
 /* clang-format on */
 
@@ -84,9 +86,9 @@ static const struct rule rules[] = {
 	{CALL(setsockopt), 2, {{1, INT_BITS, SOL_SOCKET}, {2, INT_BITS, SO_SNDBUF}}},
 	/* What a relayed connection's other end reads. Not datagrams, which could go anywhere. */
 	{CALL(socketpair), 2, {{0, INT_BITS, AF_UNIX}, {1, INT_BITS, SOCK_STREAM | SOCK_CLOEXEC}}},
-	/* O_NONBLOCK. */
+	/* O_NONBLOCK is set, never cleared: SER shares the open file, and must not wait in it. */
 	{CALL(fcntl), 1, {{1, INT_BITS, F_GETFL}}},
-	{CALL(fcntl), 1, {{1, INT_BITS, F_SETFL}}},
+	{CALL(fcntl), 2, {{1, INT_BITS, F_SETFL}, {2, O_NONBLOCK | O_ASYNC, O_NONBLOCK}}},
 	/* Whether all bytes that came are read. */
 	{CALL(ioctl), 1, {{1, INT_BITS, FIONREAD}}},
 };

@@ -14,6 +14,7 @@
 #include "uring/pass_fd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,11 +154,20 @@ static void wait_a_little(void)
 		waits = !uring_timeout(supervisor.loop, &again, &pause);
 }
 
+/* Its engine shakes hands on a socket in blocking mode, and may not change the mode itself. */
+static int make_blocking(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) ? -1 : 0;
+}
+
 /* Takes over the reference and the descriptors. */
 static void take(struct conn *conn, const int fds[2])
 {
 	static struct log_limit limit;
-	struct running_order *t = fds[0] >= 0 && fds[1] >= 0 ? calloc(1, sizeof(*t)) : NULL;
+	struct running_order *t =
+		fds[0] >= 0 && fds[1] >= 0 && !make_blocking(fds[0]) ? calloc(1, sizeof(*t)) : NULL;
 	ssize_t lost;
 
 	if (!t) {

@@ -29,6 +29,9 @@ class Attempt(enum.IntEnum):
     FORK_PROCESS = 14
     MAKE_CODE = 15
     MAKE_RING = 16
+    GROW_SCOREBOARD = 17
+    CLEAR_NONBLOCK = 18
+    EXIT_AS_AT_THE_START = 19
 
 
 def build(folder):

@@ -4,6 +4,7 @@ import ctypes
 import errno
 import os
 import re
+import time
 
 import pytest
 
@@ -24,12 +25,14 @@ ANSWERS = {  # what the engine survives
     Attempt.WRITE_KEYS: 0,
     Attempt.UNPROTECT_SCOREBOARD: -errno.EACCES,
     Attempt.UNPROTECT_KEYS: -errno.EACCES,
+    Attempt.GROW_SCOREBOARD: -errno.EACCES,
     Attempt.OPEN_FILE: -errno.EACCES,
     Attempt.OPEN_MEMORY: -errno.EACCES,
 }
 # An engine that dies again and again is replaced more and more slowly, so each of these has a server of its own.
 FATAL = [
-    (Attempt.MAKE_LOCAL_SOCKET, Attempt.MAKE_SOCKET, Attempt.MAKE_DATAGRAM_PAIR, Attempt.MAKE_RING),
+    (Attempt.MAKE_LOCAL_SOCKET, Attempt.MAKE_SOCKET, Attempt.MAKE_DATAGRAM_PAIR, Attempt.MAKE_RING,
+     Attempt.CLEAR_NONBLOCK),
     (Attempt.KILL_SUPERVISOR, Attempt.TRACE_SUPERVISOR, Attempt.TAKE_DESCRIPTOR, Attempt.WRITE_SUPERVISOR),
     (Attempt.RUN_PROGRAM, Attempt.FORK_PROCESS, Attempt.MAKE_CODE),
 ]
@@ -128,6 +131,16 @@ def test_ends_the_engine(obedient, attempts):
             client.ask()
     ask(obedient)
     assert obedient.command("tls.stats")["engine_deaths"] == len(attempts)
+
+
+def test_exit_code(obedient):
+    """An engine that ran cannot say that it could not start, for which SER would end."""
+    before = obedient.engines()[0]
+    obedient.settle(lambda: obedient.info("tls.engines")["established"], obedient.log)
+    time.sleep(0.3)  # its supervisor looks ten times a second whether it runs
+    assert breakout.attempt(obedient, Attempt.EXIT_AS_AT_THE_START) is None
+    obedient.settle(lambda: obedient.engines()[0]["starts"] > before["starts"], obedient.log)
+    ask(obedient)
 
 
 def test_memory_without_a_filter(start, environment):
