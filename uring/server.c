@@ -197,6 +197,9 @@ static void accepted(struct uring_op *op, int res)
 		if (!l->idle)
 			rest(l);
 		return;
+	case -EAGAIN: /* somebody has put the listener into non-blocking mode */
+		rest(l);
+		return;
 	default: /* a connection, an error of the one that was to be accepted (accept(2)), or a pause */
 		rc = res >= 0 ? connection_start(l, res) : 0;
 		if (rc)

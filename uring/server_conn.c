@@ -108,6 +108,7 @@ static void sent(struct uring_op *op, int res)
 {
 	struct connection *c = (struct connection *)op;
 	struct uring_server *s = c->server;
+	size_t left;
 
 	if (ends_anyway(c, res))
 		return;
@@ -117,7 +118,9 @@ static void sent(struct uring_op *op, int res)
 	}
 	if (res > 0) {
 		ktls_handshake_sent(c->handshake, (size_t)res);
-		server_note(c, URING_STAGE_ANSWERED);
+		ktls_handshake_output(c->handshake, &left);
+		if (!left) /* whoever takes a flight bit by bit gets no more time for it */
+			server_note(c, URING_STAGE_ANSWERED);
 	}
 	advance(c);
 	server_keep_spare(s);

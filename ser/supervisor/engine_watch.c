@@ -31,6 +31,9 @@ static void look_at(struct engine_process *p)
 {
 	uint32_t beat = __atomic_load_n(&scoreboard_page(supervisor.index, p->page)->beat, __ATOMIC_RELAXED);
 
+	p->ran |= beat != 0;
+	if (!supervisor.parts.params->engine_patience)
+		return;
 	if (beat != p->beat) {
 		p->beat = beat;
 		p->silent = 0;
@@ -43,8 +46,6 @@ void engine_watch(void)
 {
 	struct engine_process *p;
 
-	if (!supervisor.parts.params->engine_patience)
-		return;
 	TAILQ_FOREACH(p, &supervisor.engines, link)
 	{
 		if (p->pid)

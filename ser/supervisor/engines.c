@@ -141,6 +141,13 @@ static const char *check(
 	return engine_message_check(m, size, fds, &limits);
 }
 
+static void close_all(const int fds[URING_PASS_MAX])
+{
+	for (int i = 0; i < URING_PASS_MAX; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
 /* Returns 0 if there may be more to read, 1 if there is nothing for now, -1 if nothing will come. */
 static int take_one(struct engine_process *p)
 {
@@ -151,16 +158,19 @@ static int take_one(struct engine_process *p)
 
 	if (n == -EAGAIN)
 		return 1;
-	if (n <= 0 && n != -EMSGSIZE)
+	if (n < 0 && n != -EMSGSIZE)
 		return -1;
+	if (!n) { /* the end; or an empty message, which may have descriptors */
+		close_all(fds);
+		return -1;
+	}
 	why = n < 0 ? "it is too long" : check(p, &m, (size_t)n, fds);
 	if (!why)
 		take(p, &m, fds[0]);
 	else
 		refuse_message(p, why);
-	for (int i = 0; why && i < URING_PASS_MAX; i++)
-		if (fds[i] >= 0)
-			close(fds[i]);
+	if (why)
+		close_all(fds);
 	OPENSSL_cleanse(&m, n < 0 ? sizeof(m) : (size_t)n);
 	return why ? -1 : 0;
 }
@@ -190,7 +200,8 @@ static void wait_for_messages(struct engine_process *c)
 	if (!uring_poll(self->loop, &c->readable, c->channel, POLLIN))
 		return;
 	ser_log(LOG_LEVEL_CRITICAL, "the TLS engine is ended: its supervisor's ring is full");
-	kill(c->pid, SIGKILL);
+	if (c->pid)
+		kill(c->pid, SIGKILL);
 	close(c->channel);
 	c->channel = -1;
 }
@@ -205,6 +216,8 @@ static void readable(struct uring_op *op, int res)
 		rc = take_one(c);
 	if (rc >= 0) {
 		wait_for_messages(c);
+		if (c->channel < 0)
+			forget_if_over(c);
 		return;
 	}
 	if (c->pid) /* An honest one is ending already. Others might go on without us. */
@@ -393,7 +406,7 @@ static void active_died(struct engine_process *c, int status)
 	struct engine_page *page = scoreboard_page(self->index, c->page);
 	int by_signal = WIFSIGNALED(status);
 
-	if (board->starts == 1 && !by_signal && WEXITSTATUS(status) == ENGINE_CANNOT_START)
+	if (board->starts == 1 && !c->ran && !by_signal && WEXITSTATUS(status) == ENGINE_CANNOT_START)
 		_exit(1); /* it has logged why; SER ends */
 	if (ktls_clock_ms() - c->started > LIVED_LONG_MS)
 		self->deaths = 0;

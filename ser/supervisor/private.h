@@ -28,6 +28,7 @@ struct engine_process {
 	int on_trial;        /* what it reports has not been handled yet */
 	int64_t started;     /* ktls_clock_ms() */
 	uint32_t beat;       /* the last one seen (engine_watch.c) */
+	int ran;             /* its loop has turned */
 	unsigned silent;     /* ticks since then */
 };
 

@@ -78,8 +78,8 @@ int reload_prepare(const struct params *p)
 /* The supervisor's side: */
 
 static struct uring_op requested, reported;
-static struct cfg_set *next;     /* built, but not in use */
-static struct cfg_set *previous; /* kept while an engine starts with the next */
+static struct cfg_set *next;  /* built, but not in use */
+static struct cfg_set *tried; /* while an engine starts with it; all others start with the one before */
 static struct engine_process *starting;
 static int report = -1;
 static struct request current;
@@ -197,42 +197,42 @@ static void ready(struct uring_op *op, int res)
 	close(report);
 	report = -1;
 	if (n == (ssize_t)sizeof(error.text) && !error.text[0] && starting->pid) {
+		cfg_set_unref(supervisor.parts.set);
+		supervisor.parts.set = tried;
 		engine_process_activate(starting);
-		cfg_set_unref(previous);
 		send_answer(0);
 	} else {
 		say("the new engine does not start: %s\n",
 			n == (ssize_t)sizeof(error.text) && error.text[0] ? error.text : "it died");
 		engine_process_reject(starting);
-		cfg_set_unref(supervisor.parts.set);
-		supervisor.parts.set = previous;
+		cfg_set_unref(tried);
 		send_answer(-ECHILD);
 	}
-	previous = NULL;
+	tried = NULL;
 	starting = NULL;
 }
 
 static int start_next(void)
 {
+	struct cfg_set *in_use = supervisor.parts.set;
 	int ends[2];
 
 	if (!next || starting || pipe2(ends, O_CLOEXEC))
 		return -EBUSY;
-	previous = supervisor.parts.set;
 	supervisor.parts.set = next;
 	starting = engine_process_start(ends[1]);
+	supervisor.parts.set = in_use;
 	close(ends[1]);
 	report = ends[0];
 	if (starting && !uring_poll(supervisor.loop, &reported, report, POLLIN)) {
+		tried = next;
 		next = NULL;
 		return 0;
 	}
 	if (starting)
 		engine_process_reject(starting);
 	close(report);
-	supervisor.parts.set = previous;
 	starting = NULL;
-	previous = NULL;
 	return -ECHILD;
 }
 
@@ -241,8 +241,10 @@ static void use_next(void)
 	struct cfg_error e;
 	int rc;
 
+	show_loading(1);
 	if (!supervisor.index && ticket_keys_reload(params, &e))
 		say("warning: %s; the keys stay as they were\n", e.text);
+	show_loading(0);
 	rc = start_next();
 	if (!rc)
 		return;
