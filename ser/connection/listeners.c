@@ -9,6 +9,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+enum {
+	BACKLOG = 65535, /* the kernel gives as much of it as net.core.somaxconn allows */
+};
+
 static int sockets[LISTENERS_MAX];
 static struct host_socket_info *cores[LISTENERS_MAX];
 static unsigned taken;
@@ -43,6 +47,9 @@ int listeners_take(struct host_socket_info *si)
 
 	if (tcp_init(si))
 		return -1; /* the core has logged why */
+	/* A crowd must not fill it between two looks of the engine: a SYN that is lost comes again a second
+	 * later. */
+	listen(si->socket, BACKLOG);
 	si->proto = HOST_PROTO_TLS;
 	uring_address_text(&si->su.s, text);
 	if (taken == LISTENERS_MAX) {
