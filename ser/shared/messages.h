@@ -2,7 +2,7 @@
 /*
  * The messages between a supervisor and its engine, over a SOCK_SEQPACKET socket pair. Each message is one
  * datagram that begins with its kind; none carries a pointer. An engine's messages are only trusted after
- * ser/supervisor/engine_message.h has checked them.
+ * ser/supervisor/message_check.h has checked them.
  */
 #ifndef SER_SHARED_MESSAGES_H
 #define SER_SHARED_MESSAGES_H

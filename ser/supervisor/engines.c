@@ -8,7 +8,7 @@
 #include "ser/shared/limits.h"
 #include "ser/shared/log.h"
 #include "ser/shared/scoreboard.h"
-#include "ser/supervisor/engine_message.h"
+#include "ser/supervisor/message_check.h"
 #include "ser/supervisor/orders.h"
 #include "ser/supervisor/private.h"
 #include "uring/address.h"

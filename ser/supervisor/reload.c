@@ -8,7 +8,7 @@
 #include "ser/shared/scoreboard.h"
 #include "ser/shared/services.h"
 #include "ser/shared/ticket_keys.h"
-#include "ser/supervisor/engine_message.h"
+#include "ser/supervisor/message_check.h"
 #include "ser/supervisor/private.h"
 
 #include <errno.h>

@@ -10,7 +10,7 @@
 #include "ser/shared/domain.h"
 #include "ser/shared/log.h"
 #include "ser/shared/ticket_keys.h"
-#include "ser/supervisor/engine_message.h"
+#include "ser/supervisor/message_check.h"
 #include "ser/supervisor/orders.h"
 #include "ser/supervisor/private.h"
 #include "ser/supervisor/privileges.h"

@@ -7,7 +7,7 @@
 
 #include "ktls/sys.h"
 #include "select/answer.h"
-#include "ser/supervisor/engine_message.h"
+#include "ser/supervisor/message_check.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -5,7 +5,7 @@
 #include "sets.h"
 
 #include "ser/shared/log.h"
-#include "ser/supervisor/engine_message.h"
+#include "ser/supervisor/message_check.h"
 #include "uring/client.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "ser/supervisor/engine_message.h"
+#include "ser/supervisor/message_check.h"
 
 #include "ser/shared/log.h"
 #include "uring/client.h"

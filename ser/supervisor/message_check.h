@@ -4,8 +4,8 @@
  * taken over, so nothing that it sends is trusted before it was checked here. Nothing here allocates memory
  * or logs.
  */
-#ifndef SER_SUPERVISOR_ENGINE_MESSAGE_H
-#define SER_SUPERVISOR_ENGINE_MESSAGE_H
+#ifndef SER_SUPERVISOR_MESSAGE_CHECK_H
+#define SER_SUPERVISOR_MESSAGE_CHECK_H
 
 #include "cfg/set.h"
 #include "ser/shared/messages.h"
