@@ -84,22 +84,24 @@ static const char *why_no_ring(int error)
 }
 
 /*
- * No register operation is on the list, so that nobody can take a restriction back. liburing 2.3 declares
- * functions for both calls, but does not export them.
+ * Of register operations only a harmless one is on the list, so that nobody can take a restriction back; with
+ * none, newer kernels (seen in 7.2) restrict no register operation at all. liburing 2.3 declares functions
+ * for both calls, but does not export them.
  */
 static int restrict_ring(struct io_uring *ring)
 {
 	enum {
 		OPCODES = sizeof(needed_opcodes) / sizeof(needed_opcodes[0]),
 	};
-	struct io_uring_restriction allowed[OPCODES + 1] = {
-		{.opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED, .sqe_flags = IOSQE_IO_LINK}};
+	struct io_uring_restriction allowed[OPCODES + 2] = {
+		{.opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED, .sqe_flags = IOSQE_IO_LINK},
+		{.opcode = IORING_RESTRICTION_REGISTER_OP, .register_op = IORING_REGISTER_PROBE}};
 	int rc;
 
 	for (unsigned i = 0; i < OPCODES; i++)
-		allowed[i + 1] = (struct io_uring_restriction){
+		allowed[i + 2] = (struct io_uring_restriction){
 			.opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = (uint8_t)needed_opcodes[i]};
-	rc = io_uring_register((unsigned)ring->ring_fd, IORING_REGISTER_RESTRICTIONS, allowed, OPCODES + 1);
+	rc = io_uring_register((unsigned)ring->ring_fd, IORING_REGISTER_RESTRICTIONS, allowed, OPCODES + 2);
 	if (!rc)
 		rc = io_uring_register((unsigned)ring->ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
 	/* Some kernels 5.10 say that the ring is enabled, but it is not: seen in 5.10.46. */
