@@ -217,6 +217,14 @@ class Server:
         """Lines of the log that match."""
         return sum(bool(re.search(pattern, line)) for line in self.log().split("\n"))
 
+    def logged(self, pattern, count=None):
+        """
+        Whether the log has that many lines that match, by default any. An engine's supervisor writes its lines, so
+        they may come a moment after what they tell of.
+        """
+        self.settle(lambda: self.log_count(pattern) >= (count or 1), lambda: f"no {pattern} in: {self.log()}")
+        return count in (None, self.log_count(pattern))
+
     def accept(self, pattern):
         """Log lines that match are no failure, although their level says so."""
         self.accepted_lines.append(re.compile(pattern))

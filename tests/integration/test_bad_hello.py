@@ -183,4 +183,4 @@ def test_failure_is_logged(start):
     ser.settle(lambda: ser.log_count(line), line)
     with sip.TlsClient(ser.address()) as good:
         good.ask()
-    assert ser.log_count(line) == 1
+    assert ser.logged(line, 1)

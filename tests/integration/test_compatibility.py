@@ -70,7 +70,7 @@ def test_modparams_beside_a_file(start, pki):
         assert client.ask().select("tls.me") == "sip.example.org"
     for words in "modparam: certificate has no effect", "modparam: require_certificate has no effect", \
             r"\[server:127\.0\.0\.1:\d+\]: the parameters for that address have no effect":
-        assert ser.log_count("WARNING: tls: .*" + words) == 1, ser.log()
+        assert ser.logged("WARNING: tls: .*" + words, 1), ser.log()
 
 
 BROKEN = """[server:default]
@@ -138,4 +138,4 @@ def test_reload_of_a_broken_file(start, pki):
     with sip.TlsClient(ser.address()) as client:
         assert client.ask().select("tls.me") == "sip.example.org"
     for line in MISTAKES:
-        assert ser.log_count(rf"ERROR: tls: tls\.reload changes nothing: .*tls\.cfg:{line}: ") == 1, ser.log()
+        assert ser.logged(rf"ERROR: tls: tls\.reload changes nothing: .*tls\.cfg:{line}: ", 1), ser.log()

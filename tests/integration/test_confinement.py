@@ -94,7 +94,7 @@ def test_what_holds(ser):
 def test_off(start):
     ser = start(tls={"engine_confinement": 0})
     assert confined(ser) == {"none"}
-    assert ser.log_count("WARNING: tls: the TLS engine is not confined: engine_confinement is 0") == 1
+    assert ser.logged("WARNING: tls: the TLS engine is not confined: engine_confinement is 0", 1)
 
 
 def test_required(start, refused):

@@ -36,7 +36,7 @@ def good(ser, home):
 def logged(ser, bad, pattern):
     """One line of the log, no more, tells of that connection's end."""
     ser.settle(lambda: ser.log_count(bad.peer + ".*" + pattern), lambda: f"{pattern} is not in\n{ser.log()}")
-    assert ser.log_count(bad.peer + " (ended|closed)") == 1, ser.log()
+    assert ser.logged(bad.peer + " (ended|closed)", 1), ser.log()
 
 
 @HOMES

@@ -37,5 +37,5 @@ def test_hard_limit(start, pki):
     """It is told where it cannot be raised."""
     ser = start(binary=limited(pki, "-n"), core=(f"tcp_max_connections={CONNECTIONS}",))
     assert limits(ser, "tcp main") == [LIMIT, LIMIT]
-    assert ser.log_count(rf"WARNING: tls: a process may open {LIMIT} descriptors, too few for tcp_max_connections "
-                         rf"\({CONNECTIONS}\)") == 1
+    assert ser.logged(rf"WARNING: tls: a process may open {LIMIT} descriptors, too few for tcp_max_connections "
+                      rf"\({CONNECTIONS}\)", 1)

@@ -86,7 +86,7 @@ def test_relayed_connections_and_handshakes_end(ser):
     with pytest.raises((sip.Ended, OSError)):
         relayed.ask()
     relayed.sock.close()
-    assert ser.log_count(r"connections it relayed \(1\) and handshakes \(1\) are lost") == 1
+    assert ser.logged(r"connections it relayed \(1\) and handshakes \(1\) are lost", 1)
     ser.wait_idle()
     with RELAYED[0].client(ser) as client:
         client.ask()
@@ -102,7 +102,7 @@ def test_in_a_storm(ser):
             kill_engine(ser)
         done = crowd.done
         ser.settle(lambda: crowd.done > done + WORKERS, ser.log, within=60)
-    assert ser.log_count(DEATH) == KILLS
+    assert ser.logged(DEATH, KILLS)
     ser.settle(lambda: ser.engines()[0]["pid"], ser.log)
     before.check()
 

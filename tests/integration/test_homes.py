@@ -30,7 +30,7 @@ def test_where_records_are(start, pki, home):
         kernel.wait_current(in_kernel)
         now = kernel.counters()
         assert now.get("TlsTxSw", 0) - before.get("TlsTxSw", 0) == in_kernel
-        assert ser.log_count(pattern) == lines + COUNT
+        assert ser.logged(pattern, lines + COUNT)
     ser.wait_idle()
 
 

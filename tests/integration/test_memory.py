@@ -90,7 +90,7 @@ def test_every_allocation(ser, control, pki, home, certificate):
         assert blocks_at_rest(control) <= blocks + (CACHES if certificate else 0)
         steady.ask()
     before.check()
-    assert ser.log_count(" WARNING: tls: handshake with .* failed: ")
+    assert ser.logged(" WARNING: tls: handshake with .* failed: ")
     engine = control.engine
     control.find_engine(ser)
     assert control.engine == engine
@@ -149,13 +149,13 @@ def test_shared_memory_is_used_up(start, pki, home):
             with pytest.raises(LOST):
                 live_and_die(home, ser)
         ser.settle(lambda: ser.log_count(REFUSED) == 3, ser.log)
-        assert ser.log_count(PROBLEM) == lines + 3, ser.log()
+        assert ser.logged(PROBLEM, lines + 3), ser.log()
         for client in clients:
             client.ask()
         clients[0].close()
         ser.settle(lambda: ser.tls_connections() == len(clients) - 1, "room for one")
         live_and_die(home, ser)
-        assert ser.log_count(PROBLEM) == lines + 3, ser.log()
+        assert ser.logged(PROBLEM, lines + 3), ser.log()
     live_and_die(home, ser)
     before.check()
 
@@ -177,5 +177,5 @@ def test_no_memory_for_a_part(start, pki, home):
             except LOST:
                 lost += 1
         assert 0 < lost < len(clients)
-        assert ser.log_count(" ERROR: tls: connection with .* closed: memory for a part of its message is used")
+        assert ser.logged(" ERROR: tls: connection with .* closed: memory for a part of its message is used")
     before.check()

@@ -49,12 +49,12 @@ def test_runs(share, pki, version, how):
         for _ in range(3):
             assert client.forward(peer).status == 200
             ser.wait_idle()
-    assert ser.log_count(wanted) == before + 3, ser.log()
+    assert ser.logged(wanted, before + 3), ser.log()
     with peers.Peer(peers.context(pki.server, version)) as peer, Client(ser) as client:
         for _ in range(3):
             assert client.forward(peer).status == 200
         assert len(peer.connections) == 1
-    assert ser.log_count(wanted) == before + 4, ser.log()
+    assert ser.logged(wanted, before + 4), ser.log()
 
 
 @BOTH
@@ -81,7 +81,7 @@ def test_callback(start, pki, tmp_path):
     with peers.Peer(peers.context(pki.server)) as peer, Client(ser) as client:
         for _ in range(2):
             assert client.forward(peer).status == 200
-    assert ser.log_count("OUT tls:connection-out cn=sip.example.org") == 1, ser.log()
+    assert ser.logged("OUT tls:connection-out cn=sip.example.org", 1), ser.log()
     with peers.Peer(peers.context(pki.one)) as peer, Client(ser) as client:
         assert client.forward(peer).status in (408, 477)
         assert not peer.seen()

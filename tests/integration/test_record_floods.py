@@ -76,7 +76,7 @@ def allowed(home, make):
 def is_logged(ser, client):
     """One line, no more."""
     ser.settle(lambda: ser.log_count(client.peer + ".*" + FLOODED), ser.log)
-    assert ser.log_count(client.peer + " (ended|closed)") == 1, ser.log()
+    assert ser.logged(client.peer + " (ended|closed)", 1), ser.log()
 
 
 @kinds(HOMES, **KINDS)

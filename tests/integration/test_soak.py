@@ -150,7 +150,7 @@ def test_everything_at_once(start, tcp_async):
     print(f"rounds: {crowd.counts}, engines killed: {kills}, counters: {ser.command('tls.stats')}")
     assert set(crowd.counts) == {action.__name__ for action in (
         talk, talk_relayed, shake_and_reset, stop_in_the_middle, send_garbage, break_a_record, never_read)}
-    assert ser.log_count(DEATH) == kills
+    assert ser.logged(DEATH, kills)
     with DIRECT[0].client(ser) as client:
         client.ask()
     before.check()

@@ -62,7 +62,7 @@ def test_replaced(start, pki, files, engines):
             ser.settle(lambda number=number: ser.log_count(TAKEN) == number + 1, ser.log)
             assert name(ser) == pair.name
             wait_for_looks(ser)
-            assert ser.log_count(TAKEN) == number + 1
+            assert ser.logged(TAKEN, number + 1)
         client.ask()
     assert not ser.log_count(KEPT)
     ser.wait_idle()
@@ -76,7 +76,7 @@ def test_broken(start, pki, files):
         key.write("garbage")
     ser.settle(lambda: ser.log_count(KEPT), ser.log)
     wait_for_looks(ser)
-    assert ser.log_count(KEPT) == 1 and ser.log_count(rf"ERROR.*{files['key']}.*private_key: ") == 1, ser.log()
+    assert ser.logged(KEPT, 1) and ser.logged(rf"ERROR.*{files['key']}.*private_key: ", 1), ser.log()
     assert name(ser) == pki.server.name and ser.engines()[0]["pid"] == engines[0]["pid"]
     os.unlink(files["key"])
     ser.settle(lambda: ser.log_count(KEPT) == 2, ser.log)
@@ -113,7 +113,7 @@ def test_symbolic_links(start, pki, tmp_path):
     os.symlink(other, tmp_path / "next")
     os.rename(tmp_path / "next", tmp_path / "current")
     ser.settle(lambda: name(ser) == pki.server.name, ser.log)
-    assert ser.log_count(TAKEN) == 2 and not ser.log_count(KEPT), ser.log()
+    assert ser.logged(TAKEN, 2) and not ser.log_count(KEPT), ser.log()
 
 
 def test_while_it_changes(start, pki, files):

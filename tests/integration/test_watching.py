@@ -68,7 +68,7 @@ def test_engine(ser, frozen):
     with pytest.raises((sip.Ended, OSError)):
         relayed.ask()
     relayed.sock.close()
-    assert ser.log_count(HANGS.format(engine)) == 1
+    assert ser.logged(HANGS.format(engine), 1)
     stats = ser.command("tls.stats")
     assert (stats["engine_hangs"], stats["engine_deaths"]) == (1, 1)
     ser.wait_idle()
@@ -139,7 +139,7 @@ def test_supervisor_for_ever(start, frozen):
     frozen(ser.engines()[0]["supervisor"])
     ser.ended = True
     assert ser.process.wait(settings.PATIENCE) == 1
-    assert ser.log_count(ENDS)
+    assert ser.logged(ENDS)
     ser.settle(lambda: not ser.left(everything), "processes are left")
     ser.checked = len(ser.log())
 
