@@ -4,6 +4,8 @@ import contextlib
 import os
 import subprocess
 
+import pytest
+
 import sip
 from server import PATH
 
@@ -25,8 +27,10 @@ def test_all_at_once(start, pki):
         assert ser.tls_connections() == 3 * sum(where.startswith("tls:") for where in LISTEN)
 
 
-def test_backlog(ser):
+@pytest.mark.parametrize("core", [(), ("tcp_reuse_port=yes",)], ids=["default", "reuse-port"])
+def test_backlog(start, core):
     """As much as the system allows: a crowd's burst must not make the kernel drop an honest client's SYN."""
+    ser = start(core=core)
     shown = subprocess.run(["ss", "-Hltn", f"sport = :{ser.address()[1]}"], check=True, capture_output=True, text=True,
                            timeout=60, env={**os.environ, "PATH": PATH})
     with open("/proc/sys/net/core/somaxconn", encoding="ascii") as most:

@@ -5,7 +5,6 @@ import ctypes
 import os
 import re
 import socket
-import subprocess
 
 import pytest
 
@@ -99,22 +98,6 @@ def test_options(share, core, home):
         assert ours["tos"] == 0x10 and ours["linger2"] == 33
     if core == "reuse-port":
         assert ours["reuseport"]
-
-
-def listening(port):
-    """Backlog and options of the socket that listens there, as ss tells them."""
-    done = subprocess.run(["ss", "-ltnHe", f"sport = :{port}"], capture_output=True, text=True, check=True,
-                          timeout=20)
-    lines = done.stdout.splitlines()
-    assert len(lines) == 1, done.stdout
-    return int(lines[0].split()[2])
-
-
-@pytest.mark.parametrize("core", [(), ("tcp_reuse_port=yes",)], ids=["default", "reuse-port"])
-def test_backlog(start, core):
-    ser = start(core=core, listen=LISTEN)
-    tls, tcp = (listening(port) for _, port in ser.ports)
-    assert tls == tcp > 100
 
 
 def test_reuse_port(start, refused):
