@@ -76,7 +76,10 @@ class Connection:
             message, self.buffer = take_request(self.buffer)
             if message:
                 break
-            data = self.tls.recv(65536)
+            try:
+                data = self.tls.recv(65536)
+            except ssl.SSLZeroReturnError:  # the same, once our own close_notify is out
+                data = b""
             if not data:
                 self.end = "close_notify"
                 return None
