@@ -39,6 +39,7 @@ NUMBER_IS_LAST(tls12_crypto_info_chacha20_poly1305);
 
 enum {
 	PROBE_PATIENCE_MS = 1000,
+	ENOTSUPP = 524, /* the kernel's own, which its TLS code lets through */
 };
 
 union crypto_info {
@@ -262,6 +263,40 @@ int ktls_kernel_supports(const struct ktls_kernel_caps *caps, uint16_t version, 
 		version == TLS1_3_VERSION ? &caps->tls13[aead] : &caps->tls12[aead];
 
 	return s->tx ? s->tx : s->rx;
+}
+
+const char *ktls_kernel_refusal(int error)
+{
+	switch (-error) {
+	case ENOENT:
+		return "the kernel has no tls module loaded: run 'modprobe tls', or take a kernel with "
+		       "CONFIG_TLS";
+	case EBUSY:
+		return "this kernel cannot change the keys of a connection (Linux 6.14 and later can)";
+	case EINVAL:
+	case ENOTSUPP:
+	case EOPNOTSUPP:
+	case ENOPROTOOPT:
+		return "this kernel does not take this suite";
+	case EBADMSG:
+		return "this kernel takes this suite, but makes wrong records with it";
+	case EPERM:
+	case EACCES:
+		return "a security policy (SELinux, AppArmor, seccomp) forbids it";
+	case ENOMEM:
+	case ENOBUFS:
+		return "the kernel's memory is used up";
+	case EMFILE:
+	case ENFILE:
+		return "no descriptor was left to try it: raise the limit of open files (ulimit -n)";
+	case ETIMEDOUT:
+		return "a record that was tried on loopback did not arrive";
+	case EADDRNOTAVAIL:
+	case ENETUNREACH:
+		return "it could not be tried, because there is no loopback interface with 127.0.0.1";
+	default:
+		return "the kernel refuses it for a reason that is not known here";
+	}
 }
 
 /* A bad record leaves its error on the socket, where it would make the alert that we owe for it fail. */

@@ -44,6 +44,12 @@ int ktls_kernel_probe(struct ktls_kernel_caps *caps);
 int ktls_kernel_supports(const struct ktls_kernel_caps *caps, uint16_t version, enum ktls_aead aead);
 
 /*
+ * What an error of struct ktls_kernel_caps means and what to do, as a part of a sentence without an end: a
+ * static string. error is not 0.
+ */
+const char *ktls_kernel_refusal(int error);
+
+/*
  * Moves both directions of the connected TCP socket fd into the kernel. The keys' sequence numbers are those
  * of the next records. Data that is already queued on the socket will be decrypted; nobody may read from it
  * meanwhile. Returns 0; a negative errno if the kernel refused and the socket is as it was, usable for

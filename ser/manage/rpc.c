@@ -18,10 +18,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The system's text for an error, or "yes" for none. */
 static const char *yes_or_why(int error)
 {
-	return error ? strerror(-error) : "yes";
+	return error ? ktls_kernel_refusal(error) : "yes";
 }
 
 /* Adds a field for each version, suite and direction: "tls13_AES-128-GCM_tx". */
@@ -127,7 +126,15 @@ static const char *engines_doc[] = {
 	"supervisors: process id, and for how many seconds each has hung.",
 	NULL};
 
-static const char *list_doc[] = {"The TLS connections that are open.", NULL};
+static const char *list_doc[] = {"The TLS connections that are open, or some of them: id ID, src_ip ADDRESS, "
+				 "dst_ip ADDRESS, dom DOMAIN, or "
+				 "after ID COUNT, which gives the next ones by their ids.",
+	NULL};
+
+static const char *count_doc[] = {
+	"How many TLS connections there are for each src_ip, dst_ip, dom, cipher, offload, engine or proto, "
+	"whichever is named; the largest groups first.",
+	NULL};
 
 static const char *kill_doc[] = {"Closes the TLS connection with this id.", NULL};
 
@@ -141,6 +148,7 @@ static const char *stats_doc[] = {"The counters of the group tls.", NULL};
 struct host_rpc_export rpc_table[] = {
 	{"tls.info", info, info_doc, 0},
 	{"tls.list", rpc_list, list_doc, HOST_RPC_RET_ARRAY},
+	{"tls.count", rpc_count, count_doc, HOST_RPC_RET_ARRAY},
 	{"tls.kill", rpc_kill, kill_doc, 0},
 	{"tls.options", rpc_options, options_doc, 0},
 	{"tls.reload", reload, reload_doc, HOST_RPC_RET_ARRAY},

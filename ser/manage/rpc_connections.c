@@ -4,81 +4,17 @@
 #include "ser/host/connections.h"
 #include "ser/host/services.h"
 #include "ser/manage/rpc_about.h"
+#include "ser/manage/rpc_entries.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 
 enum {
 	FLAG_HANDSHAKED = 2, /* the stock module's value */
-	MORE = 64,           /* connections that may arrive while we count */
+	/* Of more only what the stock module tells, and of the suite the name: kamcmd takes 128 KB. */
+	IN_FULL = 200,
 };
-
-/* What the core knows about a connection, copied while its lock is held. */
-struct listed {
-	struct conn *conn; /* a reference */
-	struct host_receive_info rcv;
-	int id, timeout, is_wss;
-};
-
-static unsigned count(void)
-{
-	const struct host_tcp_connection *c;
-	unsigned n = 0;
-
-	for (int i = 0; i < HOST_ID_HASH_SIZE; i++)
-		for (c = tcpconn_id_hash[i]; c; c = c->id_next)
-			n += (unsigned)host_is_tls(c);
-	return n;
-}
-
-static unsigned copy(struct listed *entries, unsigned room)
-{
-	struct host_tcp_connection *c;
-	unsigned n = 0;
-
-	for (int i = 0; i < HOST_ID_HASH_SIZE; i++) {
-		for (c = tcpconn_id_hash[i]; c && n < room; c = c->id_next) {
-			if (!host_is_tls(c))
-				continue;
-			entries[n++] = (struct listed){.conn = conn_get(c->extra_data),
-				.rcv = c->rcv,
-				.id = c->id,
-				.timeout = (int)(c->timeout - get_ticks_raw()) / HOST_TICKS_PER_SECOND,
-				.is_wss = c->type == HOST_PROTO_WSS};
-		}
-	}
-	return n;
-}
-
-/* Neither allocating memory nor writing answers needs the core's lock. */
-static struct listed *take_all(unsigned *found)
-{
-	struct listed *entries;
-	unsigned room;
-
-	host_lock(tcpconn_lock);
-	room = count() + MORE;
-	host_unlock(tcpconn_lock);
-	entries = malloc(room * sizeof(*entries));
-	if (!entries)
-		return NULL;
-	host_lock(tcpconn_lock);
-	*found = copy(entries, room);
-	host_unlock(tcpconn_lock);
-	return entries;
-}
-
-static const char *address(const struct host_ip *ip, char text[INET6_ADDRSTRLEN])
-{
-	text[0] = '\0';
-	inet_ntop((int)ip->af, ip->u, text, INET6_ADDRSTRLEN);
-	return text;
-}
 
 static const char *why(const struct conn *conn)
 {
@@ -92,20 +28,16 @@ static const char *why(const struct conn *conn)
 	case HOME_WHY_NO_AEAD:
 		return "relayed: the suite has no AEAD";
 	default:
-		return strerror(-conn->why_error);
+		return ktls_kernel_refusal(conn->why_error);
 	}
 }
 
-static void add(struct host_rpc *rpc, void *ctx, const struct listed *e)
+static void add(struct host_rpc *rpc, void *ctx, const struct rpc_entry *e, int in_full)
 {
-	static const union {
-		struct snapshot snapshot;
-		char bytes[sizeof(struct snapshot) + 1];
-	} nothing;
 	const struct conn *conn = e->conn;
-	const struct snapshot *s = conn_is_established(conn) ? conn->facts : &nothing.snapshot;
-	const char *data = (const char *)s->data, *home = s->home == KTLS_HOME_KERNEL ? "kernel" : "user";
-	char source[INET6_ADDRSTRLEN], destination[INET6_ADDRSTRLEN], cipher[128], since[32];
+	const struct snapshot *s = rpc_facts(conn);
+	const char *data = (const char *)s->data, *home = rpc_home(conn);
+	char source[INET6_ADDRSTRLEN], destination[INET6_ADDRSTRLEN], cipher[RPC_CIPHER_TEXT], since[32];
 	int is_established = conn_is_established(conn);
 	time_t t = (time_t)conn->since;
 	struct tm tm;
@@ -113,41 +45,41 @@ static void add(struct host_rpc *rpc, void *ctx, const struct listed *e)
 
 	if (rpc->add(ctx, "{", &handle) < 0)
 		return;
-	snprintf(cipher, sizeof(cipher), "%.*s", (int)strcspn(data + s->description, "\n"),
-		data + s->description);
+	rpc_cipher(conn, cipher);
+	if (!in_full)
+		cipher[strcspn(cipher, " ")] = '\0';
 	strftime(since, sizeof(since), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&t, &tm));
-	rpc->struct_add(handle, "dssdsdsd", "id", e->id, "timestamp", since, "src_ip",
-		address(&e->rcv.src_ip, source), "src_port", (int)e->rcv.src_port, "dst_ip",
-		address(&e->rcv.dst_ip, destination), "dst_port", (int)e->rcv.dst_port, "cipher", cipher,
-		"timeout", e->timeout);
-	rpc->struct_add(handle, "dddsss", "ct_wq_size",
+	rpc->struct_add(handle, "dsdsdsd", "id", e->id, "src_ip", rpc_ip(&e->src_ip, source), "src_port",
+		(int)e->src_port, "dst_ip", rpc_ip(&e->dst_ip, destination), "dst_port", (int)e->dst_port,
+		"cipher", cipher, "timeout", e->timeout);
+	rpc->struct_add(handle, "ddds", "ct_wq_size",
 		(int)(conn->queue.len + (conn->outbound ? conn->outbound->text.len : 0)), "enc_rd_buf",
 		conn->stream.stash ? 1 : 0, "flags", is_established ? FLAG_HANDSHAKED : 0, "state",
-		is_established ? "established" : "connecting", "sni",
-		s->server_name ? data + s->server_name : "", "dom",
-		conn->domain ? domain_name(conn->domain) : "");
+		is_established ? "established" : "connecting");
+	if (!in_full)
+		return;
+	rpc->struct_add(handle, "sss", "timestamp", since, "sni", s->server_name ? data + s->server_name : "",
+		"dom", conn->domain ? domain_name(conn->domain) : "");
 	rpc->struct_add(handle, "sssddds", "offload_tx", home, "offload_rx", home, "offload_why",
 		is_established ? why(conn) : "", "handshake_ms", (int)s->handshake_ms, "resumed",
-		(int)s->resumed, "engine", (int)conn->engine, "proto", e->is_wss ? "wss" : "tls");
+		(int)s->resumed, "engine", (int)conn->engine, "proto", rpc_proto(e));
 }
 
 void rpc_list(struct host_rpc *rpc, void *ctx)
 {
-	struct listed *entries;
-	unsigned n = 0;
+	struct rpc_filter filter;
+	struct rpc_entry *entries;
+	unsigned n = 0, most;
 
-	if (!rpc_is_on(rpc, ctx))
+	if (!rpc_is_on(rpc, ctx) || rpc_filter_read(rpc, ctx, &filter))
 		return;
-	entries = take_all(&n);
-	if (!entries) {
-		rpc->fault(ctx, 500, "memory is used up");
+	entries = rpc_take(rpc, ctx, &filter, &n);
+	if (!entries)
 		return;
-	}
-	for (unsigned i = 0; i < n; i++) {
-		add(rpc, ctx, &entries[i]);
-		conn_put(entries[i].conn);
-	}
-	free(entries);
+	most = filter.by == RPC_AFTER && filter.most < n ? filter.most : n;
+	for (unsigned i = 0; i < most; i++)
+		add(rpc, ctx, &entries[i], most <= IN_FULL);
+	rpc_give_back(entries, n);
 }
 
 /* Has tcp_main close it; tcp_main drops the reference taken here. Returns 0 or a negative errno. */

@@ -13,15 +13,20 @@ from homes import HOMES
 from server import KAMCMD
 
 STOCK = {"id", "timeout", "src_ip", "src_port", "dst_ip", "dst_port", "cipher", "ct_wq_size", "enc_rd_buf", "flags",
-         "state", "sni", "timestamp", "dom"}
-OURS = {"offload_tx", "offload_rx", "offload_why", "handshake_ms", "resumed", "engine", "proto"}
+         "state"}
+OURS = {"sni", "timestamp", "dom", "offload_tx", "offload_rx", "offload_why", "handshake_ms", "resumed", "engine", "proto"}
+MANY = 600  # kamcmd has no room for that many of the stock module
 
 
-def connections(ser):
+def structs(ser, *words):
+    """What a command that answers with structs says."""
+    return [dict(re.findall(r"\t(\w+): (.*)", struct))
+            for struct in re.findall(r"\{(.*?)\n\}", ser.text(*words), re.DOTALL)]
+
+
+def connections(ser, *words):
     """What tls.list says, by the client's port."""
-    structs = re.findall(r"\{(.*?)\n\}", ser.text("tls.list"), re.DOTALL)
-    entries = [dict(re.findall(r"\t(\w+): (.*)", struct)) for struct in structs]
-    return {int(entry["src_port"]): entry for entry in entries}
+    return {int(entry["src_port"]): entry for entry in structs(ser, "tls.list", *words)}
 
 
 def own_port(client):
@@ -63,6 +68,72 @@ def test_list_names_domains(start, pki):
             entry = connections(ser)[own_port(client)]
             assert (entry["dom"], entry["sni"]) == (domain, name or "")
             assert (entry["offload_why"] == "ktls is 0 for this domain") == bool(name)
+
+
+OTHERS = "127.0.0.2"
+
+
+@pytest.fixture(name="some")
+def fixture_some(start, stack):
+    """A server with three clients, of whom two have an address in common."""
+    ser = start(listen=("tls:127.0.0.1", "tls:[::1]"))
+    clients = [stack.enter_context(sip.TlsClient(ser.address(index), source=source))
+               for index, source in ((0, OTHERS), (0, OTHERS), (1, "::1"))]
+    for client in clients:
+        client.ask()
+    return ser, [own_port(client) for client in clients]
+
+
+def test_list_chosen(some):
+    """By an address, by a domain, by the id, and page by page."""
+    ser, ports = some
+    ids = {port: entry["id"] for port, entry in connections(ser).items()}
+    assert set(connections(ser, "src_ip", OTHERS)) == set(ports[:2])
+    assert set(connections(ser, "dst_ip", "::1")) == {ports[2]}
+    assert set(connections(ser, "dom", "[server:default]")) == set(ports)
+    assert not connections(ser, "dom", "[server:other]") and not connections(ser, "src_ip", "192.0.2.1")
+    for port in ports:
+        assert set(connections(ser, "id", ids[port])) == {port}
+    seen, last = [], "0"
+    while page := structs(ser, "tls.list", "after", last, "2"):
+        assert len(page) <= 2
+        seen += [int(entry["id"]) for entry in page]
+        last = page[-1]["id"]
+    assert seen == sorted(int(one) for one in ids.values())
+
+
+@pytest.mark.parametrize("words, wrong", [
+    (("colour", "red"), "'colour' is nothing to choose connections by"), (("id",), "a value is missing behind id"),
+    (("src_ip", "nowhere"), "'nowhere' is not what src_ip needs, which is an IP address"),
+    (("after", "0", "x"), "'x' is not what after needs, which is a number")], ids=lambda value: value[0])
+def test_list_of_nothing(ser, words, wrong):
+    assert wrong in ser.text("tls.list", *words)
+
+
+def test_count(some):
+    ser, _ = some
+
+    def count(what):
+        return [(entry["group"], int(entry["connections"])) for entry in structs(ser, "tls.count", what)]
+    assert count("src_ip") == [(OTHERS, 2), ("::1", 1)]
+    assert count("dst_ip") == [("127.0.0.1", 2), ("::1", 1)]
+    assert count("dom") == [("[server:default]", 3)]
+    assert count("offload") == [(settings.EXPECT, 3)]
+    assert count("engine") == [("0", 3)] and count("proto") == [("tls", 3)]
+    (cipher, number), = count("cipher")
+    assert cipher.startswith("TLS_AES_256_GCM_SHA384") and number == 3
+    assert "tls.count needs what to count by" in ser.text("tls.count", "colour")
+
+
+def test_list_of_many(start, stack):
+    """As many as the stock module can list, with what it tells of each."""
+    ser = start()
+    for _ in range(MANY):
+        stack.enter_context(sip.TlsClient(ser.address())).handshake()
+    ser.settle(lambda: ser.tls_connections() == MANY, ser.tls_connections)
+    entries = connections(ser)
+    assert len(entries) == MANY and set(entries.popitem()[1]) == STOCK
+    assert set(structs(ser, "tls.list", "after", "0", "50")[0]) == STOCK | OURS
 
 
 @HOMES
