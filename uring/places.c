@@ -176,3 +176,25 @@ struct uring_place *uring_places_first(const struct uring_places *places, int64_
 		first = first_at(places, (enum uring_stage)stage, now);
 	return first;
 }
+
+static unsigned users_at(const struct uring_places *places, const union uring_address *address)
+{
+	struct uring_source *s = uring_sources_enter(places->sources, address);
+	unsigned users = s ? s->users - 1 : 0;
+
+	if (s)
+		uring_sources_leave(s);
+	return users;
+}
+
+struct uring_place *uring_places_first_for(
+	const struct uring_places *places, const union uring_address *newcomer)
+{
+	const struct at_stage *at = &places->stages[URING_STAGE_ANSWERED];
+	const struct uring_source *host = at->largest ? TAILQ_FIRST(&at->by_size[at->largest]) : NULL;
+	const struct uring_crowd *crowd = host ? &host->crowds[URING_STAGE_ANSWERED] : NULL;
+
+	if (!crowd || crowd->count <= places->few || crowd->count <= users_at(places, newcomer))
+		return NULL;
+	return TAILQ_FIRST(&crowd->places);
+}

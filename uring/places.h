@@ -45,4 +45,12 @@ void uring_places_give_back(struct uring_places *places, struct uring_place *p);
 /* The first to go; NULL when all are to be left alone for now. */
 struct uring_place *uring_places_first(const struct uring_places *places, int64_t now);
 
+/*
+ * Who has to make way for a newcomer at this address, though it should have been left alone for a while yet:
+ * the first of the handshakes of the largest crowd. NULL unless that crowd is larger than what the
+ * newcomer's host has.
+ */
+struct uring_place *uring_places_first_for(
+	const struct uring_places *places, const union uring_address *newcomer);
+
 #endif

@@ -101,6 +101,14 @@ int uring_server_make_room(struct uring_server *server)
 	return 0;
 }
 
+int server_make_way(struct uring_server *s, const union uring_address *newcomer)
+{
+	struct uring_place *first = uring_places_first_for(s->places, newcomer);
+	struct connection *c = (struct connection *)((char *)first - offsetof(struct connection, place));
+
+	return first && !c->op.due && send_away(c);
+}
+
 void server_keep_spare(struct uring_server *s)
 {
 	while (!s->paused && s->connections - s->leaving + s->spare > s->config.max_handshakes) {

@@ -56,8 +56,8 @@ struct uring_server_config {
 	/*
 	 * Connections from accept to the end of their handshake, 1 or more. Where so many are under way and
 	 * nobody can be sent away, further ones wait in the kernel's backlog, but for one on each further
-	 * listener whose accept is under way already; or, with refuse_when_full 1, they are accepted and
-	 * closed at once.
+	 * listener whose accept is under way already; or, with refuse_when_full 1, they are accepted, and
+	 * closed at once unless one of a larger crowd can make way.
 	 */
 	unsigned max_handshakes;
 	int refuse_when_full;

@@ -307,7 +307,8 @@ int connection_start(struct listener *l, int fd)
 	struct uring_server *s = l->server;
 	struct connection *c = calloc(1, sizeof(*c));
 	socklen_t len = sizeof(c->peer.local);
-	int full = s->config.refuse_when_full && server_is_full(s) && !s->leaving;
+	int full = s->config.refuse_when_full && server_is_full(s) && !s->leaving &&
+		   !server_make_way(s, &l->remote);
 
 	if (!c) {
 		close(fd);

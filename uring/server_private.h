@@ -77,6 +77,9 @@ void server_note(struct connection *c, enum uring_stage stage);
 /* Sends somebody away as long as too few places are free. */
 void server_keep_spare(struct uring_server *s);
 
+/* Sends away one of a crowd that is larger than the newcomer's. Returns 0 where nobody can be. */
+int server_make_way(struct uring_server *s, const union uring_address *newcomer);
+
 /* It was sent away, but had said something before it knew. Returns 0, or -ENOMEM where it has to go. */
 int server_take_back(struct connection *c);
 

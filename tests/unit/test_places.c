@@ -147,6 +147,31 @@ static void test_crowd(void **state)
 	check_crowd(URING_STAGE_HELLO, 50);
 }
 
+/* Who comes when all have just gone on: one of the largest crowd makes way, but not for a crowd of that size.
+ */
+static void test_newcomer(void **state)
+{
+	const union uring_address one = address("192.0.2.1"), other = address("198.51.100.1");
+	struct uring_place few[2], small[CROWD / 2], large[CROWD];
+
+	(void)state;
+	open_places(SHARE);
+	assert_null(uring_places_first_for(places, &one));
+	take(few, 2, "192.0.2.2", URING_STAGE_ANSWERED);
+	assert_null(uring_places_first_for(places, &one));
+	take(small, CROWD / 2, "192.0.2.3", URING_STAGE_ANSWERED);
+	take(large, CROWD, "198.51.100.1", URING_STAGE_ANSWERED);
+	assert_null(uring_places_first(places, now));
+	assert_ptr_equal(uring_places_first_for(places, &one), &large[0]);
+	assert_null(uring_places_first_for(places, &other));
+	uring_places_give_back(places, &large[0]);
+	assert_ptr_equal(uring_places_first_for(places, &one), &large[1]);
+	leave(large + 1, CROWD - 1);
+	leave(small, CROWD / 2);
+	leave(few, 2);
+	close_places();
+}
+
 /* A few hosts with long silent ones do not cost a crowd of others its time. */
 static void test_stale(void **state)
 {
@@ -241,6 +266,7 @@ int main(void)
 		cmocka_unit_test(test_stages),
 		cmocka_unit_test(test_steps),
 		cmocka_unit_test(test_crowd),
+		cmocka_unit_test(test_newcomer),
 		cmocka_unit_test(test_stale),
 		cmocka_unit_test(test_share),
 		cmocka_unit_test(test_any_order),
