@@ -27,7 +27,7 @@ static int set_basics(struct cfg_builder *b)
 	if (!b->ctx || ktls_context_prepare(b->ctx, cfg_domain_verify(d)) || domain_index < 0 ||
 		SSL_CTX_set_ex_data(b->ctx, domain_index, (void *)d) != 1)
 		return cfg_add_error(b->errors, "out of memory while a TLS context was made");
-	SSL_CTX_set_mode(b->ctx, SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_set_mode(b->ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
 	SSL_CTX_set_dh_auto(b->ctx, 1);
 	return 0;
 }
@@ -68,6 +68,7 @@ SSL_CTX *cfg_make_context(const struct cfg_domain *d, struct cfg_pems *pems, str
 		set_protocol(&b); /* first, because @SECLEVEL decides which certificates are accepted */
 		cfg_build_identities(&b);
 		cfg_build_trust(&b);
+		cfg_build_chains(&b);
 	}
 	ERR_clear_error();
 	if (cfg_errors_added(errors) == before)

@@ -25,6 +25,9 @@ int cfg_open_keys_again(SSL_CTX *ctx, const struct cfg_domain *d, struct cfg_err
 /* Sets CA list, CA folder, CRL, verification, and the session id context that is derived from them. */
 void cfg_build_trust(struct cfg_builder *b);
 
+/* Completes the chains of the certificates; after both of the above. */
+void cfg_build_chains(struct cfg_builder *b);
+
 /* Makes a complete context. Returns NULL with at least one more sentence in *errors if it cannot. */
 SSL_CTX *cfg_make_context(const struct cfg_domain *d, struct cfg_pems *pems, struct cfg_errors *errors,
 	struct cfg_errors *warnings);

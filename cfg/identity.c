@@ -143,3 +143,38 @@ void cfg_build_identities(struct cfg_builder *b)
 			d->certificate2, d->certificate);
 	X509_free(leaf);
 }
+
+/*
+ * OpenSSL would look for the chain in every handshake, and verify it. A chain that it cannot complete is kept
+ * as far as it goes. The root stays out, because peers that do not have it do not trust it either.
+ */
+static void build_chain(struct cfg_builder *b)
+{
+	enum cfg_attribute_id source = b->domain->ca_list ? CFG_CA_LIST : CFG_CA_PATH;
+	STACK_OF(X509) *given = NULL;
+
+	SSL_CTX_get0_chain_certs(b->ctx, &given);
+	if (sk_X509_num(given) > 0)
+		return; /* it came with the certificate */
+	if (!SSL_CTX_build_cert_chain(b->ctx, SSL_BUILD_CHAIN_FLAG_NO_ROOT |
+						      SSL_BUILD_CHAIN_FLAG_IGNORE_ERROR |
+						      SSL_BUILD_CHAIN_FLAG_CLEAR_ERROR))
+		cfg_domain_error(b->warnings, b->domain, source,
+			"a CA certificate in it that a certificate of ours needs is not shown (%s); peers "
+			"that do not have it will refuse ours",
+			cfg_openssl_reason());
+}
+
+void cfg_build_chains(struct cfg_builder *b)
+{
+	X509 *current = SSL_CTX_get0_certificate(b->ctx);
+	long found = SSL_CTX_set_current_cert(b->ctx, SSL_CERT_SET_FIRST);
+
+	while (found == 1) {
+		build_chain(b);
+		found = SSL_CTX_set_current_cert(b->ctx, SSL_CERT_SET_NEXT);
+	}
+	if (current)
+		SSL_CTX_select_current_cert(b->ctx, current);
+	ERR_clear_error();
+}

@@ -12,12 +12,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What may be read at once without taking anything that stands behind the peer's Finished. */
+enum {
+	READ_FIRST = KTLS_MAX_RECORD, /* nobody can finish before we have spoken */
+	CCS_LEN = KTLS_HEADER_LEN + 1,
+	/* The shortest Finished of TLS 1.2: its message (RFC 5246 7.4.9) and a tag of 16 bytes. */
+	FINISHED_12 = KTLS_HEADER_LEN + 4 + 12 + 16,
+	/* RFC 8446 4.4.4, 5.2: its message with the shortest digest, a content type, the shortest tag. */
+	FINISHED_13 = KTLS_HEADER_LEN + 4 + 32 + 1 + 8,
+};
+
 struct ktls_handshake {
 	SSL *ssl;
 	enum ktls_role role;
 	enum ktls_handshake_state state;
 	enum ktls_handshake_cause cause;
-	size_t have;   /* bytes of the record that is being read */
+	int has_spoken; /* there was output */
+	uint8_t header[KTLS_HEADER_LEN];
+	size_t have;   /* bytes of the record that is being read, the header's first */
 	size_t walked; /* bytes of the unsent output that count_output() has seen */
 	/* Facts about records that OpenSSL does not report, counted from the bytes themselves. */
 	unsigned tx_last_call; /* protected records of the step that ended the handshake */
@@ -29,7 +41,6 @@ struct ktls_handshake {
 	int64_t started;                                 /* milliseconds of CLOCK_MONOTONIC */
 	unsigned milliseconds;
 	char error[64 + KTLS_NAME_REFUSAL_MAX];
-	uint8_t record[KTLS_HEADER_LEN + SSL3_RT_MAX_ENCRYPTED_LENGTH];
 };
 
 static void fail(struct ktls_handshake *h, enum ktls_handshake_cause cause, const char *phrase)
@@ -142,13 +153,40 @@ void ktls_handshake_free(struct ktls_handshake *h)
 	free(h);
 }
 
+static size_t record_len(const struct ktls_handshake *h)
+{
+	return KTLS_HEADER_LEN + ((size_t)h->header[3] << 8 | h->header[4]);
+}
+
+/* The least that the peer sends from the start of a record to the end of its Finished. */
+static size_t least_to_come(const struct ktls_handshake *h, int after_ccs)
+{
+	const SSL_CIPHER *cipher = SSL_get_pending_cipher(h->ssl); /* NULL: the version is not known either */
+	size_t finished = FINISHED_12;
+	enum ktls_aead aead;
+
+	if (cipher && SSL_version(h->ssl) == TLS1_3_VERSION)
+		return FINISHED_13;
+	if (cipher && !ktls_aead_of_cipher(cipher, &aead) &&
+		ktls_aead_info(aead)->tls12_salt_len != KTLS_IV_LEN)
+		finished += KTLS_EXPLICIT_LEN;
+	return after_ccs ? finished : CCS_LEN + finished;
+}
+
 size_t ktls_handshake_want(const struct ktls_handshake *h)
 {
+	int is_ccs = h->header[0] == KTLS_CHANGE_CIPHER_SPEC;
+
 	if (h->state != KTLS_HANDSHAKE_RUNNING)
 		return 0;
+	if (!h->has_spoken)
+		return READ_FIRST;
 	if (h->have < KTLS_HEADER_LEN)
-		return KTLS_HEADER_LEN - h->have;
-	return KTLS_HEADER_LEN + ((size_t)h->record[3] << 8 | h->record[4]) - h->have;
+		return least_to_come(h, h->ccs_received) - h->have;
+	/* A record in plain text is not the last one. */
+	if (is_ccs || (h->header[0] == KTLS_HANDSHAKE && !h->ccs_received))
+		return record_len(h) - h->have + least_to_come(h, is_ccs);
+	return record_len(h) - h->have;
 }
 
 static void describe_refusal(struct ktls_handshake *h)
@@ -222,6 +260,7 @@ static void count_output(struct ktls_handshake *h)
 	size_t len = (size_t)BIO_get_mem_data(SSL_get_wbio(h->ssl), &data);
 	const uint8_t *p = (const uint8_t *)data;
 
+	h->has_spoken |= len > 0;
 	h->tx_last_call = 0;
 	while (h->walked + KTLS_HEADER_LEN <= len) {
 		const uint8_t *r = p + h->walked;
@@ -263,13 +302,10 @@ enum ktls_handshake_state ktls_handshake_start(struct ktls_handshake *h)
 	return h->state;
 }
 
+/* The record is whole. */
 static void step(struct ktls_handshake *h)
 {
-	if (BIO_write(SSL_get_rbio(h->ssl), h->record, (int)h->have) != (int)h->have) {
-		fail(h, KTLS_CAUSE_LOCAL, "out of memory");
-		return;
-	}
-	if (h->record[0] == KTLS_CHANGE_CIPHER_SPEC)
+	if (h->header[0] == KTLS_CHANGE_CIPHER_SPEC)
 		h->ccs_received = 1;
 	else
 		h->rx_after_ccs += h->ccs_received;
@@ -291,7 +327,7 @@ static int is_text(const uint8_t *p, size_t len)
  */
 static int check_header(struct ktls_handshake *h)
 {
-	const uint8_t *p = h->record;
+	const uint8_t *p = h->header;
 
 	if (p[0] < KTLS_CHANGE_CIPHER_SPEC || p[0] > KTLS_APPLICATION_DATA || p[1] != 3) {
 		fail(h, KTLS_CAUSE_NOT_TLS,
@@ -299,12 +335,26 @@ static int check_header(struct ktls_handshake *h)
 						    : "the peer does not speak TLS");
 		return -1;
 	}
-	if (KTLS_HEADER_LEN + ((size_t)p[3] << 8 | p[4]) > sizeof(h->record)) {
-		step(h); /* the header is enough for OpenSSL to refuse it with an alert */
+	if (record_len(h) > KTLS_HEADER_LEN + SSL3_RT_MAX_ENCRYPTED_LENGTH) {
+		run(h); /* the header is enough for OpenSSL to refuse it with an alert */
 		fail(h, KTLS_CAUSE_PROTOCOL, "the peer sent a record longer than TLS allows");
 		return -1;
 	}
 	return 0;
+}
+
+/* Gives OpenSSL the rest of the header or of the record, if it is there. Returns how much that was. */
+static size_t take_part(struct ktls_handshake *h, const uint8_t *data, size_t len)
+{
+	size_t rest = (h->have < KTLS_HEADER_LEN ? KTLS_HEADER_LEN : record_len(h)) - h->have;
+
+	len = len < rest ? len : rest;
+	if (h->have < KTLS_HEADER_LEN)
+		memcpy(h->header + h->have, data, len);
+	if (BIO_write(SSL_get_rbio(h->ssl), data, (int)len) != (int)len)
+		fail(h, KTLS_CAUSE_LOCAL, "out of memory");
+	h->have += len;
+	return len;
 }
 
 enum ktls_handshake_state ktls_handshake_feed(struct ktls_handshake *h, const uint8_t *data, size_t len)
@@ -313,12 +363,19 @@ enum ktls_handshake_state ktls_handshake_feed(struct ktls_handshake *h, const ui
 		fail(h, KTLS_CAUSE_LOCAL, "more bytes were fed than asked for");
 		return h->state;
 	}
-	memcpy(h->record + h->have, data, len);
-	h->have += len;
-	if (h->have < KTLS_HEADER_LEN || (h->have == KTLS_HEADER_LEN && check_header(h)))
-		return h->state;
-	if (!ktls_handshake_want(h))
-		step(h);
+	while (len && h->state == KTLS_HANDSHAKE_RUNNING) {
+		size_t n = take_part(h, data, len);
+
+		data += n;
+		len -= n;
+		if (h->state != KTLS_HANDSHAKE_RUNNING || h->have < KTLS_HEADER_LEN ||
+			(h->have == KTLS_HEADER_LEN && check_header(h)))
+			continue;
+		if (h->have == record_len(h))
+			step(h);
+	}
+	if (len && h->state == KTLS_HANDSHAKE_DONE) /* they would be lost */
+		fail(h, KTLS_CAUSE_PROTOCOL, "the peer sent bytes behind its Finished too early");
 	return h->state;
 }
 

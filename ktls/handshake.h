@@ -2,10 +2,10 @@
 /*
  * A TLS 1.2 or 1.3 handshake, as server or as client, as a state machine on bytes.
  *
- * It owns no socket and never waits. The caller reads exactly ktls_handshake_want() bytes and feeds them.
- * That number never goes past the end of a record, so whatever the client sent after its last handshake
- * record stays in the caller's socket. When the state is KTLS_HANDSHAKE_DONE and the output is written,
- * ktls_handshake_keys() gives the record keys of both directions.
+ * It owns no socket and never waits. The caller reads at most ktls_handshake_want() bytes and feeds them.
+ * What the peer sends behind its Finished is never among them, so it stays in the caller's socket. When the
+ * state is KTLS_HANDSHAKE_DONE and the output is written, ktls_handshake_keys() gives the record keys of both
+ * directions.
  *
  * Threads and processes: a handshake belongs to one thread, in the process that made it.
  */
@@ -70,11 +70,17 @@ SSL *ktls_handshake_take_ssl(struct ktls_handshake *h);
 /* Frees the handshake and wipes everything secret in it. Sends nothing. NULL is allowed. */
 void ktls_handshake_free(struct ktls_handshake *h);
 
-/* Number of bytes to read next; 0 unless the state is KTLS_HANDSHAKE_RUNNING. */
+/*
+ * How many bytes to read next, at most; 0 unless the state is KTLS_HANDSHAKE_RUNNING. While nothing was sent
+ * that is any number, because no peer can finish without an answer. From then on it is the least that the
+ * peer has to send until its Finished, which may be more than the next record. A peer that sends something
+ * else may send less, so do not wait for all of it. Ask again after each ktls_handshake_feed().
+ */
 size_t ktls_handshake_want(const struct ktls_handshake *h);
 
 /*
- * Takes len bytes, at most ktls_handshake_want(), and goes as far as it can with them. Returns the new state.
+ * Takes len bytes, at most ktls_handshake_want(), and goes as far as it can with them, over any number of
+ * records. Returns the new state.
  */
 enum ktls_handshake_state ktls_handshake_feed(struct ktls_handshake *h, const uint8_t *data, size_t len);
 

@@ -305,7 +305,7 @@ static void read_header(struct connection *c)
 int connection_start(struct listener *l, int fd)
 {
 	struct uring_server *s = l->server;
-	struct connection *c = calloc(1, sizeof(*c));
+	struct connection *c = malloc(sizeof(*c));
 	socklen_t len = sizeof(c->peer.local);
 	int full = s->config.refuse_when_full && server_is_full(s) && !s->leaving &&
 		   !server_make_way(s, &l->remote);
@@ -314,6 +314,7 @@ int connection_start(struct listener *l, int fd)
 		close(fd);
 		return -ENOMEM;
 	}
+	memset(c, 0, offsetof(struct connection, chunk));
 	c->server = s;
 	c->fd = fd;
 	server_watch(c);

@@ -28,7 +28,7 @@ struct connection {
 	unsigned like_it;  /* connections of its host at that time */
 	int has_spoken;    /* behind its PROXY header */
 	size_t header_len; /* bytes of an unfinished PROXY header in chunk */
-	uint8_t chunk[CHUNK];
+	uint8_t chunk[CHUNK]; /* the last member */
 };
 
 struct listener {

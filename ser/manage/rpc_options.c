@@ -36,13 +36,14 @@ void rpc_options(struct host_rpc *rpc, void *ctx)
 		"low_mem_threshold1", settings_number("low_mem_threshold1"), "engines",
 		rpc_about.params->engines, "engine_nice", rpc_about.params->engine_nice, "engine_confinement",
 		rpc_about.params->engine_confinement);
-	rpc->struct_add(handle, "ddddssd", "certificate_watch", rpc_about.params->certificate_watch,
+	rpc->struct_add(handle, "ddddssdd", "certificate_watch", rpc_about.params->certificate_watch,
 		"max_handshakes", rpc_about.params->max_handshakes, "max_handshakes_per_source",
 		rpc_about.params->max_handshakes_per_source, "max_connections_per_source",
 		rpc_about.params->max_connections_per_source, "limit_policy",
 		params_refuse_at_limit(rpc_about.params) ? "refuse" : "wait", "session_ticket_keys",
 		text(rpc_about.params->session_ticket_keys), "session_ticket_rotation",
-		rpc_about.params->session_ticket_rotation);
+		rpc_about.params->session_ticket_rotation, "session_tickets",
+		rpc_about.params->session_tickets);
 	/* The stock module's fields, whose answers never change here. */
 	rpc->struct_add(handle, "dddddd", "session_cache", 0, "disable_compression", 1, "send_close_notify",
 		1, "renegotiation", 0, "ssl_release_buffers", 1, "force_run", 0);

@@ -65,6 +65,7 @@ static const struct number {
 	NUMBER(handshake_timeout, 10, 1, 3600),
 	NUMBER(send_timeout, 10, 1, 3600),
 	NUMBER(connection_timeout, 600, -1, INT_MAX),
+	NUMBER(session_tickets, 1, 0, 10),
 	NUMBER(session_ticket_rotation, 8 * 3600, 1, 7 * 86400), /* RFC 9325 3.4 */
 	NUMBER(certificate_watch, 0, 0, 86400),
 	NUMBER(engines, 1, 1, SCOREBOARD_ENGINES_MAX),

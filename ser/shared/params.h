@@ -16,6 +16,7 @@ struct params {
 	int handshake_timeout;  /* seconds */
 	int send_timeout;       /* seconds that relayed or queued data may be stuck */
 	int connection_timeout; /* seconds that a connection may be silent */
+	int session_tickets;    /* for each full handshake of TLS 1.3; 0: none in any version */
 	int session_ticket_rotation; /* seconds */
 	int certificate_watch;       /* seconds between two looks; 0: off */
 	int engines;                 /* processes */

@@ -98,8 +98,12 @@ void ticket_keys_forget(void)
 	keys = NULL;
 }
 
-int ticket_keys_use(SSL_CTX *ctx)
+int ticket_keys_use(SSL_CTX *ctx, const struct params *params)
 {
+	/* OpenSSL's number counts for TLS 1.3 alone. */
+	if (!params->session_tickets)
+		SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
+	SSL_CTX_set_num_tickets(ctx, (size_t)params->session_tickets);
 	return ktls_ticket_use(ctx, keys);
 }
 

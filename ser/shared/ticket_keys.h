@@ -37,8 +37,8 @@ struct iovec ticket_keys_memory(void);
 /* For the main process, when its supervisors run: drops the keys. */
 void ticket_keys_forget(void);
 
-/* Makes a context use the keys. Returns 0 or -ENOMEM. */
-int ticket_keys_use(SSL_CTX *ctx);
+/* Makes a context use the keys, for as many tickets as the parameter says. Returns 0 or -ENOMEM. */
+int ticket_keys_use(SSL_CTX *ctx, const struct params *params);
 
 /* Called in one of the supervisors: changes random keys from time to time. Returns 0 or -EBUSY. */
 int ticket_keys_keep_fresh(struct uring_loop *loop, const struct params *params);

@@ -88,7 +88,7 @@ static struct answer answer;
 static int built(SSL_CTX *ctx, const struct cfg_domain *d, void *arg, struct cfg_error *e)
 {
 	(void)arg;
-	if (d->kind == CFG_SERVER && ticket_keys_use(ctx))
+	if (d->kind == CFG_SERVER && ticket_keys_use(ctx, params))
 		return cfg_fail(e, "out of memory");
 	return domain_attach(ctx, d, e);
 }

@@ -2,6 +2,7 @@
 """Sessions are resumed with tickets."""
 import os
 import signal
+import ssl
 import time
 
 import pytest
@@ -107,3 +108,29 @@ def test_keys_change(start, version):
     with sip.TlsClient(ser.address(), context, old) as client:
         assert not client.tls.session_reused
         client.ask()
+
+
+def talk_counting(ser, context, session=None):
+    """One connection: how many tickets came with it, its session, and whether that is resumed."""
+    given = []
+    context._msg_callback = lambda *message: given.append(message[4])  # pylint: disable=protected-access
+    with sip.TlsClient(ser.address(), context, session) as client:
+        client.ask()
+        return given.count(ssl._TLSMessageType.NEWSESSION_TICKET), client.tls.session, client.tls.session_reused
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+@pytest.mark.parametrize("tickets", [None, 0, 1, 3])
+def test_number_of_tickets(share, version, tickets):
+    """As many as the parameter says with a full handshake, and one more with each that resumes."""
+    ser = share(f"server with {tickets} tickets", tls={"session_tickets": tickets})
+    context = sip.context(version=version)
+    given, session, reused = talk_counting(ser, context)
+    assert not reused
+    if tickets == 0:
+        assert given == 0
+        assert talk_counting(ser, context, session)[::2] == (0, False)
+        return
+    assert given == (1 if version == "1.2" else tickets or 1)
+    given, _, reused = talk_counting(ser, context, session)
+    assert reused and given == (0 if version == "1.2" else 1)

@@ -82,6 +82,7 @@ size_t connection_server_turn(struct connection *c)
 
 		assert_true(n > 0);
 		ktls_handshake_feed(c->server, bytes, (size_t)n);
+		c->reads++;
 		moved += (size_t)n + carry_output(c);
 	}
 	return moved;

@@ -10,6 +10,7 @@ struct connection {
 	SSL *client;      /* what it wrote and nobody took lies in its write BIO, like in a socket */
 	int client_alert; /* description of the last alert the client received, or -1 */
 	size_t piece;     /* bytes carried at a time, 0 for as many as can be */
+	unsigned reads;   /* how often the server was fed */
 	uint8_t flight[32768];
 	size_t flight_len; /* all that the server sent so far */
 };

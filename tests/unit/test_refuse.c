@@ -80,9 +80,9 @@ static void test_strangers(void **state)
 	for (unsigned i = 0; i < COUNT(strangers); i++) {
 		struct ktls_handshake *h = ktls_handshake_new(server, KTLS_SERVER);
 
-		/* The header is enough: what stands behind it is not read. */
+		/* The header is enough: what stands behind it is not waited for. */
 		assert_int_equal(
-			feed(h, (const uint8_t *)strangers[i].bytes, strangers[i].len), KTLS_HEADER_LEN);
+			feed(h, (const uint8_t *)strangers[i].bytes, KTLS_HEADER_LEN), KTLS_HEADER_LEN);
 		assert_failed(h, strangers[i].phrase);
 		assert_silent(h);
 		ktls_handshake_free(h);
@@ -132,7 +132,7 @@ static void test_oversized_records(void **state)
 
 		unhex(headers[i], bytes, sizeof(bytes));
 		bytes[5] = 1;
-		assert_int_equal(feed(h, bytes, sizeof(bytes)), KTLS_HEADER_LEN);
+		assert_int_equal(feed(h, bytes, sizeof(bytes)), sizeof(bytes));
 		assert_failed(h, "longer than TLS allows");
 		assert_alert(h, RECORD_OVERFLOW);
 		ktls_handshake_free(h);
@@ -280,13 +280,19 @@ static void test_damaged_finished(void **state)
 
 static void test_more_than_wanted(void **state)
 {
-	struct ktls_handshake *h = ktls_handshake_new(server, KTLS_SERVER);
-	uint8_t bytes[KTLS_HEADER_LEN + 1] = {22, 3, 1, 0, 100, 1};
+	SSL_CTX *client = client_context(TLS1_3_VERSION, NULL);
+	uint8_t bytes[KTLS_MAX_RECORD] = {KTLS_APPLICATION_DATA, 3, 3, 1, 0};
+	struct connection c;
 
 	(void)state;
-	assert_int_equal(ktls_handshake_feed(h, bytes, sizeof(bytes)), KTLS_HANDSHAKE_FAILED);
-	assert_failed(h, "more bytes were fed than asked for");
-	ktls_handshake_free(h);
+	connection_open(&c, server, client);
+	connection_client_turn(&c);
+	connection_server_turn(&c);
+	assert_int_equal(ktls_handshake_feed(c.server, bytes, ktls_handshake_want(c.server) + 1),
+		KTLS_HANDSHAKE_FAILED);
+	assert_failed(c.server, "more bytes were fed than asked for");
+	connection_close(&c);
+	SSL_CTX_free(client);
 }
 
 /* Who is asked for nothing gives nothing: an ended handshake takes no byte and stays as it was. */
