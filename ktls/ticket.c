@@ -86,6 +86,11 @@ int ktls_ticket_read(struct ktls_ticket_keys *keys, const char *path)
 	return rc;
 }
 
+void ktls_ticket_replace(struct ktls_ticket_keys *keys, const struct ktls_ticket_keys *by)
+{
+	write_keys(keys, by->keys, by->count);
+}
+
 static int set_up(const struct ktls_ticket_key *key, const uint8_t *iv, EVP_CIPHER_CTX *cipher,
 	EVP_MAC_CTX *mac, int encrypt)
 {

@@ -41,6 +41,9 @@ int ktls_ticket_rotate(struct ktls_ticket_keys *keys);
  */
 int ktls_ticket_read(struct ktls_ticket_keys *keys, const char *path);
 
+/* Puts the keys of another set in the place of all that there are. */
+void ktls_ticket_replace(struct ktls_ticket_keys *keys, const struct ktls_ticket_keys *by);
+
 /* Makes ctx use the keys, which must outlive it. Returns 0 or -ENOMEM. */
 int ktls_ticket_use(SSL_CTX *ctx, struct ktls_ticket_keys *keys);
 

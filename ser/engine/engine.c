@@ -181,6 +181,7 @@ static int start_server(struct engine *e, struct cfg_error *error)
 	if (uring_poll(e->loop, &e->told, e->parts->channel, POLLIN))
 		return cfg_fail(error, "the TLS engine cannot start: its ring takes nothing");
 	uring_pass_queue_init(&e->handovers, e->loop, e->parts->channel);
+	uring_server_pause(e->server, 1); /* until it is told to look */
 	for (unsigned i = 0; i < e->parts->listener_count; i++)
 		if (uring_server_listen(e->server, e->parts->listeners[i], (void *)&e->parts->listeners[i]))
 			return cfg_fail(error, "the TLS engine cannot start: out of memory");

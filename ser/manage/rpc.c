@@ -90,6 +90,11 @@ static void stats(struct host_rpc *rpc, void *ctx)
 		rpc->struct_add(handle, "d", name, (int)value);
 }
 
+static int is_warning(const char *line)
+{
+	return !strncmp(line, RELOAD_WARNING, strlen(RELOAD_WARNING));
+}
+
 /* Answers in the stock module's words if it has any. */
 static void reload(struct host_rpc *rpc, void *ctx)
 {
@@ -108,7 +113,8 @@ static void reload(struct host_rpc *rpc, void *ctx)
 				rpc->fault(ctx, 500, "%.200s%s", line,
 					rest && *rest ? " (the log has more)" : "");
 			if (*line)
-				ser_log(LOG_LEVEL_ERROR, "tls.reload changes nothing: %s", line);
+				ser_log(is_warning(line) ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR,
+					"tls.reload changes nothing: %s", line);
 		}
 		return;
 	}

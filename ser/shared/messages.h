@@ -17,8 +17,9 @@ enum message_kind {
 	/* From the supervisor: */
 	MESSAGE_RETIRE = 1, /* stop accepting, end with the last connection */
 	/*
-	 * Look for waiting connections. The kernel wakes one process for a new connection. If that one has
-	 * just stopped accepting, nobody takes the connection until somebody looks.
+	 * Look for waiting connections. An engine accepts none before the first of these messages. The kernel
+	 * wakes one process for a new connection. If that one has just stopped accepting, nobody takes the
+	 * connection until somebody looks.
 	 */
 	MESSAGE_LOOK,
 	MESSAGE_ORDER,   /* with a socket: do the client's handshake on it */

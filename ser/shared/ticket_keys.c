@@ -15,15 +15,15 @@
 #endif
 
 static struct ktls_ticket_keys *keys;
-static void *read_only; /* the same memory */
+static void *read_only;               /* the same memory */
+static struct ktls_ticket_keys *next; /* of the reload under way; NULL: it brings none */
 static struct uring_loop *loop;
 static struct uring_op timer;
 static struct __kernel_timespec period;
 
-int ticket_keys_reload(const struct params *params, struct cfg_error *e)
+static int read_file(struct ktls_ticket_keys *to, const char *path, struct cfg_error *e)
 {
-	const char *path = params->session_ticket_keys;
-	int rc = path ? ktls_ticket_read(keys, path) : 0;
+	int rc = ktls_ticket_read(to, path);
 
 	if (rc == -EINVAL)
 		return cfg_fail(e,
@@ -67,8 +67,49 @@ int ticket_keys_init(const struct params *params, struct cfg_error *e)
 		ticket_keys_inherit(0))
 		return cfg_fail(e, "the keys of session tickets cannot be protected: %s", strerror(errno));
 	if (params->session_ticket_keys)
-		return ticket_keys_reload(params, e);
+		return read_file(keys, params->session_ticket_keys, e);
 	return ktls_ticket_rotate(keys) ? cfg_fail(e, "OpenSSL has no random bytes") : 0;
+}
+
+/* Engines that are forked meanwhile must not keep keys that are replaced later. */
+static int map_next(void)
+{
+	if (next)
+		return 0;
+	next = mmap(NULL, sizeof(*next), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (next != MAP_FAILED && !madvise(next, sizeof(*next), MADV_DONTFORK) &&
+		!madvise(next, sizeof(*next), MADV_DONTDUMP))
+		return 0;
+	if (next != MAP_FAILED)
+		munmap(next, sizeof(*next));
+	next = NULL;
+	return -ENOMEM;
+}
+
+int ticket_keys_read_next(const struct params *params, struct cfg_error *e)
+{
+	if (!params->session_ticket_keys)
+		return 0;
+	if (map_next())
+		return cfg_fail(e, "session_ticket_keys: memory is used up");
+	return read_file(next, params->session_ticket_keys, e);
+}
+
+void ticket_keys_use_next(void)
+{
+	if (!next)
+		return;
+	ktls_ticket_replace(keys, next);
+	ticket_keys_forget_next();
+}
+
+void ticket_keys_forget_next(void)
+{
+	if (!next)
+		return;
+	OPENSSL_cleanse(next, sizeof(*next));
+	munmap(next, sizeof(*next));
+	next = NULL;
 }
 
 int ticket_keys_inherit(int yes)

@@ -19,8 +19,17 @@
  */
 int ticket_keys_init(const struct params *params, struct cfg_error *e);
 
-/* Reads the file again, if there is one. Returns what ticket_keys_init() returns; on error the keys stay. */
-int ticket_keys_reload(const struct params *params, struct cfg_error *e);
+/*
+ * For one of the supervisors, in a reload: reads the file again, if there is one, and keeps what it has for
+ * the next two. Returns what ticket_keys_init() returns.
+ */
+int ticket_keys_read_next(const struct params *params, struct cfg_error *e);
+
+/* What was read replaces the keys, in all processes. Cannot fail; does nothing if nothing was read. */
+void ticket_keys_use_next(void);
+
+/* Forgets what was read. */
+void ticket_keys_forget_next(void);
 
 /*
  * Sets whether processes that are forked from now on get the memory; at first they do not. Returns 0 or

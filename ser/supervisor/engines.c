@@ -89,13 +89,14 @@ static void take_established(const struct engine_process *p, const struct messag
 		take_inbound(&made, fd);
 }
 
-/* Sends to the accepting engine. */
-static void tell_to_look(void)
+/* Sends to the accepting engine. Returns 0 or a negative errno. */
+static int tell_to_look(void)
 {
 	const struct message_plain message = {MESSAGE_LOOK};
 
-	if (self->active && self->active->channel >= 0)
-		uring_pass_fd(self->active->channel, &message, sizeof(message), URING_NO_FD);
+	return self->active && self->active->channel >= 0
+		       ? uring_pass_fd(self->active->channel, &message, sizeof(message), URING_NO_FD)
+		       : 0;
 }
 
 static void take(struct engine_process *p, const union engine_message *m, int fd)
@@ -115,6 +116,7 @@ static void take(struct engine_process *p, const union engine_message *m, int fd
 	case MESSAGE_STOPPED:
 		p->stopped = 1;
 		tell_to_look();
+		self->engine_stopped();
 	}
 }
 
@@ -234,19 +236,20 @@ static void become_engine(int report)
 	engine_run(&self->parts, report);
 }
 
+/* Returns 0 or an errno. */
 static int open_channel(struct engine_process *c)
 {
 	int channel[2], size = CHANNEL_BUFFER;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel))
-		return -errno;
+		return errno;
 	setsockopt(channel[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	c->channel = channel[0];
 	self->parts.channel = channel[1];
 	return 0;
 }
 
-/* Finds a page that no engine process has. */
+/* Finds a page that no engine process has. Returns 0 or an errno. */
 static int find_page(unsigned *page)
 {
 	const struct engine_process *p;
@@ -260,15 +263,36 @@ static int find_page(unsigned *page)
 		if (!p)
 			return 0;
 	}
-	errno = EAGAIN;
-	return -1;
+	return EUSERS;
 }
 
-struct engine_process *engine_process_start(int report)
+const char *engine_process_why_not(int error)
+{
+	switch (error) {
+	case EMFILE:
+		return "no descriptor is left: raise the limit of open files (LimitNOFILE, ulimit -n)";
+	case ENFILE:
+		return "the machine has no descriptor left: raise fs.file-max";
+	case EAGAIN:
+		return "no further process is allowed: raise TasksMax or the user's limit (ulimit -u)";
+	case EUSERS:
+		return "too many engines of earlier configurations have not ended yet: try again";
+	case ENOMEM:
+	case ENOBUFS:
+		return "memory is used up";
+	default:
+		return strerror(error);
+	}
+}
+
+struct engine_process *engine_process_start(int report, const char **why)
 {
 	struct engine_process *c = calloc(1, sizeof(*c));
+	int error = c ? find_page(&c->page) : ENOMEM;
 
-	if (!c || find_page(&c->page) || open_channel(c))
+	if (!error)
+		error = open_channel(c);
+	if (error)
 		goto failed;
 	self->parts.process = c->page;
 	self->parts.first = !scoreboard_engines[self->index].starts;
@@ -276,6 +300,7 @@ struct engine_process *engine_process_start(int report)
 	c->on_trial = 1;
 	TAILQ_INSERT_TAIL(&self->engines, c, link);
 	c->pid = fork();
+	error = errno;
 	if (!c->pid)
 		become_engine(report);
 	close(self->parts.channel);
@@ -289,7 +314,8 @@ struct engine_process *engine_process_start(int report)
 	wait_for_messages(c);
 	return c;
 failed:
-	ser_log(LOG_LEVEL_CRITICAL, "the TLS engine cannot be started: %s", strerror(errno));
+	*why = engine_process_why_not(error);
+	ser_log(LOG_LEVEL_CRITICAL, "the TLS engine cannot be started: %s", *why);
 	free(c);
 	return NULL;
 }
@@ -327,19 +353,6 @@ static void retire(struct engine_process *c)
 	end_oldest();
 }
 
-void engine_process_activate(struct engine_process *c)
-{
-	struct engine_process *before = self->active;
-
-	c->on_trial = 0;
-	self->active = c;
-	scoreboard_engines[self->index].page = c->page;
-	scoreboard_engines[self->index].pid = c->pid;
-	scoreboard_engines[self->index].starts++;
-	if (before)
-		retire(before);
-}
-
 void engine_process_reject(struct engine_process *c)
 {
 	c->on_trial = 0;
@@ -366,13 +379,14 @@ static void start_later(unsigned ms);
 static void restart(struct uring_op *op, int res)
 {
 	struct engine_process *c;
+	const char *why;
 
 	(void)op;
 	(void)res;
 	self->restarting = 0;
 	if (self->active) /* a reload was faster */
 		return;
-	c = engine_process_start(-1);
+	c = engine_process_start(-1, &why);
 	if (c)
 		engine_process_activate(c);
 	else
@@ -400,11 +414,11 @@ static void replace_active(void)
 		restart(&self->restart, 0);
 }
 
-static void active_died(struct engine_process *c, int status)
+static void active_died(struct engine_process *c)
 {
 	struct scoreboard_engine *board = &scoreboard_engines[self->index];
 	struct engine_page *page = scoreboard_page(self->index, c->page);
-	int by_signal = WIFSIGNALED(status);
+	int status = c->status, by_signal = WIFSIGNALED(status);
 
 	if (board->starts == 1 && !c->ran && !by_signal && WEXITSTATUS(status) == ENGINE_CANNOT_START)
 		_exit(1); /* it has logged why; SER ends */
@@ -422,6 +436,25 @@ static void active_died(struct engine_process *c, int status)
 	page->relayed = page->handshakes = 0;
 }
 
+void engine_process_activate(struct engine_process *c)
+{
+	struct engine_process *before = self->active;
+
+	c->on_trial = 0;
+	self->active = c;
+	scoreboard_engines[self->index].page = c->page;
+	scoreboard_engines[self->index].pid = c->pid;
+	scoreboard_engines[self->index].starts++;
+	if (c->pid && tell_to_look())
+		kill(c->pid, SIGKILL); /* it would never accept; the next one may be told */
+	if (before)
+		retire(before);
+	if (c->pid)
+		return;
+	active_died(c);
+	forget_if_over(c);
+}
+
 void engine_process_ended(pid_t pid, int status)
 {
 	struct engine_process *c;
@@ -433,13 +466,15 @@ void engine_process_ended(pid_t pid, int status)
 	}
 	if (!c)
 		return;
+	c->status = status;
 	if (c == self->active)
-		active_died(c, status);
+		active_died(c);
 	else if (c->retired && (WIFSIGNALED(status) || WEXITSTATUS(status)))
 		ser_log(LOG_LEVEL_CRITICAL, "a TLS engine of an earlier configuration (process %d) died",
 			(int)pid);
 	c->pid = 0;
 	forget_if_over(c);
+	self->engine_stopped();
 }
 
 static unsigned signal_all(int sig)

@@ -25,7 +25,8 @@ struct engine_process {
 	int retired;         /* it was told to stop accepting, and ends with its last connection */
 	int stopped;         /* it has said so */
 	int ending;          /* it was told to end at once */
-	int on_trial;        /* what it reports has not been handled yet */
+	int on_trial;        /* it accepts nothing yet */
+	int status;          /* as from waitpid(), when it is dead */
 	int64_t started;     /* ktls_clock_ms() */
 	uint32_t beat;       /* the last one seen (engine_watch.c) */
 	int ran;             /* its loop has turned */
@@ -42,7 +43,8 @@ struct supervisor {
 	unsigned deaths;               /* deaths of active engines in a row */
 	struct uring_op restart;
 	struct __kernel_timespec delay;
-	int restarting; /* restart is under way */
+	int restarting;               /* restart is under way */
+	void (*engine_stopped)(void); /* called when a retired engine accepts no more, or any has died */
 };
 
 extern struct supervisor supervisor; /* state.c; each process has one */
@@ -51,11 +53,18 @@ extern struct supervisor supervisor; /* state.c; each process has one */
 
 /*
  * Forks an engine that uses parts.set and writes to report (see engine_run()) when it is ready. Returns it,
- * or NULL with a log line. It is on trial: it stays, even dead, until one of the next two is called for it.
+ * or NULL with a log line and a phrase in *why. It is on trial: it accepts nothing, and stays, even dead,
+ * until one of the next two is called for it.
  */
-struct engine_process *engine_process_start(int report);
+struct engine_process *engine_process_start(int report, const char **why);
 
-/* Makes an engine the active one; the previous one retires. */
+/* A phrase for an errno of a system call that is needed for a start. */
+const char *engine_process_why_not(int error);
+
+/*
+ * Makes an engine the active one; the previous one retires. This cannot fail: if it has died, it is replaced
+ * as one that dies later.
+ */
 void engine_process_activate(struct engine_process *c);
 
 /* Kills an engine that will not become the active one. */

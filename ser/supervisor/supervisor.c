@@ -127,6 +127,7 @@ static void run(struct cfg_config *config, int report)
 {
 	struct cfg_error error = {.text = ""};
 	struct engine_process *c;
+	const char *why;
 	int rc;
 
 	/* Not exit(), because a token's library may crash in its own clean-up. */
@@ -135,7 +136,7 @@ static void run(struct cfg_config *config, int report)
 			ser_log(LOG_LEVEL_ERROR, "%s", error.text);
 		_exit(1);
 	}
-	c = engine_process_start(report);
+	c = engine_process_start(report, &why);
 	close(report);
 	if (!c)
 		_exit(1);

@@ -7,6 +7,7 @@
 #include "ser/shared/scoreboard.h"
 #include "ser/supervisor/engine_watch.h"
 #include "ser/supervisor/private.h"
+#include "ser/supervisor/reload.h"
 
 #include <unistd.h>
 
@@ -36,6 +37,7 @@ static void tick(struct uring_op *op, int res)
 	host_publish_load();
 	pass_rejects_on();
 	engine_watch();
+	reload_look();
 	__atomic_add_fetch(&scoreboard_engines[supervisor.index].beat, 1, __ATOMIC_RELAXED);
 	if (wait_for_next())
 		ser_log(LOG_LEVEL_CRITICAL, "limits of TLS connections are not kept and engines not watched "

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What a supervisor does ten times a second: it tells its engines how full SER is, and SER how many
- * connections they refused; it watches its engines, and shows those that watch it that it runs.
+ * connections they refused; it watches its engines, sees whether a reload was decided, and shows those that
+ * watch it that it runs.
  */
 #ifndef SER_SUPERVISOR_TICK_H
 #define SER_SUPERVISOR_TICK_H

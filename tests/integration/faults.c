@@ -46,19 +46,23 @@ enum call { /* as in faults.py */
 	SHARE,
 	REPORT,
 	STEP,
+	SEND,
+	ANY, /* of those that set something up, read or send, SEND, PAIR and GIVE_AWAY among them */
 };
 
-enum {
-	STOP = -1, /* in place of an error: the process stops, and the call does not fail */
+enum {             /* in place of an error, and the call does not fail */
+	STOP = -1, /* the process stops */
+	DIE = -2,  /* it ends */
 };
 
 struct control {
-	int32_t pid;
+	int32_t pid; /* below 0: the children that this one has from now on */
 	int32_t call;
 	int32_t nth; /* 0: none fails, they are only counted */
 	int32_t error;
 	int32_t seen;
 	int32_t failed;
+	int32_t arming;  /* a number of its own for each time that something is chosen */
 	int32_t counted; /* the process whose blocks are counted */
 	int32_t blocks;  /* it allocated and did not free; only differences say something */
 };
@@ -79,11 +83,12 @@ static void map_control(void)
 		control = p;
 }
 
-static int32_t self; /* asking the kernel at each allocation would take longer than the rest */
+static int32_t self;            /* asking the kernel at each allocation would take longer than the rest */
+static int32_t parent, born_at; /* control->arming when it was forked */
 
 static int is_this(int32_t pid)
 {
-	return pid && pid == self;
+	return pid && (pid == self || (pid == -parent && born_at == control->arming));
 }
 
 static int fails(enum call call)
@@ -93,8 +98,8 @@ static int fails(enum call call)
 	if (++control->seen != control->nth)
 		return 0;
 	control->failed++;
-	if (control->error == STOP) {
-		syscall(SYS_kill, self, SIGSTOP);
+	if (control->error < 0) {
+		syscall(SYS_kill, self, control->error == STOP ? SIGSTOP : SIGKILL);
 		return 0;
 	}
 	errno = control->error;
@@ -132,23 +137,91 @@ ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 {
 	const struct cmsghdr *c = CMSG_FIRSTHDR(msg);
 
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && fails(GIVE_AWAY))
+	if (fails(ANY) ||
+		(c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && fails(GIVE_AWAY)))
 		return -1;
 	return syscall(SYS_sendmsg, fd, msg, flags);
 }
 
 int socketpair(int domain, int type, int protocol, int fds[2])
 {
-	if (fails(PAIR))
+	if (fails(PAIR) || fails(ANY))
 		return -1;
 	return (int)syscall(SYS_socketpair, domain, type, protocol, fds);
 }
+
+ssize_t send(int fd, const void *data, size_t len, int flags)
+{
+	return fails(SEND) || fails(ANY) ? -1 : syscall(SYS_sendto, fd, data, len, flags, NULL, 0);
+}
+
+int open(const char *path, int flags, ...)
+{
+	va_list args;
+	int mode;
+
+	va_start(args, flags);
+	mode = va_arg(args, int);
+	va_end(args);
+	return fails(ANY) ? -1 : (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+}
+
+int open64(const char *path, int flags, ...) __attribute__((alias("open")));
+
+ssize_t read(int fd, void *data, size_t len)
+{
+	return fails(ANY) ? -1 : syscall(SYS_read, fd, data, len);
+}
+
+void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
+{
+	return fails(ANY) ? MAP_FAILED : (void *)syscall(SYS_mmap, addr, len, prot, flags, fd, offset);
+}
+
+int eventfd(unsigned value, int flags)
+{
+	return fails(ANY) ? -1 : (int)syscall(SYS_eventfd2, value, flags);
+}
+
+int prctl(int option, ...)
+{
+	unsigned long a[4];
+	va_list args;
+
+	va_start(args, option);
+	for (int i = 0; i < 4; i++)
+		a[i] = va_arg(args, unsigned long);
+	va_end(args);
+	return fails(ANY) ? -1 : (int)syscall(SYS_prctl, option, a[0], a[1], a[2], a[3]);
+}
+
+pid_t fork(void)
+{
+	static pid_t (*real)(void);
+
+	if (!real)
+		*(void **)&real = dlsym(RTLD_NEXT, "fork");
+	return fails(ANY) ? -1 : real();
+}
+
+FILE *fopen(const char *path, const char *mode)
+{
+	static FILE *(*real)(const char *path, const char *mode);
+
+	if (!real) /* constructors of other libraries come first */
+		*(void **)&real = dlsym(RTLD_NEXT, "fopen");
+	return fails(ANY) ? NULL : real(path, mode);
+}
+
+FILE *fopen64(const char *path, const char *mode) __attribute__((alias("fopen")));
 
 /* The engine's report goes nowhere; its supervisor reads what the test writes into the file FAULTS.report. */
 int pipe2(int ends[2], int flags)
 {
 	char path[PATH_MAX];
 
+	if (fails(ANY))
+		return -1;
 	if (!fails(REPORT))
 		return (int)syscall(SYS_pipe2, ends, flags);
 	snprintf(path, sizeof(path), "%s.report", getenv("FAULTS"));
@@ -386,6 +459,8 @@ static void find_others(void)
 static void start_process(void)
 {
 	self = (int32_t)getpid();
+	parent = (int32_t)getppid();
+	born_at = control ? control->arming : 0;
 	stand_in_front();
 	if (!pages || !real_session_reused)
 		find_others();

@@ -14,7 +14,7 @@ import sip
 from server import BINARY
 
 LOST = (sip.Ended, ConnectionError, sip.ssl.SSLError)  # how a client finds out
-LAYOUT = struct.Struct("6i")  # the part of faults.c's struct control that arms it
+LAYOUT = struct.Struct("7i")  # the part of faults.c's struct control that arms it
 REACHABLE = {"engine_confinement": 0}  # or the engine would have no control file mapped
 COUNT = struct.Struct("2i")  # the rest of it
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -34,9 +34,12 @@ class Call(enum.IntEnum):
     SHARE = 8
     REPORT = 9
     STEP = 10
+    SEND = 11
+    ANY = 12
 
 
 STOP = -1  # in place of an error: the process stops itself in that call
+DIE = -2  # it ends there
 CAN_STEP = platform.machine() == "x86_64"
 
 
@@ -65,7 +68,7 @@ class Faults:
     """The control file of one server."""
 
     def __init__(self, folder):
-        self.engine = self.supervisor = 0
+        self.engine = self.supervisor = self.arming = 0
         path = os.path.join(folder, "faults")
         self.report = path + ".report"
         os.mkfifo(self.report)
@@ -105,11 +108,15 @@ class Faults:
         return COUNT.unpack_from(self.memory, LAYOUT.size)[1]
 
     @contextlib.contextmanager
-    def armed(self, call, nth=1, error=errno.ENOMEM, supervisor=False):
-        """The nth such call of the engine, or of its supervisor, fails; none with 0."""
-        process = self.supervisor if supervisor else self.engine
-        LAYOUT.pack_into(self.memory, 0, 0, call, nth, error, 0, 0)
-        LAYOUT.pack_into(self.memory, 0, process, call, nth, error, 0, 0)
+    def armed(self, call, nth=1, error=errno.ENOMEM, supervisor=False, process=None):
+        """
+        The nth such call of the engine, its supervisor or another process fails, with a negative number of those that this
+        one forks from now on; none with 0.
+        """
+        process = process or (self.supervisor if supervisor else self.engine)
+        self.arming += 1
+        for armed in 0, process:
+            LAYOUT.pack_into(self.memory, 0, armed, call, nth, error, 0, 0, self.arming)
         try:
             yield
         finally:
