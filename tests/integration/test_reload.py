@@ -215,7 +215,7 @@ def test_dies_after_its_report(start, control):
             with open(control.report, "wb") as report:
                 report.write(bytes(768))
             text, _ = running.communicate(timeout=2 * settings.PATIENCE)
-    assert "the new engine does not start: it died" in text
+    assert "the new engine 0 does not start: it died" in text
     assert ser.engines()[0]["pid"] == engine
     with sip.TlsClient(ser.address()) as client:
         client.ask()

@@ -126,6 +126,12 @@ def supervisors(ser):
     return [engine["supervisor"] for engine in ser.engines()]
 
 
+def some(steps, most):
+    """Numbers of steps, about so many, evenly spread."""
+    each = max(1, steps // most)
+    return range(1 + os.getpid() % each, steps + 1, each)
+
+
 @pytest.mark.parametrize("error", [errno.ENOMEM, errno.EMFILE, errno.EIO], ids=errno.errorcode.get)
 @pytest.mark.parametrize("engine", range(ENGINES))
 def test_call_of_supervisor_fails(watched, control, engine, error):
@@ -143,7 +149,7 @@ def test_memory_of_supervisor_is_short(watched, control, engine):
     for call, most in (Call.SHARE, 100), (Call.ALLOCATE, ALLOCATIONS):
         steps = watched.steps(control, call, process)
         assert steps
-        for nth in range(1 + os.getpid() % max(1, steps // most), steps + 1, max(1, steps // most)):
+        for nth in some(steps, most):
             watched.try_reload(control, call=call, nth=nth, process=process)
     assert not watched.try_reload(control, call=Call.ANY, nth=0, process=process)
 
@@ -152,10 +158,11 @@ def test_memory_of_supervisor_is_short(watched, control, engine):
 @pytest.mark.parametrize("engine", range(ENGINES))
 def test_call_of_new_engine_fails(watched, control, engine, error):
     process = -supervisors(watched.ser)[engine]
-    steps = watched.steps(control, Call.ANY, process)
-    assert steps > 5
-    for nth in range(1, steps + 1):
-        watched.try_reload(control, call=Call.ANY, nth=nth, process=process, error=error)
+    for call, most in (Call.ANY, 100), (Call.ALLOCATE, ALLOCATIONS):
+        steps = watched.steps(control, call, process)
+        assert steps
+        for nth in some(steps, most):
+            watched.try_reload(control, call=call, nth=nth, process=process, error=error)
     assert not watched.try_reload(control, call=Call.ANY, nth=0, process=process)
 
 
