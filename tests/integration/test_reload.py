@@ -2,11 +2,13 @@
 """A new configuration while SER works: all or nothing, and nobody notices."""
 import itertools
 import os
+import re
 import subprocess
 import time
 
 import pytest
 
+import domains
 import settings
 import sip
 from crowd import Crowd
@@ -97,6 +99,20 @@ def test_mistake(start, files):
     assert done, text
     assert serial(ser) == before
     assert ser.engines()[0]["pid"] != engines[0]["pid"]
+
+
+def test_mistake_comes_first(start, pki):
+    """Not a warning in front of it, which may have nothing to do with it; the log says of each what it is."""
+    def config(server):
+        return domains.write(server, domains.section("server:default", pki.server))
+    ser = start(tls={**domains.AWAY, "config": config})
+    domains.write(ser, domains.section("client:default", verify_certificate="yes")
+                  + domains.section("server:default", pki.server, ca_list=pki.folder + "/missing"))
+    text, done = reload(ser)
+    assert not done
+    assert re.match(r"error: 500 - \S+tls.cfg:\d+: \[server:default\]: ca_list: cannot read ", text), text
+    assert ser.log_count(r"ERROR: tls: .*tls.reload changes nothing: .*: ca_list: cannot read") == 1
+    assert ser.log_count(r"WARNING: tls: .*tls.reload changes nothing: warning: .* ca_list: not set although") == 1
 
 
 def load(ser):
