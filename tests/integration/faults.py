@@ -34,6 +34,8 @@ class Call(enum.IntEnum):
     SHARE = 8
     REPORT = 9
     STEP = 10
+    RING = 11
+    FIRST_TURN = 12
 
 
 STOP = -1  # in place of an error: the process stops itself in that call

@@ -41,7 +41,7 @@ enum lie { /* as in liar.py */
 	SAY,       /* length bytes, count times, before the message */
 	REPEAT,    /* the message count times more, with its descriptor */
 	GIVE,      /* another descriptor, of kind offset */
-	HANG_UP,   /* an empty message in front */
+	HANG_UP,   /* an empty message in front, with its descriptor */
 };
 
 enum gift { /* as in liar.py */
@@ -180,7 +180,9 @@ static ssize_t tell_lie(int fd, const struct msghdr *msg, enum lie lie)
 	case GIVE:
 		return give(fd, &changed, (enum gift)control->offset);
 	case HANG_UP:
-		say(fd, copy, 0);
+		iov.iov_len = 0;
+		put(fd, &changed);
+		iov.iov_len = msg->msg_iov->iov_len;
 		break;
 	default:
 		break;
