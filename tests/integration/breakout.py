@@ -37,6 +37,7 @@ class Attempt(enum.IntEnum):
     CONNECT_ABSTRACT = 21
     MAKE_SOCKET_BY_RING = 22
     CLAIM_HANDSHAKES = 23
+    PASS_DESCRIPTOR = 24
 
 
 def build(folder):

@@ -35,7 +35,7 @@ FATAL = [
     (Attempt.MAKE_LOCAL_SOCKET, Attempt.MAKE_SOCKET, Attempt.MAKE_DATAGRAM_PAIR, Attempt.MAKE_RING,
      Attempt.CLEAR_NONBLOCK),
     (Attempt.KILL_SUPERVISOR, Attempt.TRACE_SUPERVISOR, Attempt.TAKE_DESCRIPTOR, Attempt.WRITE_SUPERVISOR),
-    (Attempt.RUN_PROGRAM, Attempt.FORK_PROCESS, Attempt.MAKE_CODE),
+    (Attempt.RUN_PROGRAM, Attempt.FORK_PROCESS, Attempt.MAKE_CODE, Attempt.PASS_DESCRIPTOR),
 ]
 
 
