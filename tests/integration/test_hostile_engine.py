@@ -213,3 +213,21 @@ def test_dies_when_the_ring_is_full(start, liar, control, stack):
     ser.settle(lambda: ser.engines()[0]["starts"] > before["starts"], ser.log)
     with DIRECT[0].client(ser) as client:
         client.ask()
+
+
+def test_uses_up_memory(start, liar):
+    """It hands the same connection over again and again: SER keeps the memory that it needs for itself."""
+    ser = start(environment=liar.environment, tls=REACHABLE, memory=24)
+    ser.accept(DEATH)
+    with contextlib.suppress(*LOST), DIRECT[1].client(ser) as client:
+        client.ask()
+    with contextlib.suppress(*LOST), DIRECT[1].client(ser):
+        liar.lie(ser.engines()[0]["pid"], Kind.ESTABLISHED, Lie.REPEAT, offset=1, count=2000)
+        with DIRECT[1].client(ser):
+            ser.settle(lambda: liar.finished, "it does not lie")
+            ser.settle(lambda: ser.counter("limit_memory"), ser.log)
+    assert ser.log_count(r"refused: less than 1024 KB of shared memory are free")
+    assert not ser.log_count("used up")
+    ser.settle(lambda: ser.tls_connections() == 0, ser.tls_connections)
+    with DIRECT[0].client(ser) as client:
+        client.ask()
