@@ -15,6 +15,15 @@ def number(low, high):
     return parse
 
 
+def numbers(low, high):
+    """Several, with commas between them."""
+    def parse(text):
+        return tuple(number(low, high)(word) for word in text.split(","))
+
+    parse.__name__ = "numbers"
+    return parse
+
+
 def some_of(names):
     def parse(text):
         words = text.split(",")

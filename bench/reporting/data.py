@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Result files of bench/compare and bench/sipp/run, and the figures in them. What was not measured is None."""
+"""Result files of bench/compare, bench/sipp/run and bench/flood, and the figures in them. What was not measured is None."""
 
 import json
 import pathlib
 import statistics
 
+from sections.flood import summary
 from tables import died, ratios, spread, usable
 
 # Steps of the series that are drawn as one.
@@ -29,10 +30,11 @@ class Source:
         except OSError as failure:
             raise Unusable(f"{path}: {failure.strerror}.") from None
         except (ValueError, KeyError, TypeError, AttributeError):
-            raise Unusable(f"{path} is no result of bench/compare or bench/sipp/run of this version.") from None
+            raise Unusable(f"{path} is no result of bench/compare, bench/sipp/run or bench/flood of this version.") from None
         self.guest = {"UML": ", user-mode-linux", "QEMU": ", in QEMU"}.get(self.machine["cpu"].partition(" ")[0], "")
         self.emulated = "QEMU" in self.machine["cpu"]
         self.sipp = "sipp" in self.machine
+        self.flood = "flood" in self.sections
         self.slug = "qemu" if self.emulated else "kernel-tls" if self.ktls else "no-kernel-tls"
 
     def label(self):
@@ -234,6 +236,15 @@ def calls(source):
             return {"name": scenario, "parallel": result["parallel"], "subjects": subjects}
         found.append(reading(source, scenario, make))
     return [one for one in found if one] or None
+
+
+def flood(source):
+    """Of each crowd and subject the honest handshakes, and the traffic before and beside it."""
+    def make(result):
+        return [{"connections": case["connections"], "sources": case["sources"], "slow": case["slow"],
+                 "subjects": [{"name": name, "fates": fates([run]), **summary(run)} for name, run in case["runs"].items()]}
+                for case in result["cases"]]
+    return reading(source, "flood", make)
 
 
 def middle(values):

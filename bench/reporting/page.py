@@ -29,6 +29,15 @@ QUESTIONS = {
 }
 
 
+# Keys of a subject in a crowd, and digits behind the point.
+FLOOD_CELLS = (("median", 1), ("worst", 0), ("missed", 0), ("quiet", 1), ("beside", 1))
+
+
+def cell(value, digits):
+    """One figure, or none."""
+    return "-" if value is None else f"{value:,.{digits}f}"
+
+
 def table(rows):
     lines = ["| " + " | ".join(cells) + " |" for cells in rows]
     lines.insert(1, "|" + " --- |" * len(rows[0]))
@@ -55,8 +64,9 @@ class Page:
     """Collects the text and draws the plots into a folder."""
 
     def __init__(self, sources, folder):
-        self.compared = [source for source in sources if not source.sipp]
         self.called = [source for source in sources if source.sipp]
+        self.flooded = [source for source in sources if source.flood]
+        self.compared = [source for source in sources if not source.sipp and not source.flood]
         self.folder = folder
         for number, source in enumerate(self.compared):
             if source.slug in [other.slug for other in self.compared[:number]]:
@@ -82,13 +92,14 @@ class Page:
         self.each("latency", data.latency, self.latency)
         self.each("memory", data.memory, self.memory)
         self.calls()
+        self.crowds()
         self.weak()
         return "\n".join(self.parts)
 
     def runs(self):
         self.add("## Runs\n")
         rows = [("kernel", "machine", "library, server", "command", "date")]
-        for source in self.compared + self.called:
+        for source in self.compared + self.called + self.flooded:
             about = source.machine
             rows.append((source.label(), f"{about['cores']} × {about['cpu']}",
                          f"{about['openssl'].split(' (')[0]}; {about['kamailio']}"
@@ -231,9 +242,29 @@ class Page:
                          "without, so its calls/s and times do not compare with the others'; CPU is SER's alone. "
                          "SIPp's clock has steps of 4 ms.\n")
 
+    def crowds(self):
+        self.add("## Who gets in beside a crowd that says nothing?\n")
+        if not self.flooded:
+            self.add(NOT_MEASURED + "\n")
+        for source in self.flooded:
+            settings = source.settings
+            self.add(f"### {source.where()}, {source.machine['kamailio'].split(' (')[0]}\n")
+            rows = [("connections", "addresses", "", "honest handshake, median ms", "slowest ms", "failed",
+                     "established: p99 ms before", "beside", "server")]
+            for case in data.flood(source):
+                for s in case["subjects"]:
+                    rows.append((f"{case['connections']:,} {'slow' if case['slow'] else 'silent'}", str(case["sources"]),
+                                 shown_name(s["name"]), *(cell(s[key], digits) for key, digits in FLOOD_CELLS),
+                                 "; ".join(s["fates"]) or "survived"))
+            self.add(table(rows))
+            self.add(f"{settings['handshakes']} full handshakes of another address, one after the other, while the crowd "
+                     "opens again what is closed; it begins as fast as it can. Slow ones send a byte of a ClientHello each "
+                     f"second. Established: {settings['rate']} messages/s over {settings['connections']} connections. All "
+                     "settings are defaults, but \"with room\" has tcp_max_connections above the crowd.\n")
+
     def weak(self):
         self.add("## Weak results\n")
-        for source in self.compared + self.called:
+        for source in self.compared + self.called + self.flooded:
             told = weak.sentences(source)
             self.add(f"{source.where()}, `{source.command}`:\n")
             self.add("\n".join(f"- {sentence}" for sentence in told or ["Nothing found."]) + "\n")

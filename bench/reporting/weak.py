@@ -132,12 +132,33 @@ def call_sentences(scenarios):
             yield f"SIPp, {scenario['name']}: {cpu - 1:.0%} more CPU per call than with the stock module."
 
 
+def crowd_sentences(cases):
+    for case in cases:
+        named = by_name(case["subjects"])
+        ours, stock = named.get("ours"), named.get("stock, with room")
+        if not ours or not stock:
+            continue
+        where = f"beside {case['connections']:,} {'slow' if case['slow'] else 'silent'} connections of {case['sources']} " \
+                f"address{'es' if case['sources'] > 1 else ''}"
+        for key, words in (("median", "median of honest handshakes"), ("worst", "slowest honest handshake"),
+                           ("beside", "p99 of established traffic")):
+            mine, its = ours[key], stock[key]
+            if mine and its and mine > its * (1 + LARGE):
+                yield f"{words} {where}: {mine:.1f} ms, of the stock module with room {its:.1f} ms."
+
+
 def sentences(source):
     if source.sipp:
         return list(call_sentences(data.calls(source) or []))
+    if source.flood:
+        return list(crowd_sentences(data.flood(source))) + troubles_of(source)
     parts = ((data.throughput, share_sentences), (data.throughput, stock_sentences),
              (data.constant_rates, rate_sentences), (data.survival, storm_sentences),
              (data.latency, latency_sentences), (data.stalled, stalled_sentences), (data.memory, memory_sentences))
     found = [part(measured) for measured, part in ((read(source), part) for read, part in parts) if measured]
-    troubles = [f"{section}: {one}." for section, told in source.troubles.items() for one in told]
-    return [sentence for part in found for sentence in part] + troubles
+    return [sentence for part in found for sentence in part] + troubles_of(source)
+
+
+def troubles_of(source):
+    """What the benchmark itself has found."""
+    return [f"{section}: {one}." for section, told in source.troubles.items() for one in told]

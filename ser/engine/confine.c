@@ -125,9 +125,9 @@ static int leave_files(struct confine *c, struct cfg_error *error)
 		  : holds(c, CONFINEMENT_FILES);
 }
 
-static int leave_system_calls(struct confine *c, struct cfg_error *error)
+static int leave_system_calls(struct confine *c, int channel, struct cfg_error *error)
 {
-	int rc = confine_system_calls();
+	int rc = confine_system_calls(channel);
 
 	return rc ? lacks(c, error, "this kernel does not filter system calls (seccomp): %s", strerror(-rc))
 		  : holds(c, CONFINEMENT_SYSTEM_CALLS);
@@ -159,7 +159,7 @@ int confine_finish(struct confine *c, const struct engine_parts *parts, struct c
 	if (c->level != CONFINE_OFF && who)
 		rc = lacks(c, error, "%s needs files and system calls", who);
 	else if (c->level != CONFINE_OFF)
-		rc = leave_files(c, error) || leave_system_calls(c, error) ? -1 : 0;
+		rc = leave_files(c, error) || leave_system_calls(c, parts->channel, error) ? -1 : 0;
 	if (!rc)
 		say(c, parts);
 	return rc;

@@ -17,8 +17,8 @@ int confine_memory(const struct iovec *keep, size_t count);
 
 int confine_files(void);
 
-/* Who makes another one ends with the exit code CONFINE_EXIT. */
-int confine_system_calls(void);
+/* Who makes another one ends with the exit code CONFINE_EXIT. channel leads to the supervisor. */
+int confine_system_calls(int channel);
 
 enum {
 	CONFINE_EXIT = 3,

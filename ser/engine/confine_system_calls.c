@@ -29,7 +29,7 @@ static const int allowed[] = {
 	/* the loop, and what wakes it */
 	CALL(io_uring_enter), CALL(read), CALL(write),
 	/* peers and the supervisor */
-	CALL(recvfrom), CALL(recvmsg), CALL(sendmsg), CALL(shutdown), CALL(close), CALL(getsockname), CALL(getpeername),
+	CALL(recvfrom), CALL(recvmsg), CALL(shutdown), CALL(close), CALL(getsockname), CALL(getpeername),
 	/* malloc() */
 	CALL(brk), CALL(munmap), CALL(madvise),
 	/* the C library's locks */
@@ -117,6 +117,16 @@ static int add_rules(scmp_filter_ctx filter)
 	return rc;
 }
 
+/*
+ * Descriptors go to the supervisor, which takes them at once. Elsewhere they could wait in any number, and
+ * what waits counts for all processes of SER's user: these could pass none any more (unix(7), ETOOMANYREFS).
+ */
+static int allow_passing(scmp_filter_ctx filter, int channel)
+{
+	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, CALL(sendmsg), 1,
+		SCMP_CMP64(0, SCMP_CMP_MASKED_EQ, INT_BITS, (scmp_datum_t)channel));
+}
+
 /* abort() sends a signal to this very process. */
 static int allow_own_death(scmp_filter_ctx filter)
 {
@@ -138,7 +148,7 @@ static void refused(int sig, siginfo_t *info, void *context)
 
 #define ADD(filter, action, calls) add(filter, action, calls, sizeof(calls) / sizeof((calls)[0]))
 
-static int fill(scmp_filter_ctx filter)
+static int fill(scmp_filter_ctx filter, int channel)
 {
 	/* Without what kernels before 5.16 add against speculation, which would slow the engine down. */
 	int rc = seccomp_attr_set(filter, SCMP_FLTATR_CTL_SSB, 1);
@@ -151,14 +161,16 @@ static int fill(scmp_filter_ctx filter)
 		rc = ADD(filter, SCMP_ACT_ERRNO(EACCES), answered);
 	if (!rc)
 		rc = add_rules(filter);
+	if (!rc)
+		rc = allow_passing(filter, channel);
 	return rc ? rc : allow_own_death(filter);
 }
 
-int confine_system_calls(void)
+int confine_system_calls(int channel)
 {
 	const struct sigaction act = {.sa_sigaction = refused, .sa_flags = SA_SIGINFO};
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_TRAP);
-	int rc = filter ? fill(filter) : -ENOMEM;
+	int rc = filter ? fill(filter, channel) : -ENOMEM;
 
 	if (!rc && sigaction(SIGSYS, &act, NULL))
 		rc = -errno;

@@ -41,7 +41,10 @@ static struct supervisor *const self = &supervisor;
 
 static void replace_active(void);
 
-/* The engine checked when the handshake began, but others may have finished theirs meanwhile. */
+/*
+ * The engine checked when the handshake began, but others may have finished theirs meanwhile, and one that
+ * was taken over does not check.
+ */
 static int has_no_place(const union uring_address *remote)
 {
 	static struct log_limit limit;
@@ -50,12 +53,14 @@ static int has_no_place(const union uring_address *remote)
 	char text[URING_ADDRESS_TEXT], words[LIMIT_TEXT];
 	int counter = limits_reached(0, words);
 
-	if (counter != COUNTER_LIMIT_CONNECTIONS && max && scoreboard_source_connections(&source) >= max) {
+	if (counter == COUNTER_LIMIT_QUEUE) /* which passes; only new handshakes have to wait for that */
+		counter = -1;
+	if (counter < 0 && max && scoreboard_source_connections(&source) >= max) {
 		counter = COUNTER_LIMIT_SOURCE_CONNECTIONS;
 		snprintf(words, sizeof(words), "it has max_connections_per_source (%u) connections", max);
-	} else if (counter != COUNTER_LIMIT_CONNECTIONS) {
-		return 0; /* the engine has taken what else may be short into account */
 	}
+	if (counter < 0)
+		return 0;
 	counters_add((enum counter)counter);
 	counters_add(COUNTER_REJECTS);
 	uring_address_text(&remote->any, text);

@@ -2,13 +2,19 @@
 /*
  * A taken-over engine: with this library in front of the C library, an engine does what a client asks of it
  * in plain text, "TRY <number>", and answers with a number: what came of it, or a negative errno. It runs
- * where the engine has just accepted the client, with all that the engine has and may do.
+ * where the engine has just accepted the client, with all that the engine has and may do. With UNFILTERED in
+ * its environment no filter of system calls is loaded, so that the rest has to hold alone.
  */
+#include "ser/shared/scoreboard.h"
+
+#include <arpa/inet.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/io_uring.h>
+#include <liburing.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +25,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 struct range {
@@ -135,6 +142,26 @@ static long make_datagram_pair(void)
 	return result(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair));
 }
 
+/* To nobody. What waits counts for all processes of this user. */
+static long pass_descriptor(void)
+{
+	union {
+		struct cmsghdr head;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = {.head = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
+	struct iovec byte = {"", 1};
+	struct msghdr msg = {.msg_iov = &byte,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control)};
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+		return -errno;
+	memcpy(CMSG_DATA(&control.head), pair, sizeof(int));
+	return result(sendmsg(pair[1], &msg, MSG_DONTWAIT));
+}
+
 static long kill_supervisor(void)
 {
 	return result(kill(parent, 0));
@@ -186,6 +213,86 @@ static long make_ring(void)
 	return result(syscall(SYS_io_uring_setup, 8, &params));
 }
 
+/* To a port where nobody listens. */
+static long connect_port(void)
+{
+	struct sockaddr_in to = {
+		.sin_family = AF_INET, .sin_port = htons(1), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+
+	return result(connect(socket(AF_INET, SOCK_STREAM, 0), (struct sockaddr *)&to, sizeof(to)));
+}
+
+/* Where the test listens. */
+static long connect_abstract(void)
+{
+	struct sockaddr_un to = {.sun_family = AF_UNIX, .sun_path = "\0ser-ktls breakout"};
+	socklen_t len = offsetof(struct sockaddr_un, sun_path) + sizeof("\0ser-ktls breakout") - 1;
+
+	return result(connect(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&to, len));
+}
+
+/* The engine's, where it says that it has so many handshakes under way, whatever it counts. */
+static struct engine_page *claimed;
+
+static long claim_handshakes(void)
+{
+	struct range page;
+
+	for (page = scoreboard; page.start < scoreboard.end; page.start += 4096) {
+		page.end = page.start + 4096;
+		if (writable(page) == 1)
+			claimed = (struct engine_page *)page.start;
+	}
+	return claimed != NULL;
+}
+
+static struct io_uring *ring; /* the engine's */
+static int (*real_submit_and_wait)(struct io_uring *ring, unsigned count);
+
+int io_uring_submit_and_wait(struct io_uring *r, unsigned count)
+{
+	ring = r;
+	if (claimed)
+		claimed->handshakes = INT32_MAX;
+	if (!real_submit_and_wait)
+		*(void **)&real_submit_and_wait =
+			dlsym(dlopen("liburing.so.2", RTLD_NOW | RTLD_NOLOAD), "io_uring_submit_and_wait");
+	return real_submit_and_wait(r, count);
+}
+
+/* An operation that no filter of system calls sees. Its completion is taken from between the engine's. */
+static long make_socket_by_ring(void)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
+	struct io_uring_cqe *cqe;
+	unsigned head;
+
+	if (!sqe)
+		return -EBUSY;
+	io_uring_prep_rw(IORING_OP_SOCKET, sqe, AF_INET, NULL, 0, SOCK_STREAM);
+	io_uring_sqe_set_data(sqe, &ring);
+	for (;;) {
+		real_submit_and_wait(ring, 1);
+		io_uring_for_each_cqe(ring, head, cqe)
+		{
+			if (io_uring_cqe_get_data(cqe) != &ring)
+				continue;
+			cqe->user_data = 0;
+			return cqe->res;
+		}
+	}
+}
+
+int seccomp_load(void *filter)
+{
+	int (*load)(void *filter);
+
+	if (getenv("UNFILTERED"))
+		return 0;
+	*(void **)&load = dlsym(dlopen("libseccomp.so.2", RTLD_NOW | RTLD_NOLOAD), "seccomp_load");
+	return load(filter);
+}
+
 /* breakout.py has the same order. */
 static long (*const attempts[])(void) = {
 	write_scoreboard,
@@ -208,6 +315,11 @@ static long (*const attempts[])(void) = {
 	grow_scoreboard,
 	clear_nonblock,
 	exit_as_at_the_start,
+	connect_port,
+	connect_abstract,
+	make_socket_by_ring,
+	claim_handshakes,
+	pass_descriptor,
 };
 
 static void obey(int fd)

@@ -9,6 +9,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <liburing.h>
 #include <limits.h>
 #include <linux/tls.h>
 #include <netinet/in.h>
@@ -22,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
@@ -48,6 +50,8 @@ enum call { /* as in faults.py */
 	STEP,
 	SEND,
 	ANY, /* of those that set something up, read or send, SEND, PAIR and GIVE_AWAY among them */
+	RING,
+	FIRST_TURN,
 };
 
 enum {             /* in place of an error, and the call does not fail */
@@ -85,6 +89,7 @@ static void map_control(void)
 
 static int32_t self;            /* asking the kernel at each allocation would take longer than the rest */
 static int32_t parent, born_at; /* control->arming when it was forked */
+static int is_engine;
 
 static int is_this(int32_t pid)
 {
@@ -141,6 +146,35 @@ ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 		(c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && fails(GIVE_AWAY)))
 		return -1;
 	return syscall(SYS_sendmsg, fd, msg, flags);
+}
+
+/* RING: where it would take a message, its ring becomes full, and stays so until the loop turns again. */
+static struct io_uring *full_ring;
+static unsigned ring_entries;
+static int (*real_submit_and_wait)(struct io_uring *ring, unsigned count);
+static struct io_uring *own_ring;
+
+int io_uring_submit_and_wait(struct io_uring *ring, unsigned count)
+{
+	if (!own_ring && !is_engine && control && control->call == FIRST_TURN && control->nth) {
+		control->nth = 0;
+		syscall(SYS_kill, self, SIGSTOP);
+	}
+	if (full_ring)
+		full_ring->sq.ring_entries = ring_entries;
+	full_ring = NULL;
+	own_ring = ring;
+	return real_submit_and_wait(ring, count);
+}
+
+ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
+{
+	if (fails(RING)) {
+		full_ring = own_ring;
+		ring_entries = full_ring->sq.ring_entries;
+		full_ring->sq.ring_entries = 0;
+	}
+	return syscall(SYS_recvmsg, fd, msg, flags);
 }
 
 int socketpair(int domain, int type, int protocol, int fds[2])
@@ -441,6 +475,7 @@ static void find_others(void)
 {
 	FILE *maps = fopen("/proc/self/maps", "re");
 	void *libssl = dlopen("libssl.so.3", RTLD_NOW | RTLD_NOLOAD);
+	void *liburing = dlopen("liburing.so.2", RTLD_NOW | RTLD_NOLOAD);
 	unsigned long end;
 	char line[512];
 
@@ -450,8 +485,9 @@ static void find_others(void)
 			pages = (const uint8_t *)(end - ALL_PAGES);
 	if (maps)
 		fclose(maps);
-	if (!libssl)
+	if (!libssl || !liburing)
 		return;
+	*(void **)&real_submit_and_wait = dlsym(liburing, "io_uring_submit_and_wait");
 	*(void **)&real_session_reused = dlsym(libssl, "SSL_session_reused");
 	*(void **)&real_derive = dlsym(libssl, "EVP_KDF_derive"); /* of its libcrypto */
 }
@@ -461,6 +497,7 @@ static void start_process(void)
 	self = (int32_t)getpid();
 	parent = (int32_t)getppid();
 	born_at = control ? control->arming : 0;
+	is_engine = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1; /* only its parent has given that up */
 	stand_in_front();
 	if (!pages || !real_session_reused)
 		find_others();

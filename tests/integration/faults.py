@@ -36,6 +36,8 @@ class Call(enum.IntEnum):
     STEP = 10
     SEND = 11
     ANY = 12
+    RING = 13
+    FIRST_TURN = 14
 
 
 STOP = -1  # in place of an error: the process stops itself in that call

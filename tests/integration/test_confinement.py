@@ -4,6 +4,7 @@ import ctypes
 import errno
 import os
 import re
+import socket
 import time
 
 import pytest
@@ -34,18 +35,30 @@ FATAL = [
     (Attempt.MAKE_LOCAL_SOCKET, Attempt.MAKE_SOCKET, Attempt.MAKE_DATAGRAM_PAIR, Attempt.MAKE_RING,
      Attempt.CLEAR_NONBLOCK),
     (Attempt.KILL_SUPERVISOR, Attempt.TRACE_SUPERVISOR, Attempt.TAKE_DESCRIPTOR, Attempt.WRITE_SUPERVISOR),
-    (Attempt.RUN_PROGRAM, Attempt.FORK_PROCESS, Attempt.MAKE_CODE),
+    (Attempt.RUN_PROGRAM, Attempt.FORK_PROCESS, Attempt.MAKE_CODE, Attempt.PASS_DESCRIPTOR),
 ]
+
+
+RELEASE = tuple(map(int, os.uname().release.split(".")[:2]))
+LANDLOCK = ctypes.CDLL(None).syscall(CREATE_RULESET, None, 0, ASK_VERSION)
+# From which version of Landlock on it keeps the engine from what, without the help of a filter.
+LANDLOCK_ANSWERS = {
+    Attempt.OPEN_FILE: (1, -errno.EACCES),
+    Attempt.OPEN_MEMORY: (1, -errno.EACCES),
+    Attempt.CONNECT_PORT: (4, -errno.EACCES),
+    Attempt.CONNECT_ABSTRACT: (6, -errno.EPERM),
+    Attempt.KILL_SUPERVISOR: (6, -errno.EPERM),
+}
 
 
 def kernel_holds():
     """What this kernel can hold an engine with."""
     holds = {"memory"}
-    if tuple(map(int, os.uname().release.split(".")[:2])) > (5, 10):
+    if RELEASE > (5, 10):
         holds.add("ring")
     if settings.PRELOAD:
         return holds  # a sanitizer needs the rest
-    if ctypes.CDLL(None).syscall(CREATE_RULESET, None, 0, ASK_VERSION) > 0:
+    if LANDLOCK > 0:
         holds.add("files")
     with open("/proc/self/status", encoding="utf-8") as status:
         if "\nSeccomp:" in status.read():
@@ -148,6 +161,39 @@ def test_memory_without_a_filter(start, environment):
     ser = start(environment=environment)
     for what in (Attempt.WRITE_SCOREBOARD, Attempt.WRITE_KEYS):
         assert breakout.attempt(ser, what) == ANSWERS[what]
+
+
+@pytest.mark.skipif(RELEASE < (5, 19), reason="this kernel's rings make no sockets")
+def test_ring(start, environment):
+    """Whatever else holds, the engine's own ring does only what its loop does."""
+    ser = start(environment=environment)
+    assert breakout.attempt(ser, Attempt.MAKE_SOCKET_BY_RING) == -errno.EACCES
+    ask(ser)
+
+
+@pytest.mark.skipif("files" not in HOLDS, reason="no Landlock here")
+def test_files_without_a_filter(start, environment):
+    """Landlock, too, holds alone, as far as this kernel's version goes."""
+    ser = start(environment={**environment, "UNFILTERED": "1"})
+    answers = {what: answer for what, (version, answer) in LANDLOCK_ANSWERS.items() if LANDLOCK >= version}
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("\0ser-ktls breakout")
+        listener.listen()
+        assert {what: breakout.attempt(ser, what) for what in answers} == answers
+    ask(ser)
+
+
+def test_claims_many_handshakes(start, environment):
+    """Its number does not make other engines let clients wait."""
+    ser = start(environment=environment, tls={"engines": 2})
+    assert breakout.attempt(ser, Attempt.CLAIM_HANDSHAKES) == 1
+    before = [engine["established"] for engine in ser.engines()]
+
+    def all_served():
+        ask(ser)
+        return all(engine["established"] > number for engine, number in zip(ser.engines(), before))
+    ser.settle(all_served, ser.engines)
+    assert not ser.log_count("have to wait|refused")
 
 
 def shared_mappings(process):

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """An engine that lies to its supervisor is replaced; SER and the connections that it has do not notice."""
 import contextlib
+import os
 import re
+import signal
 import time
 
 import pytest
@@ -9,11 +11,12 @@ import pytest
 import outbound
 import peers
 import sip
-from faults import LOST
+from faults import LOST, REACHABLE, Call
 from homes import DIRECT, RELAYED
 from liar import Gift, Kind, Liar, Lie
 
 REFUSED = r"CRITICAL: tls: the TLS engine \(process \d+\) is ended: a message of it was refused, because "
+FULL = "CRITICAL: tls: the TLS engine is ended: its supervisor's ring is full"
 DEATH = r"CRITICAL: tls: (the TLS engine \(process \d+\) died \(signal 9\)|a TLS engine of an earlier configuration)"
 # Wrong values for fields of a connection's message. A server has few of them, because engines that die again and
 # again are started later and later.
@@ -127,7 +130,10 @@ def test_sizes(place):
 
 
 def test_empty_message(place):
-    """It looks like the end of the channel, so nobody would read what the engine says next."""
+    """
+    It looks like the end of the channel, so nobody would read what the engine says next. The descriptor that comes with
+    it is closed: the victim sees the end of its connection.
+    """
     place.replaced(lambda pid: place.liar.lie(pid, Kind.ESTABLISHED, Lie.HANG_UP), place.connect, refused=False)
 
 
@@ -184,3 +190,44 @@ def test_repeated(place):
     place.replaced(lambda pid: place.liar.lie(pid, Kind.ESTABLISHED, Lie.REPEAT, count=5000), place.connect)
     place.replaced(lambda pid: place.liar.lie(pid, Kind.FAILED, Lie.REPEAT, count=5000),
                    lambda: place.sender.forward(outbound.closed_port()))
+
+
+def test_dies_when_the_ring_is_full(start, liar, control, stack):
+    """Its supervisor cannot wait for what it said before it died: another engine starts, and nobody else is killed."""
+    library = f'{liar.environment["LD_PRELOAD"]}:{control.environment["LD_PRELOAD"]}'
+    ser = start(environment={**liar.environment, **control.environment, "LD_PRELOAD": library}, tls=REACHABLE)
+    ser.accept(FULL)
+    ser.accept(DEATH)
+    control.find_engine(ser)
+    before = ser.engines()[0]
+    stack.callback(os.kill, control.supervisor, signal.SIGCONT)
+    os.kill(control.supervisor, signal.SIGSTOP)
+    # A supervisor takes 64 messages at a time, and hears of a death between two times.
+    liar.lie(control.engine, Kind.ESTABLISHED, Lie.SAY, count=200, data=number(Kind.LOG) + number(3) + b"a line\0")
+    with control.armed(Call.RING, nth=150, supervisor=True), contextlib.suppress(*LOST), DIRECT[1].client(ser):
+        ser.settle(lambda: liar.finished, "it does not lie")
+        os.kill(control.engine, signal.SIGKILL)
+        os.kill(control.supervisor, signal.SIGCONT)
+        ser.settle(lambda: ser.log_count(FULL), ser.log)
+    assert control.failed == 1
+    ser.settle(lambda: ser.engines()[0]["starts"] > before["starts"], ser.log)
+    with DIRECT[0].client(ser) as client:
+        client.ask()
+
+
+def test_uses_up_memory(start, liar):
+    """It hands the same connection over again and again: SER keeps the memory that it needs for itself."""
+    ser = start(environment=liar.environment, tls=REACHABLE, memory=24)
+    ser.accept(DEATH)
+    with contextlib.suppress(*LOST), DIRECT[1].client(ser) as client:
+        client.ask()
+    with contextlib.suppress(*LOST), DIRECT[1].client(ser):
+        liar.lie(ser.engines()[0]["pid"], Kind.ESTABLISHED, Lie.REPEAT, offset=1, count=2000)
+        with DIRECT[1].client(ser):
+            ser.settle(lambda: liar.finished, "it does not lie")
+            ser.settle(lambda: ser.counter("limit_memory"), ser.log)
+    assert ser.log_count(r"refused: less than 1024 KB of shared memory are free")
+    assert not ser.log_count("used up")
+    ser.settle(lambda: ser.tls_connections() == 0, ser.tls_connections)
+    with DIRECT[0].client(ser) as client:
+        client.ask()

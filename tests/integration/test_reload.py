@@ -240,3 +240,30 @@ def test_dies_after_its_report(start, control):
     with sip.TlsClient(ser.address()) as client:
         client.ask()
     ser.wait_idle()
+
+
+def test_old_engine_dies_meanwhile(start, control, pki, files):
+    """As long as nobody knows whether an engine starts with the new configuration, others start with the old one."""
+    ser = start(environment=control.environment, tls={"certificate": files["cert"], "private_key": files["key"], **REACHABLE})
+    ser.accept(r"CRITICAL: tls: the TLS engine \(process \d+\) died")
+    control.find_engine(ser)
+    shown, before, engine = serial(ser), ser.processes(), control.engine
+    copy(pki.server_rsa.cert, files["cert"])
+    copy(pki.server_rsa.key, files["key"])
+    with control.armed(Call.REPORT, supervisor=True):
+        with begun(ser) as running:
+            ser.settle(lambda: control.failed and ser.processes() - before, ser.log)
+            new, = ser.processes() - before
+            os.kill(new, 9)
+            ser.settle(lambda: not os.path.exists(f"/proc/{new}"), "it is not reaped")
+            os.kill(engine, 9)
+            ser.settle(lambda: ser.processes() - before, ser.log)  # RPC waits for tls.reload
+            assert serial(ser) == shown
+            with open(control.report, "wb") as report:
+                report.write(bytes(768))
+            text, _ = running.communicate(timeout=2 * settings.PATIENCE)
+    assert "the new engine does not start: it died" in text
+    assert serial(ser) == shown
+    assert reload(ser)[1]
+    assert serial(ser) != shown
+    ser.wait_idle()

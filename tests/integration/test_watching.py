@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Engines and supervisors that hang are noticed: engines are replaced, and for a supervisor SER says so or ends."""
 import os
+import re
 import signal
 import subprocess
 import time
@@ -142,6 +143,14 @@ def test_supervisor_for_ever(start, frozen):
     assert ser.logged(ENDS)
     ser.settle(lambda: not ser.left(everything), "processes are left")
     ser.checked = len(ser.log())
+
+
+def test_supervisor_before_its_first_tick(refused, control):
+    """One that hangs as soon as its engine is ready is noticed, too."""
+    ser = refused(environment=control.environment, tls={"supervisor_patience": PATIENCE, **REACHABLE})
+    with control.armed(Call.FIRST_TURN):
+        code, log = ser.run_to_end("-DD")
+    assert code == 1 and re.search(ENDS, log), log
 
 
 def test_supervisor_reads(start, control):

@@ -168,7 +168,23 @@ static void make_ssl(struct caller *c, SSL_CTX *client)
 	SSL_set_connect_state(c->ssl);
 }
 
-static int connect_from(const char *address, const struct sockaddr_in *to)
+/* Little fits into its buffers, so that the other side waits for whoever reads. */
+static void make_small(int fd)
+{
+	const int least = 1, segment = 536;
+
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &least, sizeof(least)), 0);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &least, sizeof(least)), 0);
+	assert_int_equal(setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof(segment)), 0);
+}
+
+void serving_make_small(struct serving *s)
+{
+	s->small = 1;
+	make_small(s->listener);
+}
+
+static int connect_from(const char *address, const struct sockaddr_in *to, int small)
 {
 	struct sockaddr_in from = {.sin_family = AF_INET};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -176,6 +192,8 @@ static int connect_from(const char *address, const struct sockaddr_in *to)
 	assert_true(fd >= 0);
 	assert_int_equal(inet_pton(AF_INET, address, &from.sin_addr), 1);
 	assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
+	if (small)
+		make_small(fd);
 	assert_int_equal(connect(fd, (const struct sockaddr *)to, sizeof(*to)), 0);
 	return fd;
 }
@@ -189,9 +207,9 @@ struct caller *serving_call_from(struct serving *s, SSL_CTX *client, const char 
 
 	assert_true(s->calls < SERVING_MAX);
 	s->calls++;
-	*c = (struct caller){.alert = -1, .budget = SIZE_MAX};
+	*c = (struct caller){.alert = -1, .budget = SIZE_MAX, .thirst = SIZE_MAX};
 	make_ssl(c, client);
-	c->fd = connect_from(address, &s->at);
+	c->fd = connect_from(address, &s->at, s->small);
 	assert_int_equal(setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)), 0);
 	assert_int_equal(getsockname(c->fd, (struct sockaddr *)&from, &len), 0);
 	c->port = from.sin_port;
@@ -211,13 +229,18 @@ void caller_says(struct caller *c, const void *bytes, size_t len)
 static void hear(struct caller *c)
 {
 	uint8_t bytes[4096];
-	ssize_t n;
+	ssize_t n = 1;
 
-	while ((n = recv(c->fd, bytes, sizeof(bytes), MSG_DONTWAIT)) > 0)
+	while (c->thirst && n > 0) {
+		n = recv(c->fd, bytes, c->thirst < sizeof(bytes) ? c->thirst : sizeof(bytes), MSG_DONTWAIT);
+		if (n <= 0)
+			break;
 		assert_int_equal(BIO_write(SSL_get_rbio(c->ssl), bytes, (int)n), n);
+		c->thirst -= (size_t)n;
+	}
 	if (!n)
 		c->closed = 1;
-	else if (errno != EAGAIN && errno != EINTR)
+	else if (n < 0 && errno != EAGAIN && errno != EINTR)
 		c->error = errno;
 }
 

@@ -18,6 +18,7 @@ struct caller {
 	SSL *ssl;
 	/* How it behaves; may be set before its first turn. */
 	size_t budget;      /* bytes that it may still send */
+	size_t thirst;      /* bytes that it still takes */
 	size_t piece;       /* bytes that it sends at a time, 0 for all */
 	int pause_ms;       /* from one piece to the next */
 	const char *behind; /* said in the same segment as the end of its handshake */
@@ -46,6 +47,7 @@ struct serving {
 	int listener;
 	struct sockaddr_in at;
 	SSL_CTX *ctx;
+	int small;            /* see serving_make_small() */
 	int refuse;           /* admit() lets nobody in */
 	unsigned pause_after; /* admit() pauses the server when it is asked so often */
 	unsigned descriptors;
@@ -72,6 +74,9 @@ void serving_open(struct serving *s, SSL_CTX *ctx, unsigned max_handshakes, unsi
 
 /* The same with all of the limits in config, whose callbacks are set here. */
 void serving_open_with(struct serving *s, SSL_CTX *ctx, const struct uring_server_config *limits);
+
+/* From now on the sockets of both sides hold as little as the kernel allows. */
+void serving_make_small(struct serving *s);
 
 /* Ends all connections; no handshake may be under way and no descriptor left behind. */
 void serving_close(struct serving *s);

@@ -214,6 +214,40 @@ static void test_stalled(void **state)
 	hang_up_all();
 }
 
+/* Each bit of the server's flight that it takes is a step, but it does not get more time for each. */
+static void test_slow_taker(void **state)
+{
+	enum {
+		CERTIFICATES = 100,
+		BIT = 600, /* bytes; all of them together are less than the flight */
+		BITS = 40,
+		STEP = 100, /* milliseconds */
+	};
+	SSL_CTX *verbose = server_context(&id, KTLS_VERIFY_NONE, NULL);
+	struct caller *slow;
+	int bits = 0;
+
+	(void)state;
+	for (int i = 0; i < CERTIFICATES; i++)
+		assert_int_equal(SSL_CTX_add1_chain_cert(verbose, id.cert), 1);
+	clock_stop();
+	serving_open(&s, verbose, 100, PATIENT);
+	serving_make_small(&s);
+	slow = serving_call(&s, client);
+	slow->thirst = 0;
+	serving_go_on(&s);
+	while (!uring_server_make_room(s.server) && bits++ < BITS) {
+		slow->thirst = BIT;
+		serving_go_on(&s);
+		clock_pass(STEP);
+	}
+	assert_in_range(bits, 1, BITS);
+	until_evicted(1);
+	assert_int_equal(s.evicted[URING_EVICTED_SLOW], 1);
+	hang_up_all();
+	SSL_CTX_free(verbose);
+}
+
 /* No descriptor is left: who says nothing gives its own. */
 static void test_no_descriptors(void **state)
 {
@@ -301,6 +335,7 @@ int main(void)
 		cmocka_unit_test(test_without_header),
 		cmocka_unit_test(test_time),
 		cmocka_unit_test(test_stalled),
+		cmocka_unit_test(test_slow_taker),
 		cmocka_unit_test(test_no_descriptors),
 		cmocka_unit_test(test_make_room),
 		cmocka_unit_test(test_just_in_time),

@@ -4,6 +4,7 @@
 #include "serving.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -18,16 +19,22 @@ static SSL_CTX *server, *client;
 static struct serving s;
 
 static unsigned accepts;
+static int holds_accepts; /* until the test answers them itself */
+static struct uring_op *held;
 int __real_uring_accept(
 	struct uring_loop *loop, struct uring_op *op, int fd, struct sockaddr *addr, socklen_t *len);
 int __wrap_uring_accept(
 	struct uring_loop *loop, struct uring_op *op, int fd, struct sockaddr *addr, socklen_t *len);
 
-/* Counts how often the server tries. */
+/* Counts how often the server tries, and may keep the kernel out of it. */
 int __wrap_uring_accept(
 	struct uring_loop *loop, struct uring_op *op, int fd, struct sockaddr *addr, socklen_t *len)
 {
 	accepts++;
+	if (holds_accepts) {
+		held = op;
+		return 0;
+	}
 	return __real_uring_accept(loop, op, fd, addr, len);
 }
 
@@ -259,6 +266,50 @@ static void test_no_descriptors(void **state)
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
+static int has_accept(struct serving *serving)
+{
+	(void)serving;
+	return held != NULL;
+}
+
+static void answer_again(void)
+{
+	struct uring_op *op;
+
+	serving_until(&s, has_accept);
+	op = held;
+	held = NULL;
+	op->done(op, -EAGAIN);
+}
+
+/*
+ * Whoever else has the listener may have put it into non-blocking mode. Older kernels then answer at once,
+ * and the server must not spin.
+ */
+static void test_listener_that_does_not_wait(void **state)
+{
+	enum {
+		TRIES = 5
+	};
+	int64_t start;
+
+	(void)state;
+	serving_open(&s, server, 10, PATIENT);
+	assert_int_equal(fcntl(s.listener, F_SETFL, O_NONBLOCK), 0);
+	holds_accepts = 1;
+	serving_call(&s, client);
+	serving_expect(&s, 1, 0);
+	start = ktls_clock_ms();
+	for (int i = 0; i < TRIES; i++)
+		answer_again();
+	assert_true(ktls_clock_ms() - start + 1 >= (TRIES - 1) * RETRY_MS); /* both were rounded down */
+	holds_accepts = 0;
+	serving_call(&s, client);
+	serving_expect(&s, 2, 0);
+	assert_int_equal(s.troubles, 0);
+	serving_close(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -267,6 +318,7 @@ int main(void)
 		cmocka_unit_test(test_pause),
 		cmocka_unit_test(test_pause_when_asked),
 		cmocka_unit_test(test_no_descriptors),
+		cmocka_unit_test(test_listener_that_does_not_wait),
 	};
 
 	return cmocka_run_group_tests_name("server_limits", tests, make_contexts, free_contexts);
