@@ -40,18 +40,36 @@ void ktls_key_wipe(struct ktls_key *k)
 	OPENSSL_cleanse(k, sizeof(*k));
 }
 
-static int run_kdf(const char *name, const OSSL_PARAM *params, uint8_t *out, size_t len)
+enum kdf {
+	TLS13_KDF,
+	TLS1_PRF,
+	KDFS,
+};
+
+/* To look one up costs more than to use it, so each thread keeps them; no secret stays in them. */
+static EVP_KDF_CTX *context_of(enum kdf which)
 {
-	EVP_KDF *kdf = EVP_KDF_fetch(NULL, name, NULL);
-	EVP_KDF_CTX *ctx = kdf ? EVP_KDF_CTX_new(kdf) : NULL;
-	int rc = -ENOMEM;
+	static const char *const names[KDFS] = {[TLS13_KDF] = "TLS13-KDF", [TLS1_PRF] = "TLS1-PRF"};
+	static _Thread_local EVP_KDF_CTX *kept[KDFS];
+	EVP_KDF *kdf;
+
+	if (kept[which])
+		return kept[which];
+	kdf = EVP_KDF_fetch(NULL, names[which], NULL);
+	kept[which] = kdf ? EVP_KDF_CTX_new(kdf) : NULL;
+	EVP_KDF_free(kdf); /* the context has a reference of its own */
+	return kept[which];
+}
+
+static int run_kdf(enum kdf which, const OSSL_PARAM *params, uint8_t *out, size_t len)
+{
+	EVP_KDF_CTX *ctx = context_of(which);
+	int rc;
 
 	if (!ctx)
-		goto out;
+		return -ENOMEM;
 	rc = EVP_KDF_derive(ctx, out, len, params) == 1 ? 0 : -EIO;
-out:
-	EVP_KDF_CTX_free(ctx);
-	EVP_KDF_free(kdf);
+	EVP_KDF_CTX_reset(ctx);
 	return rc;
 }
 
@@ -68,7 +86,7 @@ static int expand_label(const EVP_MD *md, const uint8_t *secret, size_t secret_l
 		OSSL_PARAM_construct_end(),
 	};
 
-	return run_kdf("TLS13-KDF", params, out, len);
+	return run_kdf(TLS13_KDF, params, out, len);
 }
 
 int ktls_key_from_secret(
@@ -126,7 +144,7 @@ int ktls_keys_from_master(
 		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SEED, (void *)m->client_random, 32),
 		OSSL_PARAM_construct_end(),
 	};
-	int rc = run_kdf("TLS1-PRF", params, block, 2 * ((size_t)info->key_len + info->tls12_salt_len));
+	int rc = run_kdf(TLS1_PRF, params, block, 2 * ((size_t)info->key_len + info->tls12_salt_len));
 
 	*client = *server = (struct ktls_key){.version = TLS1_2_VERSION, .aead = aead};
 	if (rc) {

@@ -16,6 +16,7 @@ static_assert(sizeof(struct ktls_ticket_key) == KTLS_TICKET_KEY_BYTES, "a key is
 
 enum {
 	READ_ATTEMPTS = 1000, /* a writer needs less than a microsecond */
+	AES_BLOCK = 16,
 };
 
 static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
@@ -91,6 +92,16 @@ void ktls_ticket_replace(struct ktls_ticket_keys *keys, const struct ktls_ticket
 	write_keys(keys, by->keys, by->count);
 }
 
+/* OpenSSL would look it up for each ticket. */
+static const EVP_CIPHER *aes(void)
+{
+	static _Thread_local EVP_CIPHER *kept;
+
+	if (!kept)
+		kept = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);
+	return kept;
+}
+
 static int set_up(const struct ktls_ticket_key *key, const uint8_t *iv, EVP_CIPHER_CTX *cipher,
 	EVP_MAC_CTX *mac, int encrypt)
 {
@@ -101,18 +112,15 @@ static int set_up(const struct ktls_ticket_key *key, const uint8_t *iv, EVP_CIPH
 		OSSL_PARAM_construct_end(),
 	};
 
-	return EVP_MAC_CTX_set_params(mac, params) == 1 &&
-	       EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, key->aes, iv, encrypt) == 1;
+	return aes() && EVP_MAC_CTX_set_params(mac, params) == 1 &&
+	       EVP_CipherInit_ex2(cipher, aes(), key->aes, iv, encrypt, NULL) == 1;
 }
 
 static int protect(const struct ktls_ticket_key *key, uint8_t *name, uint8_t *iv, EVP_CIPHER_CTX *cipher,
 	EVP_MAC_CTX *mac)
 {
 	memcpy(name, key->name, sizeof(key->name));
-	return RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) == 1 &&
-			       set_up(key, iv, cipher, mac, 1)
-		       ? 1
-		       : -1;
+	return RAND_bytes(iv, AES_BLOCK) == 1 && set_up(key, iv, cipher, mac, 1) ? 1 : -1;
 }
 
 /*
