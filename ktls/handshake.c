@@ -87,11 +87,27 @@ static int take_any_certificate(int ok, X509_STORE_CTX *store)
 	return 1;
 }
 
+/*
+ * From OpenSSL 3.2 on, whoever takes the SSL object over learns of records only if there was a callback when
+ * their keys were made.
+ */
+static void ignore_message(int sent, int version, int type, const void *p, size_t len, SSL *ssl, void *arg)
+{
+	(void)sent;
+	(void)version;
+	(void)type;
+	(void)p;
+	(void)len;
+	(void)ssl;
+	(void)arg;
+}
+
 int ktls_context_prepare(SSL_CTX *ctx, enum ktls_verify verify)
 {
 	static const unsigned char session_context[] = "ser-ktls";
 
 	SSL_CTX_set_keylog_callback(ctx, keep_secret);
+	SSL_CTX_set_msg_callback(ctx, ignore_message);
 	SSL_CTX_set_options(
 		ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
