@@ -480,6 +480,22 @@ static int keys_12(
 	return 0;
 }
 
+static uint16_t negotiated_fragment(const SSL *ssl)
+{
+	switch (SSL_SESSION_get_max_fragment_length(SSL_get0_session(ssl))) {
+	case TLSEXT_max_fragment_length_512:
+		return 512;
+	case TLSEXT_max_fragment_length_1024:
+		return 1024;
+	case TLSEXT_max_fragment_length_2048:
+		return 2048;
+	case TLSEXT_max_fragment_length_4096:
+		return 4096;
+	default:
+		return 0;
+	}
+}
+
 int ktls_handshake_keys(const struct ktls_handshake *h, struct ktls_session_keys *keys)
 {
 	const SSL_CIPHER *cipher = SSL_get_current_cipher(h->ssl);
@@ -498,6 +514,7 @@ int ktls_handshake_keys(const struct ktls_handshake *h, struct ktls_session_keys
 		return -EOPNOTSUPP;
 	rc = SSL_version(h->ssl) == TLS1_3_VERSION ? keys_13(h, aead, md, keys) : keys_12(h, aead, md, keys);
 	keys->role = h->role;
+	keys->max_fragment = negotiated_fragment(h->ssl);
 	if (rc)
 		OPENSSL_cleanse(keys, sizeof(*keys));
 	return rc;

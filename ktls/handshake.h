@@ -34,6 +34,11 @@ struct ktls_session_keys {
 	struct ktls_key rx;                      /* for what the peer sends */
 	struct ktls_key tx;                      /* for what we send */
 	struct ktls_secret rx_secret, tx_secret; /* TLS 1.3 only */
+	/*
+	 * The most content that a record of ours may carry, if the peer negotiated that (max_fragment_length,
+	 * RFC 6066 4): 512, 1024, 2048 or 4096. 0: KTLS_MAX_PLAIN.
+	 */
+	uint16_t max_fragment;
 };
 
 /* What a context demands of the peer's certificate. */

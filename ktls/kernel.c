@@ -21,6 +21,9 @@
 #ifndef SOL_TLS
 #define SOL_TLS 282
 #endif
+#ifndef TLS_TX_MAX_PAYLOAD_LEN /* not in Debian 12's headers */
+#define TLS_TX_MAX_PAYLOAD_LEN 5
+#endif
 
 static_assert(sizeof(struct tls12_crypto_info_aes_gcm_128) == 40, "layout of the kernel's AES-128-GCM keys");
 static_assert(sizeof(struct tls12_crypto_info_aes_gcm_256) == 56, "layout of the kernel's AES-256-GCM keys");
@@ -39,7 +42,8 @@ NUMBER_IS_LAST(tls12_crypto_info_chacha20_poly1305);
 
 enum {
 	PROBE_PATIENCE_MS = 1000,
-	ENOTSUPP = 524, /* the kernel's own, which its TLS code lets through */
+	ENOTSUPP = 524,       /* the kernel's own, which its TLS code lets through */
+	PROBE_FRAGMENT = 512, /* the least that can be negotiated */
 };
 
 union crypto_info {
@@ -110,7 +114,14 @@ static int attach_ulp(int fd)
 	return ktls_sys.setsockopt(fd, IPPROTO_TCP, TCP_ULP, "tls", sizeof("tls")) ? -errno : 0;
 }
 
-int ktls_kernel_install(int fd, const struct ktls_key *tx, const struct ktls_key *rx)
+static int limit_fragments(int fd, uint16_t max_fragment)
+{
+	return ktls_sys.setsockopt(fd, SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN, &max_fragment, sizeof(max_fragment))
+		       ? -errno
+		       : 0;
+}
+
+int ktls_kernel_install(int fd, const struct ktls_key *tx, const struct ktls_key *rx, uint16_t max_fragment)
 {
 	int rc = attach_ulp(fd);
 
@@ -118,6 +129,8 @@ int ktls_kernel_install(int fd, const struct ktls_key *tx, const struct ktls_key
 		rc = install_direction(fd, TLS_TX, tx);
 	if (rc)
 		return rc;
+	if (max_fragment && limit_fragments(fd, max_fragment))
+		return 1;
 	return install_direction(fd, TLS_RX, rx) ? 1 : 0;
 }
 
@@ -220,7 +233,7 @@ static int try_direction(int direction, const struct ktls_key *k, int again)
 	return rc;
 }
 
-static struct ktls_kernel_suite try_suite(uint16_t version, enum ktls_aead aead)
+static struct ktls_key probe_key(uint16_t version, enum ktls_aead aead)
 {
 	struct ktls_key k = {.version = version, .aead = (uint8_t)aead, .seq = UINT64_C(0x0102030405060708)};
 
@@ -229,6 +242,53 @@ static struct ktls_kernel_suite try_suite(uint16_t version, enum ktls_aead aead)
 		k.key[i] = (uint8_t)(i + 1);
 	for (unsigned i = 0; i < sizeof(k.iv); i++)
 		k.iv[i] = (uint8_t)(0xa0 + i);
+	return k;
+}
+
+/* fds[0] sends one byte more than may be in a record; the first record must be as long as it may be. */
+static int try_long_text(const int fds[2], struct ktls_key k)
+{
+	static const uint8_t text[PROBE_FRAGMENT + 1];
+	uint8_t ours[PROBE_FRAGMENT + KTLS_MAX_EXPANSION + 1], theirs[sizeof(ours)];
+	ssize_t len = ktls_record_seal(&k, KTLS_APPLICATION_DATA, text, PROBE_FRAGMENT, ours, sizeof(ours));
+	struct pollfd pfd = {.fd = fds[1], .events = POLLIN};
+
+	if (len < 0)
+		return (int)len;
+	if (send(fds[0], text, sizeof(text), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return -errno;
+	if (poll(&pfd, 1, PROBE_PATIENCE_MS) != 1)
+		return -ETIMEDOUT;
+	return recv(fds[1], theirs, (size_t)len, MSG_DONTWAIT) == len && !memcmp(theirs, ours, (size_t)len)
+		       ? 0
+		       : -EBADMSG;
+}
+
+/* Linux has it since 6.19. */
+static int try_limit(uint16_t version)
+{
+	struct ktls_key k = probe_key(version, KTLS_AES_128_GCM);
+	int fds[2];
+	int rc = loopback_pair(fds);
+
+	if (rc)
+		return rc;
+	rc = attach_ulp(fds[0]);
+	if (!rc)
+		rc = install_direction(fds[0], TLS_TX, &k);
+	if (!rc)
+		rc = limit_fragments(fds[0], PROBE_FRAGMENT);
+	if (!rc)
+		rc = try_long_text(fds, k);
+	close(fds[0]);
+	close(fds[1]);
+	return rc;
+}
+
+static struct ktls_kernel_suite try_suite(uint16_t version, enum ktls_aead aead)
+{
+	struct ktls_key k = probe_key(version, aead);
+
 	return (struct ktls_kernel_suite){
 		.tx = try_direction(TLS_TX, &k, 0),
 		.rx = try_direction(TLS_RX, &k, 0),
@@ -254,6 +314,9 @@ int ktls_kernel_probe(struct ktls_kernel_caps *caps)
 		caps->tls13[i] = caps->ulp ? none : try_suite(TLS1_3_VERSION, i);
 	}
 	caps->rekey = caps->ulp ? caps->ulp : try_direction(TLS_TX, &gcm, 1);
+	caps->max_fragment = caps->ulp ? caps->ulp : try_limit(TLS1_2_VERSION);
+	if (!caps->max_fragment)
+		caps->max_fragment = try_limit(TLS1_3_VERSION);
 	return rc;
 }
 
@@ -276,8 +339,9 @@ const char *ktls_kernel_refusal(int error)
 	case EINVAL:
 	case ENOTSUPP:
 	case EOPNOTSUPP:
-	case ENOPROTOOPT:
 		return "this kernel does not take this suite";
+	case ENOPROTOOPT:
+		return "this kernel cannot limit the length of records (Linux 6.19 and later can)";
 	case EBADMSG:
 		return "this kernel takes this suite, but makes wrong records with it";
 	case EPERM:

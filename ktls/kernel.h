@@ -27,7 +27,8 @@ struct ktls_kernel_suite {
 struct ktls_kernel_caps {
 	int ulp; /* of TCP_ULP "tls" */
 	struct ktls_kernel_suite tls12[KTLS_AEADS], tls13[KTLS_AEADS];
-	int rekey; /* of a new key for a live TLS 1.3 connection (Linux 6.14) */
+	int rekey;        /* of a new key for a live TLS 1.3 connection (Linux 6.14) */
+	int max_fragment; /* of a limit on the content of a record */
 };
 
 /*
@@ -52,11 +53,12 @@ const char *ktls_kernel_refusal(int error);
 /*
  * Moves both directions of the connected TCP socket fd into the kernel. The keys' sequence numbers are those
  * of the next records. Data that is already queued on the socket will be decrypted; nobody may read from it
- * meanwhile. Returns 0; a negative errno if the kernel refused and the socket is as it was, usable for
- * records in user space; or 1 if it refused after the point of no return (sending is in the kernel, receiving
- * is not), so that the socket can only be closed.
+ * meanwhile. max_fragment is that of struct ktls_session_keys; if it is not 0, the kernel must support it
+ * (struct ktls_kernel_caps). Returns 0; a negative errno if the kernel refused and the socket is as it was,
+ * usable for records in user space; or 1 if it refused after the point of no return (sending is in the
+ * kernel, receiving is not), so that the socket can only be closed.
  */
-int ktls_kernel_install(int fd, const struct ktls_key *tx, const struct ktls_key *rx);
+int ktls_kernel_install(int fd, const struct ktls_key *tx, const struct ktls_key *rx, uint16_t max_fragment);
 
 /*
  * Replaces the key of one direction of a TLS 1.3 socket whose records are in the kernel, after a KeyUpdate

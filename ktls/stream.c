@@ -27,6 +27,7 @@ void ktls_stream_init(
 	s->role = (uint8_t)keys->role;
 	s->version = keys->tx.version;
 	s->can_rekey = (uint8_t)(can_rekey != 0);
+	s->max_fragment = keys->max_fragment;
 	s->rx = keys->rx;
 	s->tx = keys->tx;
 	s->rx_secret = keys->rx_secret;

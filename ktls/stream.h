@@ -71,6 +71,7 @@ struct ktls_stream {
 	uint8_t quiet;           /* the socket's low-water mark is raised: ktls_kernel_quiet() */
 	uint8_t owes;            /* set by the reader, paid by a writer */
 	uint8_t uncounted_reads; /* with records in the kernel: reads of content since we last asked */
+	uint16_t max_fragment;   /* that of struct ktls_session_keys */
 	struct ktls_bounds bounds;
 	struct ktls_post post;
 	/*

@@ -16,8 +16,9 @@ int ktls_stream_start(
 
 	if (rc)
 		return rc;
-	if (caps && !ktls_kernel_supports(caps, keys.tx.version, keys.tx.aead)) {
-		rc = ktls_kernel_install(fd, &keys.tx, &keys.rx);
+	if (caps && !ktls_kernel_supports(caps, keys.tx.version, keys.tx.aead) &&
+		!(keys.max_fragment && caps->max_fragment)) {
+		rc = ktls_kernel_install(fd, &keys.tx, &keys.rx, keys.max_fragment);
 		if (!rc)
 			home = KTLS_HOME_KERNEL;
 	}

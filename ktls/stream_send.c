@@ -144,9 +144,15 @@ int ktls_stream_respond(struct ktls_stream *s, int fd)
 	return rc;
 }
 
+/* The most content that one record may carry. */
+static size_t longest_fragment(const struct ktls_stream *s)
+{
+	return s->max_fragment ? s->max_fragment : KTLS_MAX_PLAIN;
+}
+
 int ktls_stream_count_write(struct ktls_stream *s, size_t len)
 {
-	s->tx.seq += len / KTLS_MAX_PLAIN + 1;
+	s->tx.seq += len / longest_fragment(s) + 1;
 	if (s->tx.seq >= hard_limit(&s->tx))
 		return -EOVERFLOW;
 	check_limit(s);
@@ -173,8 +179,8 @@ ssize_t ktls_stream_seal(
 	while (*taken < len && cap - used > KTLS_MAX_EXPANSION) {
 		size_t part = len - *taken;
 
-		if (part > KTLS_MAX_PLAIN)
-			part = KTLS_MAX_PLAIN;
+		if (part > longest_fragment(s))
+			part = longest_fragment(s);
 		if (part > cap - used - KTLS_MAX_EXPANSION)
 			part = cap - used - KTLS_MAX_EXPANSION;
 		n = ktls_record_seal(&s->tx, KTLS_APPLICATION_DATA, p + *taken, part, out + used, cap - used);

@@ -5,7 +5,7 @@
  *
  * OpenSSL does not give out keys for suites without an AEAD (CBC). So their SSL objects stay here, and the
  * SIP server gets one end of an AF_UNIX pair instead of the TCP socket. Nothing here waits for a single peer.
- * In each direction nothing is read while something read before (at most 17 KB) is not written yet, so a peer
+ * In each direction nothing is read while something read before (at most 20 KB) is not written yet, so a peer
  * that stops reading stalls only its own connection. An idle connection holds no buffers.
  *
  * How a connection ends. If the peer sends close_notify or ends the TCP stream, what it sent before is

@@ -20,7 +20,11 @@ enum {
 	 * OpenSSL.
 	 */
 	RELAY_CHUNK = SSL3_RT_MAX_PLAIN_LENGTH,
-	RELAY_HELD_MAX = 17 * 1024, /* a record and a few alerts */
+	/*
+	 * What the server said in one chunk, and a few alerts. If the peer negotiated fragments of 512 bytes,
+	 * the chunk is 32 records, to each of which CBC adds at most 85 bytes.
+	 */
+	RELAY_HELD_MAX = 20 * 1024,
 	/*
 	 * How many reads one direction may do before the others get their turn. A read from the server gives
 	 * one record; a read from the peer gives at most RELAY_AHEAD bytes, which may be some hundred small

@@ -31,7 +31,11 @@ int engine_choose_home(struct engine *e, const SSL *ssl, int fd, const struct kt
 		*home = user(HOME_WHY_NO_REKEY, e->caps->rekey);
 		return 0;
 	}
-	rc = ktls_kernel_install(fd, &keys->tx, &keys->rx);
+	if (keys->max_fragment && e->caps->max_fragment) {
+		*home = user(HOME_WHY_FRAGMENTS, e->caps->max_fragment);
+		return 0;
+	}
+	rc = ktls_kernel_install(fd, &keys->tx, &keys->rx, keys->max_fragment);
 	if (!rc) {
 		*home = (struct engine_home){KTLS_HOME_KERNEL, HOME_WHY_KERNEL, 0};
 		return 0;

@@ -33,6 +33,9 @@ static const struct {
 		"of records_user: this kernel takes no keys of that suite and version"},
 	[COUNTER_USER_NO_REKEY] = {"user_no_rekey",
 		"of records_user: ktls_rekey_required, and this kernel cannot change keys"},
+	[COUNTER_USER_FRAGMENTS] = {"user_fragments",
+		"of records_user: the peer takes short records only, and this kernel cannot limit their "
+		"length"},
 	[COUNTER_USER_REFUSED] = {"user_refused",
 		"of records_user: the kernel refused keys that it should take"},
 	[COUNTER_LIMIT_CONNECTIONS] = {"limit_connections",

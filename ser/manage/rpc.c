@@ -55,6 +55,7 @@ static void info(struct host_rpc *rpc, void *ctx)
 		kernel_is_wanted(rpc_about.config) ? yes_or_why(rpc_about.caps->ulp)
 						   : "no: the parameter ktls is 0");
 	rpc->struct_add(handle, "s", "ktls_rekey", yes_or_why(rpc_about.caps->rekey));
+	rpc->struct_add(handle, "s", "ktls_max_fragment", yes_or_why(rpc_about.caps->max_fragment));
 	add_suites(rpc, handle, "tls12", rpc_about.caps->tls12);
 	add_suites(rpc, handle, "tls13", rpc_about.caps->tls13);
 }

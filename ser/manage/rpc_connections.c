@@ -25,6 +25,8 @@ static const char *why(const struct conn *conn)
 		return "ktls is 0 for this domain";
 	case HOME_WHY_NO_REKEY:
 		return "ktls_rekey_required, and this kernel cannot change keys";
+	case HOME_WHY_FRAGMENTS:
+		return "the peer takes short records only, and this kernel cannot limit their length";
 	case HOME_WHY_NO_AEAD:
 		return "relayed: the suite has no AEAD";
 	default:

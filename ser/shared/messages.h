@@ -69,6 +69,7 @@ enum home_why {
 	HOME_WHY_OFF,       /* ktls is 0 for the domain */
 	HOME_WHY_NOT_TAKEN, /* this kernel does not support the suite, version or direction */
 	HOME_WHY_NO_REKEY,  /* ktls_rekey_required, and this kernel cannot change keys */
+	HOME_WHY_FRAGMENTS, /* max_fragment_length was negotiated, and this kernel cannot limit records */
 	HOME_WHY_REFUSED,   /* the kernel supports such keys, but refused these */
 	HOME_WHY_NO_AEAD,   /* the suite's keys cannot leave OpenSSL */
 	HOME_WHYS

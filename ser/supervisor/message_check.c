@@ -87,11 +87,16 @@ static int is_no_key(const struct ktls_key *k, const struct ktls_secret *s)
 	return !k->version && !k->aead && !k->seq && !s->len;
 }
 
+static int is_fragment(uint16_t len)
+{
+	return !len || len == 512 || len == 1024 || len == 2048 || len == 4096;
+}
+
 static int are_keys(const struct message_established *m)
 {
 	const struct ktls_session_keys *k = &m->keys;
 
-	if (k->role != (m->order ? KTLS_CLIENT : KTLS_SERVER))
+	if (k->role != (m->order ? KTLS_CLIENT : KTLS_SERVER) || !is_fragment(k->max_fragment))
 		return 0;
 	if (m->snapshot.home == KTLS_HOME_RELAYED)
 		return is_no_key(&k->rx, &k->rx_secret) && is_no_key(&k->tx, &k->tx_secret);

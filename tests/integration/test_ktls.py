@@ -44,7 +44,7 @@ def test_fields(ser):
     """All there are, each with "yes" or a reason, and the numbers of connections."""
     info = ser.info()
     ktls = {key for key in info if key.startswith("ktls")}
-    assert ktls == {"ktls", "ktls_rekey", *(f"ktls_{portion}_{aead}_{way}" for portion in PORTIONS
+    assert ktls == {"ktls", "ktls_rekey", "ktls_max_fragment", *(f"ktls_{portion}_{aead}_{way}" for portion in PORTIONS
                                             for aead in AEADS for way in ("tx", "rx"))}
     assert all(info[key] for key in ktls)
     ser.wait_idle()

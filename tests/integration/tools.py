@@ -59,9 +59,9 @@ class Command:
         while self.read():
             pass
 
-    def ask(self):
+    def ask(self, **kwargs):
         """The answer to an OPTIONS, None if the command ends instead."""
-        message = sip.request()
+        message = sip.request(**kwargs)
         start = len(self.output)
         try:
             self.type(message)

@@ -207,7 +207,7 @@ static void move_home(struct talk *t)
 	ktls_handshake_free(t->handshake);
 	assert_int_equal(keys.tx.aead, t->row->aead);
 	if (home == KTLS_HOME_KERNEL)
-		assert_int_equal(ktls_kernel_install(t->fd, &keys.tx, &keys.rx), 0);
+		assert_int_equal(ktls_kernel_install(t->fd, &keys.tx, &keys.rx, 0), 0);
 	ktls_stream_init(&t->stream, home, &keys, caps.rekey == 0);
 	OPENSSL_cleanse(&keys, sizeof(keys));
 }

@@ -89,7 +89,7 @@ static void check_both_ends_in_kernel(struct pair *p)
 	enum ktls_content_type type;
 
 	pair_install(p);
-	assert_int_equal(ktls_kernel_install(p->a, &p->a_tx, &p->b_tx), 0);
+	assert_int_equal(ktls_kernel_install(p->a, &p->a_tx, &p->b_tx, 0), 0);
 	for (unsigned round = 0; round < 4; round++) {
 		fill(said, sizeof(said), round);
 		assert_int_equal(write(p->a, said, sizeof(said)), sizeof(said));
@@ -223,15 +223,36 @@ static void test_forgery(void **state)
 	for_each_supported(check_forgery);
 }
 
+/* A text of 3,300 bytes is as many records as it takes, none of which is longer than the limit. */
+static void check_limit(struct pair *p)
+{
+	static uint8_t said[3300];
+
+	pair_install_limited(p, 512);
+	fill(said, sizeof(said), 1);
+	assert_int_equal(write(p->b, said, sizeof(said)), sizeof(said));
+	for (size_t off = 0; off < sizeof(said); off += 512)
+		assert_peer_reads(p, KTLS_APPLICATION_DATA, said + off,
+			sizeof(said) - off < 512 ? sizeof(said) - off : 512);
+}
+
+static void test_limit(void **state)
+{
+	(void)state;
+	if (caps.max_fragment)
+		skip();
+	for_each_supported(check_limit);
+}
+
 static void check_refused(struct pair *p)
 {
 	int unconnected = socket(AF_INET, SOCK_STREAM, 0);
 
 	pair_install(p);
-	assert_int_equal(ktls_kernel_install(p->b, &p->b_tx, &p->a_tx), -EEXIST);
+	assert_int_equal(ktls_kernel_install(p->b, &p->b_tx, &p->a_tx, 0), -EEXIST);
 	peer_writes(p, KTLS_APPLICATION_DATA, "still here", 10);
 	assert_kernel_reads(p->b, "still here", 10);
-	assert_true(ktls_kernel_install(unconnected, &p->b_tx, &p->a_tx) < 0);
+	assert_true(ktls_kernel_install(unconnected, &p->b_tx, &p->a_tx, 0) < 0);
 	close(unconnected);
 }
 
@@ -252,6 +273,7 @@ int run_kernel_real_tests(void)
 		cmocka_unit_test(test_types_stay_apart),
 		cmocka_unit_test(test_queued_before_install),
 		cmocka_unit_test(test_forgery),
+		cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_refused),
 	};
 

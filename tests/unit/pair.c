@@ -53,7 +53,12 @@ void pair_close(struct pair *p)
 
 void pair_install(struct pair *p)
 {
-	assert_int_equal(ktls_kernel_install(p->b, &p->b_tx, &p->a_tx), 0);
+	pair_install_limited(p, 0);
+}
+
+void pair_install_limited(struct pair *p, uint16_t max_fragment)
+{
+	assert_int_equal(ktls_kernel_install(p->b, &p->b_tx, &p->a_tx, max_fragment), 0);
 }
 
 void for_each_supported(void (*check)(struct pair *p))

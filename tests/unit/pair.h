@@ -21,8 +21,9 @@ struct pair {
 void pair_open(struct pair *p, uint16_t version, enum ktls_aead aead);
 void pair_close(struct pair *p);
 
-/* Moves b into the kernel. */
+/* Moves b into the kernel; max_fragment limits its records. */
 void pair_install(struct pair *p);
+void pair_install_limited(struct pair *p, uint16_t max_fragment);
 
 /* Calls check() with a fresh pair for every kind of record that the kernel takes; skips the test without one.
  */

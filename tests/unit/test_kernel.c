@@ -22,7 +22,7 @@ static int install(const struct ktls_key *tx, const struct ktls_key *rx, int ref
 	seam_open();
 	seam.refused_ask = refused;
 	seam.refused_errno = error;
-	return ktls_kernel_install(SEAM_FD, tx, rx);
+	return ktls_kernel_install(SEAM_FD, tx, rx, 0);
 }
 
 static void test_order_of_install(void **state)

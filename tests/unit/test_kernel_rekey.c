@@ -389,7 +389,7 @@ static void test_install_order(void **state)
 			seam_open();
 			seam.refused_ask = refused;
 			seam.refused_errno = ENOMEM;
-			rc = ktls_kernel_install(SEAM_FD, &keys.tx, &keys.rx);
+			rc = ktls_kernel_install(SEAM_FD, &keys.tx, &keys.rx, 0);
 			assert_int_equal(rc, refused < 2 ? -ENOMEM : 1);
 			for (unsigned i = 0; i < seam.asks; i++) {
 				tx += seam.asked[i].level == SOL_TLS && seam.asked[i].name == TLS_TX &&

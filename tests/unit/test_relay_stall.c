@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <malloc.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,7 +14,7 @@ enum {
 	PATIENT = 3600, /* seconds */
 	QUIET_MS = 200,
 	BUFFERS = 65536,
-	/* What a connection may hold at the most: 17 KB each way and a record that OpenSSL has not read
+	/* What a connection may hold at the most: 20 KB each way and a record that OpenSSL has not read
 	 * whole. */
 	HELD_MAX = 60000,
 };
@@ -75,6 +76,28 @@ static void test_server_does_not_listen(void **state)
 	talk_client_expect(&s, t, "but it speaks", 13);
 	assert_int_equal(t->ended, 0);
 	relaying_close(&s);
+}
+
+/* A client that negotiated records of 512 bytes (RFC 6066 4): one chunk of the server's is many of them. */
+static void test_short_records_wait(void **state)
+{
+	SSL_CTX *client = client_context(TLS1_2_VERSION, "ECDHE-ECDSA-AES256-SHA384");
+	struct talk *t;
+	uint8_t *zeros;
+	size_t said;
+
+	(void)state;
+	assert_int_equal(SSL_CTX_set_tlsext_max_fragment_length(client, TLSEXT_max_fragment_length_512), 1);
+	relaying_begin(&s, PATIENT, BUFFERS);
+	t = relaying_connect(&s, client);
+	said = talk_server_say_all(&s, t);
+	assert_int_equal(t->ended, 0);
+	zeros = calloc(said, 1);
+	assert_non_null(zeros);
+	talk_client_expect(&s, t, zeros, said);
+	free(zeros);
+	relaying_close(&s);
+	SSL_CTX_free(client);
 }
 
 struct tally {
@@ -165,6 +188,7 @@ static void test_asks_and_does_not_listen(void **state)
 			talk_record(t, KTLS_APPLICATION_DATA, "x", 1); /* else it would end sooner */
 		}
 		talk_pass(t);
+		talk_server_hear(t, chunk, sizeof(chunk));
 		assert_int_equal(uring_turn(s.turns.loop), 0);
 		assert_true(heap() <= before + HELD_MAX);
 	}
@@ -309,6 +333,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_client_does_not_listen),
 		cmocka_unit_test(test_server_does_not_listen),
+		cmocka_unit_test(test_short_records_wait),
 		cmocka_unit_test(test_asleep),
 		cmocka_unit_test(test_alert_waits),
 		cmocka_unit_test(test_asks_and_does_not_listen),
