@@ -14,6 +14,12 @@
 #include <sys/socket.h>
 
 #pragma GCC visibility push(default)
+#ifdef __cplusplus
+extern "C" {
+#endif
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 struct uring_loop;
 
@@ -80,6 +86,12 @@ int uring_cancel(struct uring_loop *loop, struct uring_op *op);
  */
 int uring_turn(struct uring_loop *loop);
 
+#ifdef __cplusplus
+}
+#endif
+#ifdef __cplusplus
+}
+#endif
 #pragma GCC visibility pop
 
 #endif

@@ -16,6 +16,12 @@
 #include "uring/loop.h"
 
 #pragma GCC visibility push(default)
+#ifdef __cplusplus
+extern "C" {
+#endif
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /* A connection as the callbacks see it. */
 struct uring_peer {
@@ -149,6 +155,12 @@ int uring_server_is_accepting(const struct uring_server *server);
  */
 int uring_server_is_quiet(const struct uring_server *server);
 
+#ifdef __cplusplus
+}
+#endif
+#ifdef __cplusplus
+}
+#endif
 #pragma GCC visibility pop
 
 #endif

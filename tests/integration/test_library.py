@@ -115,14 +115,26 @@ def test_symbols(prefix):
     assert os.readlink(library / "libserktls.so.0") == os.path.basename(os.path.realpath(library / "libserktls.so"))
 
 
-def test_headers(prefix, environment, tmp_path):
+@pytest.mark.parametrize("compiler", [["cc", "-std=c11", "-pedantic"], ["c++", "-std=c++17", "-x", "c++"]],
+                         ids=["C11", "C++17"])
+def test_headers(compiler, prefix, environment, tmp_path):
     """Each can be included alone, without a warning."""
     flags = run("pkg-config", "--cflags", "serktls", env=environment).split()
     root = prefix / "include" / "serktls"
     for header in sorted(root.glob("*/*.h")):
         name = header.relative_to(root)
         (tmp_path / "one.c").write_text(f"#include <{name}>\n", encoding="ascii")
-        run("cc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic", "-fsyntax-only", *flags, "one.c", cwd=tmp_path)
+        run(*compiler, "-Wall", "-Wextra", "-Werror", "-fsyntax-only", *flags, "one.c", cwd=tmp_path)
+
+
+def test_cxx(prefix, environment, tmp_path):
+    """A C++ program finds the functions."""
+    (tmp_path / "one.cc").write_text("#include <ktls/stream_io.h>\n#include <uring/loop.h>\n"
+                                     "int main() { return ktls_alert_level(0) - KTLS_ALERT_WARNING; }\n",
+                                     encoding="ascii")
+    flags = run("pkg-config", "--cflags", "--libs", "serktls", env=environment).split()
+    run("c++", "-std=c++17", "one.cc", *flags, *SANITIZERS.split(), "-o", "one", cwd=tmp_path)
+    run("./one", cwd=tmp_path, env=environment)
 
 
 def test_module(prefix):
