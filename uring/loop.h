@@ -17,9 +17,6 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-#ifdef __cplusplus
-extern "C" {
-#endif
 
 struct uring_loop;
 
@@ -86,9 +83,17 @@ int uring_cancel(struct uring_loop *loop, struct uring_op *op);
  */
 int uring_turn(struct uring_loop *loop);
 
-#ifdef __cplusplus
-}
-#endif
+/*
+ * For a program that waits in another event loop, for example with poll(2) or epoll(7). uring_loop_fd()
+ * returns a descriptor to watch for input, which belongs to the loop, or a negative errno: -EMFILE, -ENOMEM,
+ * or -EACCES for a restricted ring. Call uring_turn_now() when it is readable, and after starting operations
+ * outside of done(). That is like uring_turn(), but never waits. It returns 0; 1 if there is more to do, so
+ * that it must be called again before the program waits; or a negative errno like uring_turn(). On some
+ * kernels waiting is interrupted now and then (EINTR).
+ */
+int uring_loop_fd(struct uring_loop *loop);
+int uring_turn_now(struct uring_loop *loop);
+
 #ifdef __cplusplus
 }
 #endif
