@@ -54,7 +54,10 @@ int uring_loop_new(struct uring_loop **loop, const char **why);
  */
 int uring_loop_new_restricted(struct uring_loop **loop, const char **why);
 
-/* Cancels nothing: operations under way end with the process's descriptors. NULL is allowed. */
+/*
+ * Cancels nothing: operations under way may go on for a moment, so end what started them before, or do not
+ * free its memory. NULL is allowed.
+ */
 void uring_loop_free(struct uring_loop *loop);
 
 /* Each of these starts an operation. Returns 0, or -EBUSY if the kernel accepts no more for now. */
