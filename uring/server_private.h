@@ -23,11 +23,11 @@ struct connection {
 	struct ktls_handshake *handshake; /* NULL until it is let in */
 	int fd;
 	int timed_out;
-	int has_place;     /* and may be sent away */
-	int is_leaving;    /* it was: its operation ends now */
-	unsigned like_it;  /* connections of its host at that time */
-	int has_spoken;    /* behind its PROXY header */
-	size_t header_len; /* bytes of an unfinished PROXY header in chunk */
+	int has_place;        /* and may be sent away */
+	int is_leaving;       /* it was: its operation ends now */
+	unsigned like_it;     /* connections of its host at that time */
+	int has_spoken;       /* behind its PROXY header */
+	size_t header_len;    /* bytes of an unfinished PROXY header in chunk */
 	uint8_t chunk[CHUNK]; /* the last member */
 };
 

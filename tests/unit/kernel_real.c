@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * This machine's kernel. Where it has no kernel TLS these tests check that this is said, and are skipped;
- * EXPECT_KTLS=1 in the environment makes that a failure. EXPECT_LIMIT=1 does so where it cannot limit records.
+ * EXPECT_KTLS=1 in the environment makes that a failure. EXPECT_LIMIT=1 does so where it cannot limit
+ * records.
  */
 #include "pair.h"
 
