@@ -6,6 +6,9 @@
 #include "cfg/domain.h"
 
 #pragma GCC visibility push(default)
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 enum cfg_type {
 	CFG_TYPE_METHOD,
@@ -55,6 +58,9 @@ int cfg_set_attribute(struct cfg_domain *d, const char *name, const char *value,
  */
 int cfg_inherit(struct cfg_domain *d, const struct cfg_domain *from, uint32_t attributes);
 
+#ifdef __cplusplus
+}
+#endif
 #pragma GCC visibility pop
 
 #endif

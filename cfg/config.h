@@ -19,6 +19,9 @@
 #include "cfg/domain.h"
 
 #pragma GCC visibility push(default)
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 enum {
 	CFG_DOMAINS_MAX = 4096,
@@ -75,6 +78,9 @@ int cfg_parse_text(
  */
 int cfg_config_finish(struct cfg_config *config, struct cfg_errors *errors, struct cfg_errors *warnings);
 
+#ifdef __cplusplus
+}
+#endif
 #pragma GCC visibility pop
 
 #endif

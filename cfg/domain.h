@@ -14,6 +14,9 @@
 #include <stdint.h>
 
 #pragma GCC visibility push(default)
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 enum cfg_kind {
 	CFG_SERVER, /* connections that come in */
@@ -130,6 +133,9 @@ const char *cfg_domain_verify_client(const struct cfg_domain *d);
 int cfg_domain_error(struct cfg_errors *errors, const struct cfg_domain *d, enum cfg_attribute_id attribute,
 	const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+#ifdef __cplusplus
+}
+#endif
 #pragma GCC visibility pop
 
 #endif

@@ -4,6 +4,9 @@
 #define CFG_ERROR_H
 
 #pragma GCC visibility push(default)
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 struct cfg_error {
 	char text[768]; /* names the parameter, the value or file, the reason and what to do; no newline */
@@ -30,6 +33,9 @@ int cfg_add_error(struct cfg_errors *errors, const char *format, ...) __attribut
 /* How many calls there were so far, to find out whether there was another one. */
 unsigned cfg_errors_added(const struct cfg_errors *errors);
 
+#ifdef __cplusplus
+}
+#endif
 #pragma GCC visibility pop
 
 #endif

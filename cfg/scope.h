@@ -8,6 +8,9 @@
 #include <netinet/in.h>
 
 #pragma GCC visibility push(default)
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 struct cfg_scope {
 	union {
@@ -44,6 +47,9 @@ int cfg_scope_equals(const struct cfg_scope *a, const struct cfg_scope *b);
 /* Writes "<ip>:<port>", "[<ipv6>]:<port>" or "any" to out, which has CFG_SCOPE_TEXT bytes. Returns out. */
 const char *cfg_scope_text(const struct cfg_scope *scope, char *out);
 
+#ifdef __cplusplus
+}
+#endif
 #pragma GCC visibility pop
 
 #endif

@@ -21,6 +21,9 @@
 #include "cfg/config.h"
 
 #pragma GCC visibility push(default)
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 struct cfg_set;
 
@@ -90,6 +93,9 @@ int cfg_ssl_attach(SSL *ssl, const struct sockaddr *local);
  */
 const struct cfg_domain *cfg_context_domain(const SSL_CTX *ctx);
 
+#ifdef __cplusplus
+}
+#endif
 #pragma GCC visibility pop
 
 #endif

@@ -10,6 +10,9 @@
 #include <stddef.h>
 
 #pragma GCC visibility push(default)
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 struct cfg_versions {
 	int min, max; /* TLS1_2_VERSION or TLS1_3_VERSION */
@@ -37,6 +40,9 @@ int cfg_check_int(const char *param, int value, int min, int max, struct cfg_err
  */
 char *cfg_resolve_path(const char *main_config, const char *value);
 
+#ifdef __cplusplus
+}
+#endif
 #pragma GCC visibility pop
 
 #endif

@@ -6,6 +6,9 @@
 #include <stdint.h>
 
 #pragma GCC visibility push(default)
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 enum ktls_alert_level {
 	KTLS_ALERT_WARNING = 1,
@@ -33,6 +36,9 @@ enum ktls_alert_level ktls_alert_level(uint8_t description);
 /* The fatal alert that answers an error of the record functions (a negative errno), RFC 8446 5.1 and 6.2. */
 enum ktls_alert ktls_alert_for_error(int error);
 
+#ifdef __cplusplus
+}
+#endif
 #pragma GCC visibility pop
 
 #endif

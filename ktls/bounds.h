@@ -9,6 +9,9 @@
 #include <stdint.h>
 
 #pragma GCC visibility push(default)
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 enum {
 	KTLS_IDLE_RECORDS_MAX = 32,  /* records in a row without content */
@@ -29,6 +32,9 @@ int ktls_bounds_idle(struct ktls_bounds *b, uint64_t records);
 /* Counts a KeyUpdate. Returns 1 if it is one too many. */
 int ktls_bounds_key_update(struct ktls_bounds *b);
 
+#ifdef __cplusplus
+}
+#endif
 #pragma GCC visibility pop
 
 #endif

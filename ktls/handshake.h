@@ -15,6 +15,9 @@
 #include "ktls/key.h"
 
 #pragma GCC visibility push(default)
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 struct ktls_handshake;
 
@@ -124,6 +127,9 @@ SSL *ktls_handshake_ssl(const struct ktls_handshake *h);
  */
 int ktls_handshake_keys(const struct ktls_handshake *h, struct ktls_session_keys *keys);
 
+#ifdef __cplusplus
+}
+#endif
 #pragma GCC visibility pop
 
 #endif

@@ -339,8 +339,9 @@ const char *ktls_kernel_refusal(int error)
 	case EINVAL:
 	case ENOTSUPP:
 	case EOPNOTSUPP:
-	case ENOPROTOOPT:
 		return "this kernel does not take this suite";
+	case ENOPROTOOPT:
+		return "this kernel cannot limit the length of records (Linux 6.19 and later can)";
 	case EBADMSG:
 		return "this kernel takes this suite, but makes wrong records with it";
 	case EPERM:

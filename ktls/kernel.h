@@ -15,6 +15,9 @@
 #include <sys/socket.h>
 
 #pragma GCC visibility push(default)
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /*
  * What this kernel supports, found out by trying on loopback connections: 0, or the negative errno that it
@@ -105,6 +108,9 @@ void ktls_kernel_rearm(int fd);
 /* Sends one control record, without waiting. Returns 0 or a negative errno. */
 int ktls_kernel_send_control(int fd, enum ktls_content_type type, const void *buf, size_t len);
 
+#ifdef __cplusplus
+}
+#endif
 #pragma GCC visibility pop
 
 #endif

@@ -11,6 +11,9 @@
 #include "ktls/suite.h"
 
 #pragma GCC visibility push(default)
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /* The key of one direction. It is plain data and may lie in shared memory. Wipe it with ktls_key_wipe(). */
 struct ktls_key {
@@ -75,6 +78,9 @@ void ktls_key_wipe(struct ktls_key *k);
 void ktls_put_be64(uint8_t *p, uint64_t v);
 uint64_t ktls_get_be64(const uint8_t *p);
 
+#ifdef __cplusplus
+}
+#endif
 #pragma GCC visibility pop
 
 #endif

@@ -18,6 +18,9 @@
 #include "ktls/handshake.h"
 
 #pragma GCC visibility push(default)
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 enum {
 	KTLS_LATE_TICKETS_EACH = 4, /* tickets of one connection */
@@ -54,6 +57,9 @@ void ktls_late_expire(struct ktls_late *late);
 /* Number of SSL objects kept. */
 unsigned ktls_late_count(const struct ktls_late *late);
 
+#ifdef __cplusplus
+}
+#endif
 #pragma GCC visibility pop
 
 #endif

@@ -17,6 +17,9 @@
 #include <stddef.h>
 
 #pragma GCC visibility push(default)
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 enum {
 	KTLS_NAME_MAX = 255,         /* bytes of a DNS name */
@@ -50,6 +53,9 @@ int ktls_name_require(SSL *ssl, const char *name, int wildcards);
 /* The phrase of the comparison that ended ssl's handshake, or "" if none did. Valid as long as ssl. */
 const char *ktls_name_refusal(const SSL *ssl);
 
+#ifdef __cplusplus
+}
+#endif
 #pragma GCC visibility pop
 
 #endif

@@ -12,6 +12,9 @@
 #include "ktls/handshake.h"
 
 #pragma GCC visibility push(default)
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /* The message that is being received; plain data, zero at the start of a connection. */
 struct ktls_post {
@@ -46,6 +49,9 @@ size_t ktls_post_copy_tickets(const struct ktls_post_events *ev, uint8_t *out, s
 /* True in the middle of a message, where no other type of record may come (RFC 8446 5.1). */
 int ktls_post_pending(const struct ktls_post *p);
 
+#ifdef __cplusplus
+}
+#endif
 #pragma GCC visibility pop
 
 #endif

@@ -14,6 +14,9 @@
 #include <sys/types.h>
 
 #pragma GCC visibility push(default)
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 enum {
 	KTLS_HEADER_LEN = 5,
@@ -62,6 +65,9 @@ struct ktls_plain {
  */
 int ktls_record_open(struct ktls_key *k, uint8_t *record, size_t len, struct ktls_plain *plain);
 
+#ifdef __cplusplus
+}
+#endif
 #pragma GCC visibility pop
 
 #endif

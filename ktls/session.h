@@ -20,6 +20,9 @@
 #include <openssl/ssl.h>
 
 #pragma GCC visibility push(default)
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 enum {
 	KTLS_SESSIONS = 1000,
@@ -53,6 +56,9 @@ int ktls_sessions_offer(SSL *ssl, const char *key);
 /* Number of sessions in the cache. */
 unsigned ktls_sessions_count(const struct ktls_sessions *cache);
 
+#ifdef __cplusplus
+}
+#endif
 #pragma GCC visibility pop
 
 #endif

@@ -23,6 +23,9 @@
 #include "ktls/record.h"
 
 #pragma GCC visibility push(default)
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 enum ktls_home {
 	KTLS_HOME_USER,
@@ -166,6 +169,9 @@ int ktls_stream_send_alert(struct ktls_stream *s, int fd, uint8_t description);
 ssize_t ktls_stream_seal_alert(
 	struct ktls_stream *s, uint8_t description, uint8_t out[KTLS_ALERT_RECORD_MAX]);
 
+#ifdef __cplusplus
+}
+#endif
 #pragma GCC visibility pop
 
 #endif

@@ -38,8 +38,8 @@ void ktls_stream_receive(const struct ktls_stream *s, struct ktls_receive *in, v
 	in->msg.msg_iovlen = 1;
 	if (s->home != KTLS_HOME_KERNEL)
 		return;
-	in->msg.msg_control = in->control;
-	in->msg.msg_controllen = sizeof(in->control);
+	in->msg.msg_control = in->control.bytes;
+	in->msg.msg_controllen = sizeof(in->control.bytes);
 }
 
 ssize_t ktls_stream_received(struct ktls_stream *s, int fd, struct ktls_receive *in, ssize_t result,

@@ -17,6 +17,9 @@
 #include <sys/socket.h>
 
 #pragma GCC visibility push(default)
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /*
  * Starts a stream from a finished handshake whose output is sent. Its records go to the kernel if caps says
@@ -32,7 +35,10 @@ int ktls_stream_start(
 struct ktls_receive {
 	struct msghdr msg;
 	struct iovec iov;
-	_Alignas(size_t) char control[CMSG_SPACE(sizeof(unsigned char))];
+	union {
+		size_t align;
+		char bytes[CMSG_SPACE(sizeof(unsigned char))];
+	} control;
 };
 
 /*
@@ -69,6 +75,9 @@ struct ktls_outgoing {
 int ktls_stream_protect(struct ktls_stream *s, int fd, const void *in, size_t len, uint8_t *out, size_t cap,
 	struct ktls_outgoing *outgoing);
 
+#ifdef __cplusplus
+}
+#endif
 #pragma GCC visibility pop
 
 #endif

@@ -14,6 +14,9 @@
 #include <stdint.h>
 
 #pragma GCC visibility push(default)
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 enum ktls_aead {
 	KTLS_AES_128_GCM,
@@ -47,6 +50,9 @@ const struct ktls_aead_info *ktls_aead_info(enum ktls_aead aead);
  */
 int ktls_aead_of_cipher(const SSL_CIPHER *cipher, enum ktls_aead *aead);
 
+#ifdef __cplusplus
+}
+#endif
 #pragma GCC visibility pop
 
 #endif

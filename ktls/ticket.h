@@ -14,6 +14,9 @@
 #include <stdint.h>
 
 #pragma GCC visibility push(default)
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 enum {
 	KTLS_TICKET_KEYS = 3,
@@ -47,6 +50,9 @@ void ktls_ticket_replace(struct ktls_ticket_keys *keys, const struct ktls_ticket
 /* Makes ctx use the keys, which must outlive it. Returns 0 or -ENOMEM. */
 int ktls_ticket_use(SSL_CTX *ctx, struct ktls_ticket_keys *keys);
 
+#ifdef __cplusplus
+}
+#endif
 #pragma GCC visibility pop
 
 #endif

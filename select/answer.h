@@ -9,6 +9,9 @@
 #include "select/snapshot.h"
 
 #pragma GCC visibility push(default)
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 enum answer_field {
 	/* About the connection. */
@@ -68,6 +71,9 @@ enum {
  */
 ssize_t snapshot_answer(const struct snapshot *s, const struct question *q, char *buf);
 
+#ifdef __cplusplus
+}
+#endif
 #pragma GCC visibility pop
 
 #endif

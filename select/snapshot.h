@@ -12,6 +12,9 @@
 #include "ktls/stream.h"
 
 #pragma GCC visibility push(default)
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /* The certificate that we show to our peers; many snapshots refer to it. */
 struct snapshot_cert {
@@ -71,6 +74,9 @@ int snapshot_check(struct snapshot *s, size_t size);
  */
 size_t snapshot_chain(const struct snapshot *s, int index, const uint8_t **der);
 
+#ifdef __cplusplus
+}
+#endif
 #pragma GCC visibility pop
 
 #endif

@@ -12,6 +12,9 @@
 #include <stdint.h>
 
 #pragma GCC visibility push(default)
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 enum {
 	URING_ADDRESS_TEXT = INET6_ADDRSTRLEN + sizeof("[]:65535") - 1,
@@ -40,6 +43,9 @@ uint64_t uring_address_host(const union uring_address *address);
 uint64_t uring_host_hash(uint64_t host, uint64_t key);
 uint64_t uring_address_hash(const union uring_address *address, uint64_t key);
 
+#ifdef __cplusplus
+}
+#endif
 #pragma GCC visibility pop
 
 #endif

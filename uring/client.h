@@ -15,6 +15,9 @@
 #include "uring/loop.h"
 
 #pragma GCC visibility push(default)
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /* Why there is no connection. An error of the socket is one of the first four in either phase. */
 enum uring_client_failure {
@@ -84,6 +87,9 @@ int uring_client_start(struct uring_client *client, const struct uring_client_re
 /* Number of connections for which neither callback was called yet. */
 unsigned uring_client_count(const struct uring_client *client);
 
+#ifdef __cplusplus
+}
+#endif
 #pragma GCC visibility pop
 
 #endif

@@ -4,6 +4,9 @@
 #define URING_CLOSE_H
 
 #pragma GCC visibility push(default)
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /*
  * Closes a TCP socket so that what was written last reaches the peer: ends the sending side and takes,
@@ -11,6 +14,9 @@
  */
 void uring_close_politely(int fd);
 
+#ifdef __cplusplus
+}
+#endif
 #pragma GCC visibility pop
 
 #endif

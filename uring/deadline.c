@@ -60,7 +60,10 @@ static void timer_done(struct uring_op *op, int res)
 			break;
 		}
 	}
-	run_timer(all);
+	if (all->ended)
+		all->ended(all);
+	else
+		run_timer(all);
 }
 
 void uring_deadlines_init(
@@ -93,4 +96,29 @@ void uring_deadline_clear(struct uring_deadlines *all, struct uring_deadline *d)
 	if (d->is_set)
 		take_out(all, d);
 	run_timer(all);
+}
+
+void uring_deadlines_hasten(struct uring_deadlines *all)
+{
+	struct uring_deadline *d;
+	int64_t now = ktls_clock_ms();
+
+	TAILQ_FOREACH(d, &all->list, link)
+	{
+		if (d->at > now)
+			d->at = now;
+	}
+	run_timer(all);
+}
+
+int uring_deadlines_stop(struct uring_deadlines *all)
+{
+	if (all->timer_runs && !all->timer_cancelled)
+		all->timer_cancelled = !uring_cancel(all->loop, &all->timer);
+	return !all->timer_runs;
+}
+
+void uring_deadlines_end(struct uring_deadlines *all, void (*ended)(struct uring_deadlines *all))
+{
+	all->ended = ended;
 }

@@ -33,6 +33,7 @@ struct uring_deadlines {
 	struct __kernel_timespec span;
 	int64_t timer_end; /* ktls_clock_ms(), while it runs */
 	int timer_runs, timer_cancelled;
+	void (*ended)(struct uring_deadlines *all); /* NULL: it goes on */
 };
 
 /*
@@ -48,5 +49,20 @@ void uring_deadline_set(struct uring_deadlines *all, struct uring_deadline *d, i
 
 /* Clears d, so that it does not pass. d need not be set. */
 void uring_deadline_clear(struct uring_deadlines *all, struct uring_deadline *d);
+
+/* Lets all that are set pass now. */
+void uring_deadlines_hasten(struct uring_deadlines *all);
+
+/*
+ * For the end, when none is set. Returns 1 if the timer does not run, so that the memory may be freed; else
+ * stops it, which takes a turn or more, and returns 0.
+ */
+int uring_deadlines_stop(struct uring_deadlines *all);
+
+/*
+ * The same from within passed(), where the timer is just ending: ended() is called when nothing touches the
+ * memory any more, which it may free.
+ */
+void uring_deadlines_end(struct uring_deadlines *all, void (*ended)(struct uring_deadlines *all));
 
 #endif

@@ -5,6 +5,8 @@
 #include <liburing.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 enum {
 	RING_ENTRIES = 128, /* operations that can be submitted at once; any number may be under way */
@@ -16,6 +18,7 @@ enum {
 struct uring_loop {
 	struct io_uring ring;
 	STAILQ_HEAD(, uring_op) patient; /* completed, but not run yet */
+	int event;                       /* eventfd(2) for another event loop, or -1 */
 };
 
 /* What the engine needs. All of it is in Linux 5.6; the wakeups that make it cheap (fast poll) are in 5.7. */
@@ -117,6 +120,7 @@ static int new_loop(struct uring_loop **loop, const char **why, unsigned flags)
 	if (!l)
 		return -ENOMEM;
 	STAILQ_INIT(&l->patient);
+	l->event = -1;
 	rc = open_ring(l, flags);
 	if (rc) {
 		*why = why_no_ring(rc);
@@ -153,6 +157,8 @@ void uring_loop_free(struct uring_loop *loop)
 	if (!loop)
 		return;
 	io_uring_queue_exit(&loop->ring);
+	if (loop->event >= 0)
+		close(loop->event);
 	free(loop);
 }
 
@@ -287,15 +293,70 @@ static void run_patient(struct uring_loop *loop, int most)
 	}
 }
 
+/* EBUSY and EAGAIN: we must take completions before the kernel accepts more. */
+static int is_fatal(int rc)
+{
+	return rc < 0 && rc != -EINTR && rc != -EBUSY && rc != -EAGAIN;
+}
+
+static void run_completed(struct uring_loop *loop)
+{
+	/* At least one of them gets its turn, even if urgent ones never end. */
+	run_patient(loop, run_urgent(loop) ? 1 : PATIENT_A_TURN);
+}
+
 int uring_turn(struct uring_loop *loop)
 {
 	int rc = STAILQ_EMPTY(&loop->patient) ? io_uring_submit_and_wait(&loop->ring, 1)
 					      : io_uring_submit_and_get_events(&loop->ring);
 
-	/* EBUSY and EAGAIN: we must take completions before the kernel accepts more. */
-	if (rc < 0 && rc != -EINTR && rc != -EBUSY && rc != -EAGAIN)
+	if (is_fatal(rc))
 		return rc;
-	/* At least one of them gets its turn, even if urgent ones never end. */
-	run_patient(loop, run_urgent(loop) ? 1 : PATIENT_A_TURN);
+	run_completed(loop);
 	return 0;
+}
+
+/*
+ * Not the ring's own descriptor: with IORING_SETUP_DEFER_TASKRUN nobody who polls it is woken (seen on 6.18).
+ */
+int uring_loop_fd(struct uring_loop *loop)
+{
+	int rc, fd;
+
+	if (loop->event >= 0)
+		return loop->event;
+	fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	rc = io_uring_register_eventfd(&loop->ring, fd);
+	if (rc) {
+		close(fd);
+		return rc;
+	}
+	loop->event = fd;
+	return fd;
+}
+
+static void take_events(const struct uring_loop *loop)
+{
+	eventfd_t count;
+
+	if (loop->event >= 0)
+		eventfd_read(loop->event, &count);
+}
+
+int uring_turn_now(struct uring_loop *loop)
+{
+	int rc;
+
+	take_events(loop);
+	rc = io_uring_submit_and_get_events(&loop->ring);
+	if (is_fatal(rc))
+		return rc;
+	run_completed(loop);
+	/* What was started must be on its way before anybody waits. */
+	rc = io_uring_submit(&loop->ring);
+	if (is_fatal(rc))
+		return rc;
+	return rc < 0 || io_uring_cq_ready(&loop->ring) || !STAILQ_EMPTY(&loop->patient);
 }

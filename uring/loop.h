@@ -14,6 +14,9 @@
 #include <sys/socket.h>
 
 #pragma GCC visibility push(default)
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 struct uring_loop;
 
@@ -51,7 +54,10 @@ int uring_loop_new(struct uring_loop **loop, const char **why);
  */
 int uring_loop_new_restricted(struct uring_loop **loop, const char **why);
 
-/* Cancels nothing: operations under way end with the process's descriptors. NULL is allowed. */
+/*
+ * Cancels nothing: operations under way may go on for a moment, so end what started them before, or do not
+ * free its memory. NULL is allowed.
+ */
 void uring_loop_free(struct uring_loop *loop);
 
 /* Each of these starts an operation. Returns 0, or -EBUSY if the kernel accepts no more for now. */
@@ -80,6 +86,20 @@ int uring_cancel(struct uring_loop *loop, struct uring_op *op);
  */
 int uring_turn(struct uring_loop *loop);
 
+/*
+ * For a program that waits in another event loop, for example with poll(2) or epoll(7). uring_loop_fd()
+ * returns a descriptor to watch for input, which belongs to the loop, or a negative errno: -EMFILE, -ENOMEM,
+ * or -EACCES for a restricted ring. Call uring_turn_now() when it is readable, and after starting operations
+ * outside of done(). That is like uring_turn(), but never waits. It returns 0; 1 if there is more to do, so
+ * that it must be called again before the program waits; or a negative errno like uring_turn(). On some
+ * kernels waiting is interrupted now and then (EINTR).
+ */
+int uring_loop_fd(struct uring_loop *loop);
+int uring_turn_now(struct uring_loop *loop);
+
+#ifdef __cplusplus
+}
+#endif
 #pragma GCC visibility pop
 
 #endif

@@ -15,6 +15,9 @@ enum {
 };
 
 #pragma GCC visibility push(default)
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /*
  * Like uring_pass_fd() and uring_take_fd(), but with several descriptors; those that did not come are -1,
@@ -71,6 +74,9 @@ void uring_pass_queue_init(struct uring_pass_queue *q, struct uring_loop *loop, 
  */
 void uring_pass(struct uring_pass_queue *q, struct uring_passing *p);
 
+#ifdef __cplusplus
+}
+#endif
 #pragma GCC visibility pop
 
 #endif

@@ -15,6 +15,9 @@
 #include <sys/types.h>
 
 #pragma GCC visibility push(default)
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 enum {
 	URING_PROXY_LINE_MAX = 107, /* bytes of a version 1 header with its CRLF (section 2.1) */
@@ -52,6 +55,9 @@ struct uring_proxy_header {
 ssize_t uring_proxy_header_parse(
 	const uint8_t *bytes, size_t len, struct uring_proxy_header *header, const char **why);
 
+#ifdef __cplusplus
+}
+#endif
 #pragma GCC visibility pop
 
 #endif

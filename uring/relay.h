@@ -23,6 +23,9 @@
 #include "uring/server.h"
 
 #pragma GCC visibility push(default)
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 struct uring_relay_config {
 	void *arg;             /* for the callback */
@@ -62,6 +65,9 @@ unsigned uring_relay_connections(const struct uring_relay *relay);
  */
 void uring_relay_goodbye(struct uring_relay *relay);
 
+#ifdef __cplusplus
+}
+#endif
 #pragma GCC visibility pop
 
 #endif

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum {
 	RETRY_MS = 100,  /* how long accepting rests when descriptors or memory are short */
@@ -29,8 +30,16 @@ static int time_is_over(struct uring_deadline *d)
 
 static int look(struct uring_deadline *d)
 {
-	server_keep_spare((struct uring_server *)((char *)d - offsetof(struct uring_server, look)));
+	struct uring_server *s = (struct uring_server *)((char *)d - offsetof(struct uring_server, look));
+
+	server_keep_spare(s);
+	server_go_on_ending(s);
 	return 0;
+}
+
+void server_look_soon(struct uring_server *s)
+{
+	uring_deadline_set(&s->looks, &s->look, LOOK_MS);
 }
 
 int server_seat(struct connection *c, const union uring_address *address)
@@ -113,7 +122,7 @@ void server_keep_spare(struct uring_server *s)
 {
 	while (!s->paused && s->connections - s->leaving + s->spare > s->config.max_handshakes) {
 		if (!uring_server_make_room(s)) {
-			uring_deadline_set(&s->looks, &s->look, LOOK_MS);
+			server_look_soon(s);
 			return;
 		}
 	}
@@ -189,11 +198,19 @@ static void accepted(struct uring_op *op, int res)
 	struct uring_server *s = l->server;
 	int rc;
 
+	if (l->is_ending && (res < 0 || s->is_ending)) {
+		if (res >= 0)
+			close(res);
+		server_end_listener(l);
+		return;
+	}
 	switch (res) {
 	case -EBADF:
 	case -EINVAL:
 	case -ENOTSOCK:
 	case -EOPNOTSUPP:
+		LIST_REMOVE(l, link);
+		free(l);
 		s->config.trouble(s->config.arg, res, 1);
 		return;
 	case -EMFILE:
@@ -201,7 +218,7 @@ static void accepted(struct uring_op *op, int res)
 	case -ENOBUFS:
 	case -ENOMEM:
 		server_trouble(s, res);
-		l->idle = uring_server_make_room(s);
+		l->idle = !l->is_ending && uring_server_make_room(s);
 		if (!l->idle)
 			rest(l);
 		return;
@@ -225,6 +242,10 @@ static void listen_on(struct listener *l)
 {
 	struct uring_server *s = l->server;
 
+	if (l->is_ending) {
+		server_end_listener(l);
+		return;
+	}
 	l->idle = !may_accept(s);
 	if (l->idle)
 		return;

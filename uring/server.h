@@ -16,6 +16,9 @@
 #include "uring/loop.h"
 
 #pragma GCC visibility push(default)
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /* A connection as the callbacks see it. */
 struct uring_peer {
@@ -107,6 +110,13 @@ struct uring_server_config {
 	 * tried again until a connection can be accepted.
 	 */
 	void (*trouble)(void *arg, int error, int for_good);
+	/* uring_server_unlisten() is done: the caller may close the listening socket. May be NULL. */
+	void (*unlistened)(void *arg, void *listener);
+	/*
+	 * uring_server_end() is done: the server is freed, and the caller may close its listening sockets and
+	 * free the loop. May be NULL.
+	 */
+	void (*ended)(void *arg);
 };
 
 struct uring_server;
@@ -120,6 +130,22 @@ int uring_server_new(
  * to the callbacks. Returns 0, -ENOMEM or -EBUSY.
  */
 int uring_server_listen(struct uring_server *server, int fd, void *listener);
+
+/*
+ * Stops accepting on the listening socket fd, for good. The kernel may still be about to accept a connection
+ * there, which is served as before; unlistened() says when it is not, maybe before this returns. Handshakes
+ * under way go on. Returns 0, or -ENOENT if the server does not listen there (any more). May be called from
+ * the callbacks.
+ */
+int uring_server_unlisten(struct uring_server *server, int fd);
+
+/*
+ * Ends the server: it accepts nothing more, and closes the connections whose handshakes are under way;
+ * failed() is called for each. Connections that were handed over are not the server's. Go on calling
+ * uring_turn() until it calls ended(). May be called once, also from the callbacks; after
+ * that the server must not be used.
+ */
+void uring_server_end(struct uring_server *server);
 
 /*
  * Lets new connections wait in the kernel's backlog (paused 1) or accepts again (0); asking twice for the
@@ -149,6 +175,9 @@ int uring_server_is_accepting(const struct uring_server *server);
  */
 int uring_server_is_quiet(const struct uring_server *server);
 
+#ifdef __cplusplus
+}
+#endif
 #pragma GCC visibility pop
 
 #endif

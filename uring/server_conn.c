@@ -91,6 +91,10 @@ static void end_sent_away(struct connection *c)
 /* Whatever its operation ended with, the connection ends. */
 static int ends_anyway(struct connection *c, int res)
 {
+	if (c->server->is_ending) {
+		end_connection(c, URING_FAILED_OTHER, "the server ends");
+		return 1;
+	}
 	if (c->timed_out) {
 		end_timed_out(c);
 		return 1;

@@ -23,11 +23,11 @@ struct connection {
 	struct ktls_handshake *handshake; /* NULL until it is let in */
 	int fd;
 	int timed_out;
-	int has_place;     /* and may be sent away */
-	int is_leaving;    /* it was: its operation ends now */
-	unsigned like_it;  /* connections of its host at that time */
-	int has_spoken;    /* behind its PROXY header */
-	size_t header_len; /* bytes of an unfinished PROXY header in chunk */
+	int has_place;        /* and may be sent away */
+	int is_leaving;       /* it was: its operation ends now */
+	unsigned like_it;     /* connections of its host at that time */
+	int has_spoken;       /* behind its PROXY header */
+	size_t header_len;    /* bytes of an unfinished PROXY header in chunk */
 	uint8_t chunk[CHUNK]; /* the last member */
 };
 
@@ -40,6 +40,7 @@ struct listener {
 	void *arg;
 	int fd;
 	int idle; /* no accept is under way: waits for a handshake to end, or for the end of a pause */
+	int is_ending;
 	union uring_address remote;
 	socklen_t remote_len;
 };
@@ -58,6 +59,7 @@ struct uring_server {
 	struct uring_deadline look;       /* for somebody to send away */
 	int paused;
 	int in_trouble; /* which was told */
+	int is_ending;
 };
 
 /* server.c */
@@ -90,6 +92,17 @@ int server_is_full(const struct uring_server *s);
 
 /* Tells of a trouble that lasts until server.c accepts a connection again. */
 void server_trouble(struct uring_server *s, int error);
+
+/* Looks in a moment: for somebody to send away, or whether what ends has ended. */
+void server_look_soon(struct uring_server *s);
+
+/* server_end.c */
+
+/* Frees a listener that has no operation under way. */
+void server_end_listener(struct listener *l);
+
+/* Asks listeners that end once more to do so, and a server that ends. */
+void server_go_on_ending(struct uring_server *s);
 
 /* server_conn.c */
 

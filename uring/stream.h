@@ -7,6 +7,9 @@
 #include "uring/loop.h"
 
 #pragma GCC visibility push(default)
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /*
  * Starts the receiving call that ktls_stream_receive() prepared, in the way that suits where the stream's
@@ -16,6 +19,9 @@
 int uring_stream_recv(struct uring_loop *loop, struct uring_op *op, int fd, const struct ktls_stream *s,
 	struct ktls_receive *in);
 
+#ifdef __cplusplus
+}
+#endif
 #pragma GCC visibility pop
 
 #endif

@@ -4,7 +4,7 @@ import pytest
 
 import raw
 import sip
-from homes import DIRECT, RELAYED, USER
+from homes import DIRECT, HOMES_13, RELAYED, USER
 
 HOMES = pytest.mark.parametrize("home", (*DIRECT, *USER, RELAYED[0]), ids=str)
 ALERTS = {40: "handshake_failure", 42: "bad_certificate", 45: "certificate_expired", 80: "internal_error"}
@@ -78,6 +78,14 @@ BROKEN = {
     "flipped-bit": (flipped, "BAD_RECORD_MAC"),
     "oversized": (lambda bad: raw.header(raw.DATA, 19000) + bytes(19000), "RECORD_OVERFLOW"),
     "unknown-type": (lambda bad: bad.record(99, b"what"), "UNEXPECTED_MESSAGE"),
+    "empty-alert": (lambda bad: bad.record(raw.ALERT), "UNEXPECTED_MESSAGE"),
+    "change-cipher-spec": (lambda bad: bad.record(raw.CHANGE_CIPHER_SPEC, b"\x01"), "UNEXPECTED_MESSAGE"),
+}
+# What TLS 1.3 alone has, and the kernel does not tell from a forgery.
+UNTOLD = {
+    "no-type": lambda bad: bad.record(0),
+    "padding-alone": lambda bad: bad.record(0, padding=100),
+    "plain-change-cipher-spec": lambda bad: raw.header(raw.CHANGE_CIPHER_SPEC, 1) + b"\x01",
 }
 
 
@@ -88,6 +96,16 @@ def test_broken(ser, good, bad, make, alert):
     bad.put(make(bad))
     end = bad.end()
     assert end.startswith("alert ") and end.endswith(alert), end
+    logged(ser, bad, "closed: its record cannot be read")
+    good.ask()
+
+
+@HOMES_13
+@pytest.mark.parametrize("make", UNTOLD.values(), ids=UNTOLD)
+def test_untold(ser, good, bad, home, make):
+    """The RFC's alert where it can be told, else the one that docs/kernel-tls.md says."""
+    bad.put(make(bad))
+    assert bad.end().endswith("BAD_RECORD_MAC" if home.offload == "kernel" else "UNEXPECTED_MESSAGE")
     logged(ser, bad, "closed: its record cannot be read")
     good.ask()
 

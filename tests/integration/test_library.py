@@ -2,6 +2,7 @@
 """What is installed is enough for a program that is built elsewhere: docs/library.md, as it stands there."""
 import os
 import re
+import socket
 import subprocess
 import time
 
@@ -11,6 +12,7 @@ import settings
 import sip
 import tools
 from kernel import TALLY, counters
+from patience import settle
 from ports import free_port
 
 PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "library.md")
@@ -47,34 +49,62 @@ def environment(prefix):
     return {**os.environ, "PKG_CONFIG_PATH": f"{prefix}/lib/pkgconfig", "LD_LIBRARY_PATH": f"{prefix}/lib"}
 
 
+def program(name):
+    """The page's C code that is called so, and its other ways to wait."""
+    server, ring, waiting = re.findall(r"\n```c\n(.*?)```", page(), re.DOTALL)
+    if name == "server":
+        return server
+    loop = "\twhile ((!over || peers) && !uring_turn(loop))\n\t\t;\n"
+    assert loop in ring
+    return ring if name == "ring" else ring.replace(loop, waiting)
+
+
+@pytest.mark.parametrize("name", ["server", "ring", "ring in poll"])
 @pytest.mark.parametrize("how", ["shared", "static"])
-def test_program(how, prefix, environment, tmp_path, pki):
+def test_program(name, how, prefix, environment, tmp_path, pki):
     """Built with the page's own command lines; shakes hands with openssl s_client, each version, and echoes."""
-    code, = re.findall(r"\n```c\n(.*?)```", page(), re.DOTALL)
     commands = re.findall(r"^cc server\.c .*$", page(), re.M)
-    (tmp_path / "server.c").write_text(code, encoding="utf-8")
+    (tmp_path / "server.c").write_text(program(name), encoding="utf-8")
     run("sh", "-c", f"{commands[how == 'static']} {SANITIZERS} -Wall -Wextra -Werror -o server", cwd=tmp_path,
         env=environment)
     linked = run("ldd", "server", cwd=tmp_path, env=environment)
     assert (f"{prefix}/lib/libserktls.so.0" in linked) == (how == "shared"), linked
     port, before = free_port(), counters()
     with subprocess.Popen(["./server", str(port), pki.server.cert, pki.server.key], cwd=tmp_path, env=environment,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as program:
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as started:
         try:
-            assert wait_for_listener(port), program.stdout.read()
-            assert program.stdout.readline()  # of that connection
+            assert wait_for_listener(port), started.stdout.read()
+            assert started.stdout.readline()  # of that connection
             TALLY.started(before)
             for version in "1.2", "1.3":
-                with tools.Command(["openssl", "s_client", "-quiet", "-connect", f"127.0.0.1:{port}",
-                                    "-tls" + version.replace(".", "_")]) as client:
-                    for text in b"spring\n", b"x" * 3000 + b"\n":
-                        client.type(text)
-                        client.wait_for(text)
-                    TALLY.add(answered=1)
-                where = {"kernel": "the kernel", "user": "user space"}[settings.EXPECT]
-                assert program.stdout.readline().endswith(f", records in {where}\n")
+                with echo(port, version):
+                    where = {"kernel": "the kernel", "user": "user space"}[settings.EXPECT]
+                    assert started.stdout.readline().endswith(f", records in {where}\n")
+            if name != "server":
+                check_end(started, port)
         finally:
-            program.kill()
+            started.kill()
+
+
+def echo(port, version):
+    """A client that is understood."""
+    client = tools.Command(["openssl", "s_client", "-quiet", "-connect", f"127.0.0.1:{port}",
+                            "-tls" + version.replace(".", "_")])
+    for text in b"spring\n", b"x" * 3000 + b"\n":
+        client.type(text)
+        client.wait_for(text)
+    TALLY.add(answered=1)
+    return client
+
+
+def check_end(started, port):
+    """After SIGTERM nobody is let in; whoever is there may stay."""
+    with echo(port, "1.3") as client:
+        started.terminate()
+        settle(lambda: is_refused(port), "nobody listens any more")
+        client.type(b"winter\n")
+        client.wait_for(b"winter\n")
+    assert started.wait(settings.PATIENCE) == 0, started.stdout.read()
 
 
 def wait_for_listener(port):
@@ -87,6 +117,25 @@ def wait_for_listener(port):
         except ConnectionRefusedError:
             time.sleep(0.1)
     return False
+
+
+def is_refused(port):
+    """Nobody listens there."""
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def test_bare_system(tmp_path):
+    """The page's first command needs nothing that tests need."""
+    configure, = re.findall(r"^(cmake --preset release) ", page(), re.M)
+    finder = tmp_path / "pkg-config"
+    finder.write_text('#!/bin/sh\ncase "$*" in *cmocka*) exit 1 ;; esac\nexec pkg-config "$@"\n', encoding="ascii")
+    finder.chmod(0o755)
+    run(*configure.split(), "-B", str(tmp_path / "build"), cwd=os.path.dirname(os.path.dirname(PAGE)),
+        env={**os.environ, "PKG_CONFIG": str(finder)})
 
 
 def declared(prefix):
@@ -115,14 +164,26 @@ def test_symbols(prefix):
     assert os.readlink(library / "libserktls.so.0") == os.path.basename(os.path.realpath(library / "libserktls.so"))
 
 
-def test_headers(prefix, environment, tmp_path):
+@pytest.mark.parametrize("compiler", [["cc", "-std=c11", "-pedantic"], ["c++", "-std=c++17", "-x", "c++"]],
+                         ids=["C11", "C++17"])
+def test_headers(compiler, prefix, environment, tmp_path):
     """Each can be included alone, without a warning."""
     flags = run("pkg-config", "--cflags", "serktls", env=environment).split()
     root = prefix / "include" / "serktls"
     for header in sorted(root.glob("*/*.h")):
         name = header.relative_to(root)
         (tmp_path / "one.c").write_text(f"#include <{name}>\n", encoding="ascii")
-        run("cc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic", "-fsyntax-only", *flags, "one.c", cwd=tmp_path)
+        run(*compiler, "-Wall", "-Wextra", "-Werror", "-fsyntax-only", *flags, "one.c", cwd=tmp_path)
+
+
+def test_cxx(prefix, environment, tmp_path):
+    """A C++ program finds the functions."""
+    (tmp_path / "one.cc").write_text("#include <ktls/stream_io.h>\n#include <uring/loop.h>\n"
+                                     "int main() { return ktls_alert_level(0) - KTLS_ALERT_WARNING; }\n",
+                                     encoding="ascii")
+    flags = run("pkg-config", "--cflags", "--libs", "serktls", env=environment).split()
+    run("c++", "-std=c++17", "one.cc", *flags, *SANITIZERS.split(), "-o", "one", cwd=tmp_path)
+    run("./one", cwd=tmp_path, env=environment)
 
 
 def test_module(prefix):

@@ -20,6 +20,8 @@ static int admit(void *arg, const struct uring_peer *peer)
 	s->wrong += peer->listener != s;
 	if (s->asked == s->pause_after)
 		uring_server_pause(s->server, 1);
+	if (s->end_in_admit)
+		uring_server_end(s->server);
 	return s->refuse;
 }
 
@@ -43,6 +45,8 @@ static void established(void *arg, const struct uring_peer *peer, int fd, struct
 	s->wrong += ktls_handshake_keys(h, &a->keys) != 0 || peer->listener != s;
 	s->wrong += getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) || type != SOCK_STREAM;
 	s->wrong += (fcntl(fd, F_GETFL) & O_NONBLOCK) || !(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+	if (s->end_in_established)
+		uring_server_end(s->server);
 }
 
 static void failed(void *arg, const struct uring_peer *peer, enum uring_failure kind, const char *reason)
@@ -87,16 +91,20 @@ static void trouble(void *arg, int error, int for_good)
 	s->for_good = for_good;
 }
 
-/* A server has no end of its own: its memory goes with the process, and is kept in view of the leak checker.
- */
-static struct uring_server *servers[64];
-
-static void keep(struct uring_server *server)
+static void unlistened(void *arg, void *listener)
 {
-	static unsigned count;
+	struct serving *s = arg;
 
-	assert_true(count < COUNT(servers));
-	servers[count++] = server;
+	s->unlistened++;
+	s->wrong += listener != s;
+}
+
+static void ended(void *arg)
+{
+	struct serving *s = arg;
+
+	s->ended++;
+	s->server = NULL;
 }
 
 void serving_open_with(struct serving *s, SSL_CTX *ctx, const struct uring_server_config *limits)
@@ -111,13 +119,14 @@ void serving_open_with(struct serving *s, SSL_CTX *ctx, const struct uring_serve
 	config.evicted = evicted;
 	config.refused = refused;
 	config.trouble = trouble;
+	config.unlistened = unlistened;
+	config.ended = ended;
 	memset(s, 0, sizeof(*s));
 	s->descriptors = count_descriptors();
 	s->ctx = ctx;
 	turns_open(&s->turns);
 	s->listener = listen_on_loopback(&s->at);
 	assert_int_equal(uring_server_new(&s->server, s->turns.loop, &config), 0);
-	keep(s->server);
 	assert_int_equal(uring_server_listen(s->server, s->listener, s), 0);
 	assert_int_equal(uring_server_handshakes(s->server), 0);
 }
@@ -129,9 +138,24 @@ void serving_open(struct serving *s, SSL_CTX *ctx, unsigned max_handshakes, unsi
 	serving_open_with(s, ctx, &limits);
 }
 
+static int has_ended(void *arg)
+{
+	return ((struct serving *)arg)->ended > 0;
+}
+
+void serving_until_ended(struct serving *s)
+{
+	turns_until(&s->turns, has_ended, s);
+	assert_int_equal(s->ended, 1);
+}
+
 void serving_close(struct serving *s)
 {
-	assert_int_equal(uring_server_handshakes(s->server), 0);
+	if (s->server) {
+		assert_int_equal(uring_server_handshakes(s->server), 0);
+		uring_server_end(s->server);
+		serving_until_ended(s);
+	}
 	assert_int_equal(s->wrong, 0);
 	turns_close(&s->turns);
 	close(s->listener);
@@ -302,7 +326,7 @@ struct goal {
 
 static void turn_all(struct serving *s)
 {
-	unsigned now = uring_server_handshakes(s->server);
+	unsigned now = s->server ? uring_server_handshakes(s->server) : 0;
 
 	s->most = now > s->most ? now : s->most;
 	for (unsigned i = 0; i < s->calls; i++)

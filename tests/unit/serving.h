@@ -43,16 +43,17 @@ struct failure {
 
 struct serving {
 	struct turns turns;
-	struct uring_server *server;
+	struct uring_server *server; /* NULL when it has ended */
 	int listener;
 	struct sockaddr_in at;
 	SSL_CTX *ctx;
-	int small;            /* see serving_make_small() */
-	int refuse;           /* admit() lets nobody in */
-	unsigned pause_after; /* admit() pauses the server when it is asked so often */
+	int small;                            /* see serving_make_small() */
+	int refuse;                           /* admit() lets nobody in */
+	unsigned pause_after;                 /* admit() pauses the server when it is asked so often */
+	int end_in_admit, end_in_established; /* that callback ends the server */
 	unsigned descriptors;
 	/* What the callbacks were told. */
-	unsigned asked, established, failed, refused, troubles;
+	unsigned asked, established, failed, refused, troubles, unlistened, ended;
 	unsigned under_way;      /* handshakes, when admit() was asked last */
 	struct uring_peer peer;  /* the last that was asked for, refused, sent away or failed */
 	unsigned most;           /* handshakes at once */
@@ -78,7 +79,10 @@ void serving_open_with(struct serving *s, SSL_CTX *ctx, const struct uring_serve
 /* From now on the sockets of both sides hold as little as the kernel allows. */
 void serving_make_small(struct serving *s);
 
-/* Ends all connections; no handshake may be under way and no descriptor left behind. */
+/* Turns until the server has ended, which the test must have asked for. */
+void serving_until_ended(struct serving *s);
+
+/* Ends the server and all connections; no handshake may be under way and no descriptor left behind. */
 void serving_close(struct serving *s);
 
 /* One more client. */

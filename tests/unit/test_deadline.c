@@ -154,6 +154,62 @@ static void test_full_ring(void **state)
 	turns_close(&turns);
 }
 
+static int timer_has_stopped(void *arg)
+{
+	(void)arg;
+	return uring_deadlines_stop(&all);
+}
+
+/* All pass at once, and then the timer can be stopped, which takes a turn. */
+static void test_end(void **state)
+{
+	static struct alarm alarms[3], far;
+
+	(void)state;
+	open_with(note);
+	assert_int_equal(uring_deadlines_stop(&all), 1);
+	for (unsigned i = 0; i < COUNT(alarms); i++) {
+		set(&alarms[i], 3600 * 1000);
+		alarms[i].due = 0;
+	}
+	uring_deadlines_hasten(&all);
+	until(COUNT(alarms));
+	set(&far, 3600 * 1000);
+	uring_deadline_clear(&all, &far.deadline);
+	assert_int_equal(uring_deadlines_stop(&all), 0);
+	turns_until(&turns, timer_has_stopped, NULL);
+	turns_close(&turns);
+}
+
+static struct uring_deadlines *ended_ones;
+
+static void note_end(struct uring_deadlines *of)
+{
+	ended_ones = of;
+}
+
+static int end_there(struct uring_deadline *d)
+{
+	(void)d;
+	count++;
+	uring_deadlines_end(&all, note_end);
+	return 0;
+}
+
+static void test_end_inside(void **state)
+{
+	static struct alarm last;
+
+	(void)state;
+	ended_ones = NULL;
+	open_with(end_there);
+	set(&last, 10);
+	until(1);
+	assert_ptr_equal(ended_ones, &all);
+	assert_int_equal(all.timer_runs, 0);
+	turns_close(&turns);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -161,6 +217,8 @@ int main(void)
 		cmocka_unit_test(test_changes),
 		cmocka_unit_test(test_inside),
 		cmocka_unit_test(test_full_ring),
+		cmocka_unit_test(test_end),
+		cmocka_unit_test(test_end_inside),
 	};
 
 	return cmocka_run_group_tests_name("deadline", tests, NULL, NULL);

@@ -110,8 +110,8 @@ static void check_full(int proxy_header)
 	serving_expect(&s, 1, 2);
 	assert_int_equal(s.refused, 3);
 	assert_int_equal(s.all_evicted, 0);
-	serving_close(&s);
 	clock_go();
+	serving_close(&s);
 }
 
 static void test_refuse_when_full(void **state)
@@ -143,8 +143,8 @@ static void test_wait_when_full(void **state)
 	serving_expect(&s, 1, 2);
 	assert_int_equal(s.refused, 0);
 	assert_int_equal(s.all_evicted, 0);
-	serving_close(&s);
 	clock_go();
+	serving_close(&s);
 }
 
 /* Nobody is let in while it pauses, handshakes under way go on, and afterwards all are served. */
