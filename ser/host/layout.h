@@ -668,7 +668,7 @@ extern int tcp_accept_unique, ksr_tcp_accept_haproxy;
 #define HOST_MAYBE __attribute__((weak))
 extern int ksr_tcp_accept_iplimit HOST_MAYBE, ksr_tcp_accept_protocols HOST_MAYBE;
 extern int ksr_tcp_main_threads HOST_MAYBE, tls_connection_match_domain HOST_MAYBE;
-extern int tls_disable, process_no, unix_tcp_sock, config_check, tls_max_connections, log_stderr, log_color;
+extern int tls_disable, process_no, unix_tcp_sock, config_check, log_stderr, log_color;
 extern volatile int dprint_crit;
 extern char *cfg_file;
 extern struct host_str *log_prefix_val;

@@ -146,7 +146,7 @@ static int mod_init(void)
 	if (settings_declare(&params, config) || counters_register() || supervisor_watch_start(&params))
 		return -1;
 	register_procs(params.engines + !!params.certificate_watch);
-	register_fds(tls_max_connections + LISTENERS_MAX);
+	register_fds(LISTENERS_MAX); /* the core counts tcp_max_connections itself */
 	return 0;
 }
 
