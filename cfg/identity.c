@@ -81,6 +81,24 @@ static void load_key(struct cfg_builder *b, const struct identity *id, const X50
 	ERR_clear_error();
 }
 
+/* As in the stock module, a client's certificate without a key is shown to nobody. */
+static int is_useless(struct cfg_builder *b, const struct identity *id)
+{
+	const struct cfg_domain *d = b->domain;
+	struct cfg_error e;
+	int bad_password;
+	EVP_PKEY *key;
+
+	if (d->kind != CFG_CLIENT || d->set >> id->key_id & 1 || cfg_check_certificates(id->certificate, &e))
+		return 0;
+	key = cfg_load_key(id->key, id->password, &bad_password, &e);
+	if (!key)
+		cfg_domain_error(b->warnings, d, id->certificate_id,
+			"is shown to nobody, because its key is not there: it is not set, and %s", e.text);
+	EVP_PKEY_free(key);
+	return !key;
+}
+
 /* Returns the leaf, owned by the context, or NULL. */
 static X509 *load_identity(struct cfg_builder *b, const struct identity *id)
 {
@@ -92,6 +110,8 @@ static X509 *load_identity(struct cfg_builder *b, const struct identity *id)
 				"is set without the certificate that belongs to it");
 		return NULL;
 	}
+	if (is_useless(b, id))
+		return NULL;
 	leaf = load_chain(b, id);
 	if (leaf || strcmp(id->key, id->certificate) != 0) /* report a mistake in one file only once */
 		load_key(b, id, leaf);

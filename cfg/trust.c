@@ -109,9 +109,11 @@ static void load_ca_path(struct cfg_builder *b, EVP_MD_CTX *md)
 		return;
 	count = scandir(path, &names, is_hashed, alphasort);
 	if (count < 0) {
-		cfg_domain_error(b->errors, b->domain, CFG_CA_PATH,
-			"cannot read '%s': %s; name a folder that the server's user may read", path,
-			strerror(errno));
+		/* As in the stock module: nobody is trusted because of it. */
+		cfg_domain_error(b->warnings, b->domain, CFG_CA_PATH,
+			"cannot read '%s' (%s), so it brings no CA; name a folder that the server's user may "
+			"read",
+			path, strerror(errno));
 		return;
 	}
 	if (!count)

@@ -696,6 +696,7 @@ int register_fds(int count);
 int get_max_open_fds(void);
 int fork_process(int rank, char *description, int make_sock);
 int tcp_init(struct host_socket_info *si);
+struct host_socket_info *find_si(struct host_ip *ip, unsigned short port, unsigned short proto);
 struct host_tcp_connection *tcpconn_new(int sock, union host_sockaddr *remote, union host_sockaddr *local,
 	struct host_socket_info *si, int type, int state);
 /* 1 if that many connections from one address were accepted. NULL where the core has no such limit. */

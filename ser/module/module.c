@@ -11,6 +11,7 @@
 #include "ser/connection/shutdown.h"
 #include "ser/host/check.h"
 #include "ser/host/layout.h"
+#include "ser/host/listening.h"
 #include "ser/host/newer.h"
 #include "ser/host/services.h"
 #include "ser/manage/counters.h"
@@ -58,11 +59,13 @@ static int take_config(void)
 	static struct cfg_errors errors, warnings;
 	struct cfg_error e;
 
-	if (!params_take(&params, &errors) && ticket_keys_init(&params, &e))
+	if (!params_take(&params, &errors, &warnings) && ticket_keys_init(&params, &e))
 		cfg_add_error(&errors, "%s", e.text);
 	config = params_domains(params.config, &errors, &warnings);
-	if (config)
+	if (config) {
+		listening_warn(config, &warnings);
 		config_check_contexts(config, &errors, &warnings);
+	}
 	params_log(LOG_LEVEL_WARNING, &warnings);
 	params_log(LOG_LEVEL_ERROR, &errors);
 	return errors.count ? -1 : 0;

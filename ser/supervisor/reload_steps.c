@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A supervisor's side of a reload: it takes each step when it is asked to, and the last one also unasked. */
+#include "ser/host/listening.h"
 #include "ser/shared/domain.h"
 #include "ser/shared/log.h"
 #include "ser/shared/ticket_keys.h"
@@ -132,8 +133,10 @@ static void build_next(void)
 	memset(&warnings, 0, sizeof(warnings));
 	show_loading(1); /* it may wait for a file system or a token */
 	config = params_domains(current.config[0] ? current.config : NULL, &errors, &warnings);
-	if (config)
+	if (config) {
+		listening_warn(config, &warnings);
 		next = build(config, &errors, &warnings);
+	}
 	read_ticket_keys(&errors);
 	show_loading(0);
 	say_all("", &errors);
