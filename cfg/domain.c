@@ -28,7 +28,7 @@ int cfg_domain_defaults(struct cfg_domain *d, const char *main_config)
 {
 	if (!d->versions.min)
 		d->versions =
-			(struct cfg_versions){TLS1_2_VERSION, TLS1_3_VERSION};
+			(struct cfg_versions){TLS1_2_VERSION, TLS1_3_VERSION, CFG_OPEN_MIN | CFG_OPEN_MAX};
 	if (!is_set(d, CFG_VERIFY_DEPTH))
 		d->verify_depth = CFG_VERIFY_DEPTH_DEFAULT;
 	if (!is_set(d, CFG_VERIFY_NAME))

@@ -5,6 +5,7 @@
  * listener; child_init() with PROC_INIT before and with PROC_MAIN after the first workers are forked, then
  * once in every further process.
  */
+#include "cfg/openssl_config.h"
 #include "ktls/cipher.h"
 #include "ser/connection/hooks.h"
 #include "ser/connection/listeners.h"
@@ -59,6 +60,10 @@ static int take_config(void)
 	static struct cfg_errors errors, warnings;
 	struct cfg_error e;
 
+	if (cfg_check_openssl(&e)) {
+		ser_log(LOG_LEVEL_ERROR, "%s", e.text);
+		return -1; /* nothing else would work */
+	}
 	if (!params_take(&params, &errors, &warnings) && ticket_keys_init(&params, &e))
 		cfg_add_error(&errors, "%s", e.text);
 	config = params_domains(params.config, &errors, &warnings);
