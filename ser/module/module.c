@@ -69,7 +69,7 @@ static int take_config(void)
 	config = params_domains(params.config, &errors, &warnings);
 	if (config) {
 		listening_warn(config, &warnings);
-		config_check_contexts(config, &errors, &warnings);
+		config_check_contexts(config, &params, &errors, &warnings);
 	}
 	params_log(LOG_LEVEL_WARNING, &warnings);
 	params_log(LOG_LEVEL_ERROR, &errors);
@@ -88,6 +88,10 @@ static void check_at_exit(void)
 	 */
 	if (!shm_initialized())
 		return;
+	if (!geteuid() && !uid)
+		ser_log(LOG_LEVEL_WARNING, "kamailio -c runs as root, who may read everything: if SER runs "
+					   "as another user, name it (kamailio "
+					   "-c -u USER), or this says nothing about that user's rights");
 	if (take_config())
 		_exit(1);
 }

@@ -6,6 +6,7 @@
 #include "ser/shared/ticket_keys.h"
 #include "ser/supervisor/message_check.h"
 #include "ser/supervisor/private.h"
+#include "ser/supervisor/privileges.h"
 #include "ser/supervisor/reload_private.h"
 
 #include <errno.h>
@@ -132,12 +133,14 @@ static void build_next(void)
 	memset(&errors, 0, sizeof(errors));
 	memset(&warnings, 0, sizeof(warnings));
 	show_loading(1); /* it may wait for a file system or a token */
+	privileges_read(1);
 	config = params_domains(current.config[0] ? current.config : NULL, &errors, &warnings);
 	if (config) {
 		listening_warn(config, &warnings);
 		next = build(config, &errors, &warnings);
 	}
 	read_ticket_keys(&errors);
+	privileges_read(0);
 	show_loading(0);
 	say_all("", &errors);
 	if (!errors.count)
