@@ -4,6 +4,7 @@
 #include "ser/shared/domain.h"
 #include "ser/shared/log.h"
 #include "ser/shared/ticket_keys.h"
+#include "ser/supervisor/file_states.h"
 #include "ser/supervisor/message_check.h"
 #include "ser/supervisor/private.h"
 #include "ser/supervisor/privileges.h"
@@ -125,6 +126,24 @@ static int read_ticket_keys(struct cfg_errors *errors)
 	return cfg_add_error(errors, "%s", e.text);
 }
 
+/* Reads everything. Returns a configuration with contexts in next, or NULL. */
+static struct cfg_config *read_all(struct cfg_errors *errors, struct cfg_errors *warnings)
+{
+	const struct params *params = supervisor.parts.params;
+	const char *path = current.config[0] ? current.config : NULL;
+	uint64_t before = file_state(path);
+	struct cfg_config *config = params_domains(path, errors, warnings);
+
+	if (!config)
+		return NULL;
+	answer.states[0] = before + file_states(config, params);
+	listening_warn(config, warnings);
+	next = build(config, errors, warnings);
+	read_ticket_keys(errors);
+	answer.states[1] = file_state(path) + file_states(config, params);
+	return config;
+}
+
 static void build_next(void)
 {
 	static struct cfg_errors errors, warnings;
@@ -134,12 +153,7 @@ static void build_next(void)
 	memset(&warnings, 0, sizeof(warnings));
 	show_loading(1); /* it may wait for a file system or a token */
 	privileges_read(1);
-	config = params_domains(current.config[0] ? current.config : NULL, &errors, &warnings);
-	if (config) {
-		listening_warn(config, &warnings);
-		next = build(config, &errors, &warnings);
-	}
-	read_ticket_keys(&errors);
+	config = read_all(&errors, &warnings);
 	privileges_read(0);
 	show_loading(0);
 	say_all("", &errors);
