@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Makes a context from a domain: the protocol part is here, identity.c and trust.c have the rest. */
 #include "cfg/context_private.h"
+#include "cfg/explain.h"
 #include "cfg/openssl_config.h"
 #include "cfg/set.h"
 
