@@ -3,7 +3,10 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <openssl/crypto.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -17,6 +20,7 @@ enum {
 	VERIFY_DEPTH_MAX = 100, /* as in the stock module */
 	PASSWORD_MAX = 1023,    /* bytes; OpenSSL's room for one is 1024 */
 	HOST_NAME_MAX_LEN = 255,
+	NUMBER_TEXT = 16,
 };
 
 const struct cfg_attribute cfg_attributes[CFG_ATTRIBUTES] = {
@@ -34,7 +38,7 @@ const struct cfg_attribute cfg_attributes[CFG_ATTRIBUTES] = {
 	{ROW(CFG_VERIFY_CERTIFICATE, CFG_TYPE_BOOL, verify_certificate, "verify_certificate", "verify_cert")},
 	{ROW(CFG_REQUIRE_CERTIFICATE, CFG_TYPE_BOOL, require_certificate, "require_certificate", "require_cert")},
 	{ROW(CFG_VERIFY_CLIENT, CFG_TYPE_VERIFY_CLIENT, verify_client, "verify_client")},
-	{ROW(CFG_VERIFY_DEPTH, CFG_TYPE_INT, verify_depth, "verify_depth"), .max = VERIFY_DEPTH_MAX},
+	{ROW(CFG_VERIFY_DEPTH, CFG_TYPE_INT, verify_depth, "verify_depth"), .max = VERIFY_DEPTH_MAX, .otherwise = CFG_VERIFY_DEPTH_DEFAULT},
 	{ROW(CFG_CIPHER_LIST, CFG_TYPE_STRING, cipher_list, "cipher_list")},
 	{ROW(CFG_CIPHERSUITES, CFG_TYPE_STRING, ciphersuites, "ciphersuites")},
 	{ROW(CFG_SERVER_NAME, CFG_TYPE_NAME, server_name, "server_name")},
@@ -70,6 +74,11 @@ static int parse_verify_client(const char *param, const char *value, int *out, s
 }
 
 /* What a client can send as a server's name (RFC 6066: the DNS name in ASCII, without a final dot). */
+static int is_host_name(const char *name)
+{
+	return name[0] != '.' && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_.") == strlen(name);
+}
+
 static int parse_name(const char *param, const char *value, char **out, struct cfg_error *e)
 {
 	size_t len = strlen(value);
@@ -77,12 +86,12 @@ static int parse_name(const char *param, const char *value, char **out, struct c
 
 	if (len && value[len - 1] == '.')
 		len--;
-	if (!len || len > HOST_NAME_MAX_LEN || value[0] == '.' ||
-		strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") < len)
-		return cfg_fail(e,
-			"%s: '%s' is not a host name in ASCII; for all its subdomains write the domain "
-			"without * and set server_name_mode to 1 or 2",
-			param, value);
+	if (!len || len > HOST_NAME_MAX_LEN)
+		return cfg_fail(e, "%s: '%s' is not a host name of 1 to %d characters", param, value,
+			HOST_NAME_MAX_LEN);
+	for (const char *p = value; *p; p++)
+		if (iscntrl((unsigned char)*p))
+			return cfg_fail(e, "%s: '%s' holds a control character", param, value);
 	name = strndup(value, len);
 	if (!name)
 		return cfg_fail(e, "%s: out of memory", param);
@@ -99,8 +108,6 @@ static int parse_text(const struct cfg_attribute *a, const char *param, const ch
 
 	if (a->type == CFG_TYPE_NAME)
 		return parse_name(param, value, out, e);
-	if (!*value)
-		return cfg_fail(e, "%s: the value is empty; leave the line out instead", param);
 	if (a->type == CFG_TYPE_SECRET && strlen(value) > PASSWORD_MAX)
 		return cfg_fail(e, "%s: the password is longer than %d bytes", param, PASSWORD_MAX);
 	if (a->type == CFG_TYPE_KEY) {
@@ -142,27 +149,102 @@ static int parse_value(struct cfg_domain *d, const struct cfg_attribute *a, cons
 	return 0;
 }
 
+static int complain(struct cfg_errors *list, const struct cfg_domain *d, const struct cfg_where *where,
+	const char *sentence)
+{
+	char domain[CFG_DOMAIN_TEXT];
+
+	cfg_domain_text(d, domain);
+	if (where->line)
+		return cfg_add_error(list, "%.300s:%u: %s: %s", where->file, where->line, domain, sentence);
+	if (d->is_default) /* a modparam for all domains */
+		return cfg_add_error(list, "%.300s: %s", where->file, sentence);
+	return cfg_add_error(list, "%.300s: %s: %s", where->file, domain, sentence);
+}
+
+static void warn(const struct cfg_domain *d, const struct cfg_where *where, const char *format, ...)
+{
+	struct cfg_error e;
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(e.text, sizeof(e.text), format, args);
+	va_end(args);
+	if (where->warnings)
+		complain(where->warnings, d, where, e.text);
+}
+
+static void unset(struct cfg_domain *d, const struct cfg_attribute *a)
+{
+	char **text = (char **)((char *)d + a->offset);
+
+	if (a->type == CFG_TYPE_SECRET && *text)
+		OPENSSL_cleanse(*text, strlen(*text));
+	free(*text);
+	*text = NULL;
+	d->set &= ~(1u << a->id);
+	d->lines[a->id] = 0;
+}
+
+/* The number that the stock module works with; the text may be any number. */
+static const char *number_in_range(struct cfg_domain *d, const struct cfg_attribute *a, const char *name,
+	const char *value, const struct cfg_where *where, char text[NUMBER_TEXT])
+{
+	struct cfg_error e;
+	int number, used;
+
+	if (cfg_parse_int(name, value, INT_MIN, INT_MAX, &number, &e) ||
+		(number >= a->min && number <= a->max))
+		return value;
+	used = a->id == CFG_VERIFY_DEPTH && number > a->max ? a->max : a->otherwise;
+	warn(d, where, "%s: %d is not a number from %d to %d; %d is used", name, number, a->min, a->max,
+		used);
+	snprintf(text, NUMBER_TEXT, "%d", used);
+	return text;
+}
+
+static void warn_of_value(
+	struct cfg_domain *d, const struct cfg_attribute *a, const char *name, const struct cfg_where *where)
+{
+	if (where->line && d->set >> a->id & 1)
+		warn(d, where, "%s: is set a second time, first in line %u; this line counts", name,
+			d->lines[a->id]);
+	if (a->id == CFG_SERVER_NAME && !is_host_name(d->server_name))
+		warn(d, where,
+			"%s: no client can ask for '%s', which is not a host name in ASCII; for all its "
+			"subdomains write the domain without * and set server_name_mode to 1 or 2",
+			name, d->server_name);
+}
+
 int cfg_set_attribute(struct cfg_domain *d, const char *name, const char *value,
 	const struct cfg_where *where, struct cfg_errors *errors)
 {
 	const struct cfg_attribute *a = cfg_find_attribute(name);
-	char domain[CFG_DOMAIN_TEXT];
+	char text[NUMBER_TEXT];
 	struct cfg_error e;
 
-	cfg_domain_text(d, domain);
-	if (!a)
+	if (!a) {
 		cfg_fail(&e, "'%.100s' is not an attribute of a TLS domain; see the manual for their names",
 			name);
-	else if (!parse_value(d, a, name, value, where->main_config, &e)) {
-		d->set |= 1u << a->id;
-		d->lines[a->id] = where->line;
+		return complain(errors, d, where, e.text);
+	}
+	if (!*value && a->type >= CFG_TYPE_STRING) {
+		unset(d, a);
+		warn(d, where, "%s: the value is empty, so it counts as not set; leave the line out", name);
 		return 0;
 	}
-	if (where->line)
-		return cfg_add_error(errors, "%.300s:%u: %s: %s", where->file, where->line, domain, e.text);
-	if (d->is_default) /* a modparam for all domains */
-		return cfg_add_error(errors, "%.300s: %s", where->file, e.text);
-	return cfg_add_error(errors, "%.300s: %s: %s", where->file, domain, e.text);
+	if (!*value && a->type == CFG_TYPE_INT) {
+		warn(d, where, "%s: the value is empty; 0 is used", name);
+		value = "0";
+	}
+	if (a->type == CFG_TYPE_INT)
+		value = number_in_range(d, a, name, value, where, text);
+	if (parse_value(d, a, name, value, where->main_config, &e))
+		return complain(errors, d, where, e.text);
+	warn_of_value(d, a, name, where);
+	d->set |= 1u << a->id;
+	d->lines[a->id] = where->line;
+	return 0;
 }
 
 static int copy_value(struct cfg_domain *d, const struct cfg_domain *from, const struct cfg_attribute *a)

@@ -28,6 +28,7 @@ struct cfg_attribute {
 	enum cfg_type type;
 	size_t offset;  /* in struct cfg_domain */
 	int min, max;   /* CFG_TYPE_INT */
+	int otherwise;  /* what a number outside of them means */
 	unsigned kinds; /* 1 << CFG_SERVER or 1 << CFG_CLIENT if only that kind uses it; 0: both */
 	int ours;       /* not in the stock module: a modparam is the default for tls.cfg, too */
 };
@@ -43,11 +44,14 @@ struct cfg_where {
 	const char *file; /* "modparam" for modparams */
 	unsigned line;    /* 0: none */
 	const char *main_config;
+	struct cfg_errors *warnings; /* for what is taken although it is probably a mistake */
 };
 
 /*
- * Sets an attribute from its text, replacing an earlier value. Returns 0, or -1 with one more sentence in
- * *errors and the domain as it was.
+ * Sets an attribute from its text, replacing an earlier value. What the stock module takes although it is
+ * probably a mistake is taken as there, with a warning: an empty text, a number out of range, a name that no
+ * client can ask for, a second value. Returns 0, or -1 with one more sentence in *errors and the domain as it
+ * was.
  */
 int cfg_set_attribute(struct cfg_domain *d, const char *name, const char *value,
 	const struct cfg_where *where, struct cfg_errors *errors);

@@ -94,7 +94,8 @@ static struct cfg_domain *find_place(const struct cfg_config *config, const stru
 int cfg_add_param(struct cfg_config *config, const char *name, const char *text, struct cfg_errors *errors)
 {
 	const struct cfg_attribute *a = cfg_find_attribute(name);
-	const struct cfg_where where = {.file = from_params, .main_config = config->main_config};
+	const struct cfg_where where = {
+		.file = from_params, .main_config = config->main_config, .warnings = &config->warnings};
 	struct cfg_domain place = {.file = (char *)from_params}, *d;
 	const char *value;
 	struct cfg_error e;
@@ -117,8 +118,14 @@ int cfg_add_param(struct cfg_config *config, const char *name, const char *text,
 
 int cfg_add_param_int(struct cfg_config *config, const char *name, int value, struct cfg_errors *errors)
 {
+	const struct cfg_attribute *a = cfg_find_attribute(name);
 	char text[16];
 
+	if (a && a->type == CFG_TYPE_BOOL && value != 0 && value != 1) {
+		cfg_add_error(&config->warnings, "%s: %s: %d is neither 0 nor 1; 1 is used", from_params,
+			name, value);
+		value = 1;
+	}
 	snprintf(text, sizeof(text), "%d", value);
 	return cfg_add_param(config, name, text, errors);
 }
@@ -211,27 +218,39 @@ static int is_twin(const struct cfg_domain *a, const struct cfg_domain *b)
 	       (!a->server_name || a->server_name_mode == b->server_name_mode);
 }
 
-static void refuse_twins(const struct cfg_config *config, struct cfg_errors *errors)
+/* As in the stock module, the last one counts. */
+static void drop_twins(struct cfg_config *config, struct cfg_errors *warnings)
 {
-	for (unsigned i = 1; i < config->count; i++) {
-		const struct cfg_domain *d = config->domains[i], *first;
-		char text[CFG_DOMAIN_TEXT];
-		unsigned j = 0;
+	unsigned kept = 0;
 
-		while (j < i && !is_twin(config->domains[j], d))
+	for (unsigned i = 0; i < config->count; i++) {
+		struct cfg_domain *d = config->domains[i];
+		unsigned j = i + 1;
+
+		while (j < config->count && !is_twin(config->domains[j], d))
 			j++;
-		if (j == i)
+		if (j == config->count) {
+			config->domains[kept++] = d;
 			continue;
-		first = config->domains[j];
-		cfg_add_error(errors,
-			"%.300s:%u: %s: is defined a second time, first in %.300s:%u; remove one, or tell "
-			"them "
+		}
+		cfg_section_error(warnings, d,
+			"has no effect, because it is defined again in %.300s:%u; remove one, or tell them "
 			"apart with %s",
-			d->file, d->line, cfg_domain_text(d, text), first->file, first->line,
+			config->domains[j]->file, config->domains[j]->line,
 			d->is_default           ? "an address"
 			: d->kind == CFG_SERVER ? "another server_name"
 						: "another server_name or server_id");
+		cfg_domain_clear(d);
+		free(d);
 	}
+	config->count = kept;
+}
+
+static void append(struct cfg_errors *to, const struct cfg_errors *from)
+{
+	for (unsigned i = 0; i < from->count; i++)
+		cfg_add_error(to, "%s", from->list[i].text);
+	to->dropped += from->dropped;
 }
 
 int cfg_config_finish(struct cfg_config *config, struct cfg_errors *errors, struct cfg_errors *warnings)
@@ -243,6 +262,8 @@ int cfg_config_finish(struct cfg_config *config, struct cfg_errors *errors, stru
 	const uint32_t selectors = 1u << CFG_SERVER_NAME | 1u << CFG_SERVER_NAME_MODE | 1u << CFG_SERVER_ID;
 	uint32_t inherited = config->has_file ? ours() : ~0u;
 
+	append(warnings, &config->warnings);
+	drop_twins(config, warnings);
 	if (config->has_file)
 		drop_params(config, warnings);
 	if (add_default(config, CFG_SERVER, errors) || add_default(config, CFG_CLIENT, errors))
@@ -256,7 +277,6 @@ int cfg_config_finish(struct cfg_config *config, struct cfg_errors *errors, stru
 		d->index = i;
 		warn_of_domain(d, warnings);
 	}
-	refuse_twins(config, errors);
 	config->finished = 1;
 	return errors->count ? -1 : 0;
 }

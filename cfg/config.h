@@ -34,7 +34,8 @@ struct cfg_config {
 	char *main_config;
 	struct cfg_domain **domains; /* in the order of their definition */
 	unsigned count;
-	struct cfg_domain globals; /* modparams without an address */
+	struct cfg_domain globals;  /* modparams without an address */
+	struct cfg_errors warnings; /* of what was read so far; cfg_config_finish() passes them on */
 	int has_file, finished;
 	int refs;
 };
@@ -72,9 +73,10 @@ int cfg_parse_text(
 	struct cfg_config *config, const char *name, const char *text, size_t len, struct cfg_errors *errors);
 
 /*
- * Adds missing default domains, lets domains from modparams inherit, fills in defaults and looks for domains
- * that are defined twice. Call it once; the configuration must not change afterwards. Returns 0, or -1 if
- * *errors is not empty, whoever filled it.
+ * Drops all but the last of domains that are defined more than once, adds missing default domains, lets
+ * domains from modparams inherit, and fills in defaults. *warnings gets what is probably a mistake, with what
+ * is done instead. Call it once; the configuration must not change afterwards. Returns 0, or -1 if *errors is
+ * not empty, whoever filled it.
  */
 int cfg_config_finish(struct cfg_config *config, struct cfg_errors *errors, struct cfg_errors *warnings);
 

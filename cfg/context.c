@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Makes a context from a domain: the protocol part is here, identity.c and trust.c have the rest. */
 #include "cfg/context_private.h"
+#include "cfg/explain.h"
+#include "cfg/openssl_config.h"
 #include "cfg/set.h"
 
 #include <openssl/err.h>
@@ -32,14 +34,35 @@ static int set_basics(struct cfg_builder *b)
 	return 0;
 }
 
+/* A new context has what openssl.cnf says for all programs, 0 where it says nothing. */
+static void set_versions(struct cfg_builder *b)
+{
+	const struct cfg_versions *v = &b->domain->versions;
+	int min = v->min, max = v->max, system_min = (int)SSL_CTX_get_min_proto_version(b->ctx),
+	    system_max = (int)SSL_CTX_get_max_proto_version(b->ctx);
+
+	if (v->open & CFG_OPEN_MIN && system_min > min)
+		min = system_min;
+	if (v->open & CFG_OPEN_MAX && system_max && system_max < max)
+		max = system_max;
+	if (min > max)
+		cfg_domain_error(b->errors, b->domain, CFG_METHOD,
+			"no version is left: '%s' limits all programs to older ones (MaxProtocol); raise "
+			"that, or "
+			"set a method without +",
+			cfg_openssl_config());
+	else if (SSL_CTX_set_min_proto_version(b->ctx, min) != 1 ||
+		 SSL_CTX_set_max_proto_version(b->ctx, max) != 1)
+		cfg_domain_error(b->errors, b->domain, CFG_METHOD,
+			"this OpenSSL was built without the protocol versions that are asked for (%s)",
+			cfg_openssl_reason());
+}
+
 static void set_protocol(struct cfg_builder *b)
 {
 	const struct cfg_domain *d = b->domain;
 
-	if (SSL_CTX_set_min_proto_version(b->ctx, d->versions.min) != 1 ||
-		SSL_CTX_set_max_proto_version(b->ctx, d->versions.max) != 1)
-		cfg_domain_error(b->errors, d, CFG_METHOD, "this OpenSSL refuses the protocol versions: %s",
-			cfg_openssl_reason());
+	set_versions(b);
 	/* This must come first, because the other call merges what it finds here. */
 	if (d->ciphersuites && SSL_CTX_set_ciphersuites(b->ctx, d->ciphersuites) != 1)
 		cfg_domain_error(b->errors, d, CFG_CIPHERSUITES,

@@ -10,10 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-	VERIFY_DEPTH_DEFAULT = 9, /* as in the stock module */
-};
-
 static int is_set(const struct cfg_domain *d, enum cfg_attribute_id id)
 {
 	return (d->set >> id) & 1;
@@ -31,9 +27,10 @@ static int default_key(char **key, const char *certificate)
 int cfg_domain_defaults(struct cfg_domain *d, const char *main_config)
 {
 	if (!d->versions.min)
-		d->versions = (struct cfg_versions){TLS1_2_VERSION, TLS1_3_VERSION};
+		d->versions =
+			(struct cfg_versions){TLS1_2_VERSION, TLS1_3_VERSION, CFG_OPEN_MIN | CFG_OPEN_MAX};
 	if (!is_set(d, CFG_VERIFY_DEPTH))
-		d->verify_depth = VERIFY_DEPTH_DEFAULT;
+		d->verify_depth = CFG_VERIFY_DEPTH_DEFAULT;
 	if (!is_set(d, CFG_VERIFY_NAME))
 		d->verify_name = 1;
 	if (!is_set(d, CFG_KTLS))
@@ -83,11 +80,38 @@ const char *cfg_domain_text(const struct cfg_domain *d, char *out)
 	return out;
 }
 
+enum {
+	WHERE_TEXT = 512,
+};
+
+static void write_where(const struct cfg_domain *d, unsigned line, char where[WHERE_TEXT])
+{
+	char domain[CFG_DOMAIN_TEXT];
+
+	where[0] = '\0';
+	if (d->file && line)
+		snprintf(where, WHERE_TEXT, "%.300s:%u: %s: ", d->file, line, cfg_domain_text(d, domain));
+	else if (d->file)
+		snprintf(where, WHERE_TEXT, "%.300s: %s: ", d->file, cfg_domain_text(d, domain));
+}
+
+int cfg_section_error(struct cfg_errors *errors, const struct cfg_domain *d, const char *format, ...)
+{
+	char where[WHERE_TEXT], text[700];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	write_where(d, d->line, where);
+	return cfg_add_error(errors, "%s%s", where, text);
+}
+
 int cfg_domain_error(struct cfg_errors *errors, const struct cfg_domain *d, enum cfg_attribute_id attribute,
 	const char *format, ...)
 {
 	unsigned line = d->lines[attribute] ? d->lines[attribute] : d->line;
-	char where[512] = "", text[700], domain[CFG_DOMAIN_TEXT];
+	char where[WHERE_TEXT], text[700];
 	va_list args;
 
 	va_start(args, format);
@@ -95,10 +119,8 @@ int cfg_domain_error(struct cfg_errors *errors, const struct cfg_domain *d, enum
 	va_end(args);
 	if (d->inherited >> attribute & 1)
 		snprintf(where, sizeof(where), "modparam: ");
-	else if (d->file && line)
-		snprintf(where, sizeof(where), "%.300s:%u: %s: ", d->file, line, cfg_domain_text(d, domain));
-	else if (d->file)
-		snprintf(where, sizeof(where), "%.300s: %s: ", d->file, cfg_domain_text(d, domain));
+	else
+		write_where(d, line, where);
 	return cfg_add_error(errors, "%s%s: %s", where, cfg_attributes[attribute].names[0], text);
 }
 

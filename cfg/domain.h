@@ -116,6 +116,10 @@ void cfg_domain_clear(struct cfg_domain *d);
 enum ktls_verify cfg_domain_verify(const struct cfg_domain *d);
 
 enum {
+	CFG_VERIFY_DEPTH_DEFAULT = 9, /* as in the stock module */
+};
+
+enum {
 	CFG_DOMAIN_TEXT = 80, /* room for "[client:[<ipv6>]:<port>]" */
 };
 
@@ -125,6 +129,10 @@ const char *cfg_domain_text(const struct cfg_domain *d, char *out);
 /* Its protocol versions and what it asks of a client's certificate, as tls.cfg spells them; static text. */
 const char *cfg_domain_method(const struct cfg_domain *d);
 const char *cfg_domain_verify_client(const struct cfg_domain *d);
+
+/* Appends "<file>:<line>: [<domain>]: <sentence>". Unknown parts are left out. Always returns -1. */
+int cfg_section_error(struct cfg_errors *errors, const struct cfg_domain *d, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /*
  * Appends "<file>:<line>: [<domain>]: <attribute>: <sentence>". Unknown parts are left out, and so is the

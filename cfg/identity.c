@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The identities of a context: certificate chains with their private keys. */
 #include "cfg/context_private.h"
+#include "cfg/explain.h"
 
 #include <openssl/err.h>
 #include <string.h>
@@ -39,6 +40,40 @@ static void warn_of_validity(struct cfg_builder *b, const struct identity *id, c
 	}
 }
 
+/* Each certificate should have signed the one in front of it. */
+static void warn_of_order(struct cfg_builder *b, const struct identity *id, X509 *leaf)
+{
+	STACK_OF(X509) *chain = NULL;
+	const X509 *signed_by_next = leaf;
+
+	SSL_CTX_get0_chain_certs(b->ctx, &chain);
+	for (int i = 0; i < sk_X509_num(chain); i++) {
+		const X509 *cert = sk_X509_value(chain, i);
+
+		if (X509_NAME_cmp(X509_get_issuer_name(signed_by_next), X509_get_subject_name(cert)))
+			cfg_domain_error(b->warnings, b->domain, id->certificate_id,
+				"certificate number %d in '%s' did not sign number %d, so some peers will "
+				"refuse "
+				"the chain; put the server's own certificate first and each CA behind what "
+				"it "
+				"signed",
+				i + 2, id->certificate, i + 1);
+		signed_by_next = cert;
+	}
+}
+
+/* Where the key's certificate is in the chain, which should begin with it; 0: nowhere. */
+static int find_in_chain(struct cfg_builder *b, EVP_PKEY *key)
+{
+	STACK_OF(X509) *chain = NULL;
+
+	SSL_CTX_get0_chain_certs(b->ctx, &chain);
+	for (int i = 0; i < sk_X509_num(chain); i++)
+		if (X509_check_private_key(sk_X509_value(chain, i), key) == 1)
+			return i + 2;
+	return 0;
+}
+
 /* The leaf certificate, owned by the context, or NULL. */
 static X509 *load_chain(struct cfg_builder *b, const struct identity *id)
 {
@@ -50,11 +85,17 @@ static X509 *load_chain(struct cfg_builder *b, const struct identity *id)
 		return NULL;
 	}
 	if (SSL_CTX_use_certificate_chain_file(b->ctx, id->certificate) != 1) {
-		cfg_domain_error(b->errors, b->domain, id->certificate_id,
-			"'%s' holds no usable PEM certificate: %s", id->certificate, cfg_openssl_reason());
+		const char *refusal = cfg_explain_refusal();
+
+		if (refusal)
+			cfg_fail(&e, "'%s' %s", id->certificate, refusal);
+		else
+			cfg_explain_file(id->certificate, CFG_WANTED_CERTIFICATE, &e);
+		cfg_domain_error(b->errors, b->domain, id->certificate_id, "%s", e.text);
 		return NULL;
 	}
 	leaf = SSL_CTX_get0_certificate(b->ctx);
+	warn_of_order(b, id, leaf);
 	warn_of_validity(b, id, leaf);
 	return leaf;
 }
@@ -70,7 +111,13 @@ static void load_key(struct cfg_builder *b, const struct identity *id, const X50
 			b->errors, b->domain, bad_password ? id->password_id : id->key_id, "%s", e.text);
 		return;
 	}
-	if (leaf && X509_check_private_key(leaf, key) != 1)
+	if (leaf && X509_check_private_key(leaf, key) != 1 && find_in_chain(b, key))
+		cfg_domain_error(b->errors, b->domain, id->certificate_id,
+			"the certificate that belongs to the key is number %d in '%s'; put it first, and "
+			"each CA "
+			"behind what it signed",
+			find_in_chain(b, key), id->certificate);
+	else if (leaf && X509_check_private_key(leaf, key) != 1)
 		cfg_domain_error(b->errors, b->domain, id->key_id,
 			"the key in '%.*s' does not belong to the certificate in '%s'",
 			(int)strcspn(id->key, "?"), id->key, id->certificate);
@@ -79,6 +126,24 @@ static void load_key(struct cfg_builder *b, const struct identity *id, const X50
 			(int)strcspn(id->key, "?"), id->key, cfg_openssl_reason());
 	EVP_PKEY_free(key);
 	ERR_clear_error();
+}
+
+/* As in the stock module, a client's certificate without a key is shown to nobody. */
+static int is_useless(struct cfg_builder *b, const struct identity *id)
+{
+	const struct cfg_domain *d = b->domain;
+	struct cfg_error e;
+	int bad_password;
+	EVP_PKEY *key;
+
+	if (d->kind != CFG_CLIENT || d->set >> id->key_id & 1 || cfg_check_certificates(id->certificate, &e))
+		return 0;
+	key = cfg_load_key(id->key, id->password, &bad_password, &e);
+	if (!key)
+		cfg_domain_error(b->warnings, d, id->certificate_id,
+			"is shown to nobody, because its key is not there: it is not set, and %s", e.text);
+	EVP_PKEY_free(key);
+	return !key;
 }
 
 /* Returns the leaf, owned by the context, or NULL. */
@@ -92,6 +157,8 @@ static X509 *load_identity(struct cfg_builder *b, const struct identity *id)
 				"is set without the certificate that belongs to it");
 		return NULL;
 	}
+	if (is_useless(b, id))
+		return NULL;
 	leaf = load_chain(b, id);
 	if (leaf || strcmp(id->key, id->certificate) != 0) /* report a mistake in one file only once */
 		load_key(b, id, leaf);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Reads private keys, from a file or from where a URI points; never asks at a terminal. */
 #include "cfg/domain.h"
+#include "cfg/explain.h"
 #include "cfg/pem.h"
 
 #include <openssl/err.h>
@@ -115,7 +116,7 @@ EVP_PKEY *cfg_load_key(const char *key, const char *password, int *bad_password,
 			"(config(5)) loads the provider of the URI's scheme",
 			len, key, cfg_openssl_reason());
 	} else if (!found) {
-		cfg_fail(e, "'%.*s' holds no usable PEM private key: %s", len, key, cfg_openssl_reason());
+		cfg_explain_file(key, CFG_WANTED_KEY, e);
 	}
 	ERR_clear_error();
 	return found;

@@ -204,8 +204,10 @@ static int parse_value(struct parser *in, char *out, size_t cap)
 
 static void parse_attribute(struct parser *in)
 {
-	const struct cfg_where where = {
-		.file = in->file, .line = in->line, .main_config = in->config->main_config};
+	const struct cfg_where where = {.file = in->file,
+		.line = in->line,
+		.main_config = in->config->main_config,
+		.warnings = &in->config->warnings};
 	char name[NAME_MAX_LEN], value[CFG_VALUE_MAX];
 	size_t len = 0;
 

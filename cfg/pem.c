@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cfg/pem.h"
 
+#include "cfg/explain.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/err.h>
@@ -9,14 +11,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-const char *cfg_openssl_reason(void)
-{
-	unsigned long e = ERR_peek_last_error();
-	const char *reason = e ? ERR_reason_error_string(e) : NULL;
-
-	return reason ? reason : "OpenSSL gives no reason";
-}
 
 int cfg_check_readable(const char *path, struct cfg_error *e)
 {
@@ -112,7 +106,7 @@ const struct cfg_pem *cfg_pems_get(struct cfg_pems *pems, const char *path, stru
 	if (read_infos(path, &infos, e))
 		return NULL;
 	if (!infos) {
-		cfg_fail(e, "'%s' holds no usable PEM certificate or list: %s", path, cfg_openssl_reason());
+		cfg_explain_file(path, CFG_WANTED_CERTIFICATE, e);
 		return NULL;
 	}
 	pem = calloc(1, sizeof(*pem));

@@ -7,9 +7,6 @@
 
 #include <openssl/x509.h>
 
-/* OpenSSL's text for its last error; never NULL. */
-const char *cfg_openssl_reason(void);
-
 /*
  * Says why the operating system cannot read a file, because OpenSSL's own text hides it. Returns 0 or -1.
  * Sentences from this header do not name the attribute.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Whom a context trusts, and what it demands of the peer's certificate. */
 #include "cfg/context_private.h"
+#include "cfg/explain.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -54,6 +55,15 @@ static int add_crls(struct cfg_builder *b, const struct cfg_pem *pem, EVP_MD_CTX
 	return 0;
 }
 
+static void refuse_file(
+	struct cfg_builder *b, enum cfg_attribute_id attribute, const char *path, enum cfg_wanted wanted)
+{
+	struct cfg_error e;
+
+	cfg_explain_file(path, wanted, &e);
+	cfg_domain_error(b->errors, b->domain, attribute, "%s", e.text);
+}
+
 static void load_ca_list(struct cfg_builder *b, EVP_MD_CTX *md)
 {
 	const char *path = b->domain->ca_list;
@@ -66,8 +76,7 @@ static void load_ca_list(struct cfg_builder *b, EVP_MD_CTX *md)
 	if (!pem)
 		cfg_domain_error(b->errors, b->domain, CFG_CA_LIST, "%s", e.text);
 	else if (!sk_X509_num(pem->certificates))
-		cfg_domain_error(
-			b->errors, b->domain, CFG_CA_LIST, "'%s' holds no usable PEM certificate", path);
+		refuse_file(b, CFG_CA_LIST, path, CFG_WANTED_CERTIFICATE);
 	/* The stock module also takes revocation lists from here. */
 	else if (add_certificates(b, pem, md) || add_crls(b, pem, md))
 		cfg_domain_error(b->errors, b->domain, CFG_CA_LIST, "'%s' cannot be taken: %s", path,
@@ -109,9 +118,11 @@ static void load_ca_path(struct cfg_builder *b, EVP_MD_CTX *md)
 		return;
 	count = scandir(path, &names, is_hashed, alphasort);
 	if (count < 0) {
-		cfg_domain_error(b->errors, b->domain, CFG_CA_PATH,
-			"cannot read '%s': %s; name a folder that the server's user may read", path,
-			strerror(errno));
+		/* As in the stock module: nobody is trusted because of it. */
+		cfg_domain_error(b->warnings, b->domain, CFG_CA_PATH,
+			"cannot read '%s' (%s), so it brings no CA; name a folder that the server's user may "
+			"read",
+			path, strerror(errno));
 		return;
 	}
 	if (!count)
@@ -136,7 +147,7 @@ static void load_crl(struct cfg_builder *b, EVP_MD_CTX *md)
 	if (!pem)
 		cfg_domain_error(b->errors, b->domain, CFG_CRL, "%s", e.text);
 	else if (!sk_X509_CRL_num(pem->crls))
-		cfg_domain_error(b->errors, b->domain, CFG_CRL, "'%s' holds no PEM revocation list", path);
+		refuse_file(b, CFG_CRL, path, CFG_WANTED_LIST);
 	else if (add_crls(b, pem, md))
 		cfg_domain_error(b->errors, b->domain, CFG_CRL, "'%s' cannot be taken: %s", path,
 			cfg_openssl_reason());

@@ -14,19 +14,19 @@ int cfg_parse_method(const char *param, const char *value, struct cfg_versions *
 		const char *name;
 		struct cfg_versions versions; /* min 0: a protocol that is not supported */
 	} methods[] = {
-		{"SSLv23", {TLS1_2_VERSION, TLS1_3_VERSION}},
-		{"TLSv1+", {TLS1_2_VERSION, TLS1_3_VERSION}},
-		{"TLSv1.0+", {TLS1_2_VERSION, TLS1_3_VERSION}},
-		{"TLSv1.1+", {TLS1_2_VERSION, TLS1_3_VERSION}},
-		{"TLSv1.2+", {TLS1_2_VERSION, TLS1_3_VERSION}},
-		{"TLSv1.2", {TLS1_2_VERSION, TLS1_2_VERSION}},
-		{"TLSv1.3+", {TLS1_3_VERSION, TLS1_3_VERSION}},
-		{"TLSv1.3", {TLS1_3_VERSION, TLS1_3_VERSION}},
-		{"SSLv2", {0, 0}},
-		{"SSLv3", {0, 0}},
-		{"TLSv1", {0, 0}},
-		{"TLSv1.0", {0, 0}},
-		{"TLSv1.1", {0, 0}},
+		{"SSLv23", {TLS1_2_VERSION, TLS1_3_VERSION, CFG_OPEN_MIN | CFG_OPEN_MAX}},
+		{"TLSv1+", {TLS1_2_VERSION, TLS1_3_VERSION, CFG_OPEN_MAX}},
+		{"TLSv1.0+", {TLS1_2_VERSION, TLS1_3_VERSION, CFG_OPEN_MAX}},
+		{"TLSv1.1+", {TLS1_2_VERSION, TLS1_3_VERSION, CFG_OPEN_MAX}},
+		{"TLSv1.2+", {TLS1_2_VERSION, TLS1_3_VERSION, CFG_OPEN_MAX}},
+		{"TLSv1.2", {TLS1_2_VERSION, TLS1_2_VERSION, 0}},
+		{"TLSv1.3+", {TLS1_3_VERSION, TLS1_3_VERSION, CFG_OPEN_MAX}},
+		{"TLSv1.3", {TLS1_3_VERSION, TLS1_3_VERSION, 0}},
+		{"SSLv2", {0, 0, 0}},
+		{"SSLv3", {0, 0, 0}},
+		{"TLSv1", {0, 0, 0}},
+		{"TLSv1.0", {0, 0, 0}},
+		{"TLSv1.1", {0, 0, 0}},
 	};
 
 	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {

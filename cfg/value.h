@@ -14,14 +14,20 @@
 extern "C" {
 #endif
 
+enum {
+	CFG_OPEN_MIN = 1,
+	CFG_OPEN_MAX = 2,
+};
+
 struct cfg_versions {
 	int min, max; /* TLS1_2_VERSION or TLS1_3_VERSION */
+	int open;     /* CFG_OPEN_...: which of them openssl.cnf may narrow */
 };
 
 /*
- * Values of SER's parameters method and tls_method, in upper or lower case. SSLv23 and names with a plus
- * accept that version and all newer ones. TLS 1.0 and 1.1 are not supported (RFC 8996): a range that begins
- * there begins at 1.2, and a name that asks only for them is refused.
+ * Values of SER's parameters method and tls_method, in upper or lower case. SSLv23 leaves both ends, and
+ * names with a plus leave the upper end to openssl.cnf. TLS 1.0 and 1.1 are not supported (RFC 8996): a range
+ * that begins there begins at 1.2, and a name that asks only for them is refused.
  */
 int cfg_parse_method(const char *param, const char *value, struct cfg_versions *out, struct cfg_error *e);
 

@@ -668,7 +668,8 @@ extern int tcp_accept_unique, ksr_tcp_accept_haproxy;
 #define HOST_MAYBE __attribute__((weak))
 extern int ksr_tcp_accept_iplimit HOST_MAYBE, ksr_tcp_accept_protocols HOST_MAYBE;
 extern int ksr_tcp_main_threads HOST_MAYBE, tls_connection_match_domain HOST_MAYBE;
-extern int tls_disable, process_no, unix_tcp_sock, config_check, tls_max_connections, log_stderr, log_color;
+extern int tls_disable, process_no, unix_tcp_sock, config_check, log_stderr, log_color;
+extern int uid, gid; /* of the user that SER will run as; 0: the one that started it */
 extern volatile int dprint_crit;
 extern char *cfg_file;
 extern struct host_str *log_prefix_val;
@@ -695,7 +696,9 @@ int register_procs(int count);
 int register_fds(int count);
 int get_max_open_fds(void);
 int fork_process(int rank, char *description, int make_sock);
+int do_suid(void);
 int tcp_init(struct host_socket_info *si);
+struct host_socket_info *find_si(struct host_ip *ip, unsigned short port, unsigned short proto);
 struct host_tcp_connection *tcpconn_new(int sock, union host_sockaddr *remote, union host_sockaddr *local,
 	struct host_socket_info *si, int type, int state);
 /* 1 if that many connections from one address were accepted. NULL where the core has no such limit. */

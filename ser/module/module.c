@@ -5,12 +5,14 @@
  * listener; child_init() with PROC_INIT before and with PROC_MAIN after the first workers are forked, then
  * once in every further process.
  */
+#include "cfg/openssl_config.h"
 #include "ktls/cipher.h"
 #include "ser/connection/hooks.h"
 #include "ser/connection/listeners.h"
 #include "ser/connection/shutdown.h"
 #include "ser/host/check.h"
 #include "ser/host/layout.h"
+#include "ser/host/listening.h"
 #include "ser/host/newer.h"
 #include "ser/host/services.h"
 #include "ser/manage/counters.h"
@@ -58,11 +60,17 @@ static int take_config(void)
 	static struct cfg_errors errors, warnings;
 	struct cfg_error e;
 
-	if (!params_take(&params, &errors) && ticket_keys_init(&params, &e))
+	if (cfg_check_openssl(&e)) {
+		ser_log(LOG_LEVEL_ERROR, "%s", e.text);
+		return -1; /* nothing else would work */
+	}
+	if (!params_take(&params, &errors, &warnings) && ticket_keys_init(&params, &e))
 		cfg_add_error(&errors, "%s", e.text);
 	config = params_domains(params.config, &errors, &warnings);
-	if (config)
-		config_check_contexts(config, &errors, &warnings);
+	if (config) {
+		listening_warn(config, &warnings);
+		config_check_contexts(config, &params, &errors, &warnings);
+	}
 	params_log(LOG_LEVEL_WARNING, &warnings);
 	params_log(LOG_LEVEL_ERROR, &errors);
 	return errors.count ? -1 : 0;
@@ -80,6 +88,10 @@ static void check_at_exit(void)
 	 */
 	if (!shm_initialized())
 		return;
+	if (!geteuid() && !uid)
+		ser_log(LOG_LEVEL_WARNING, "kamailio -c runs as root, who may read everything: if SER runs "
+					   "as another user, name it (kamailio "
+					   "-c -u USER), or this says nothing about that user's rights");
 	if (take_config())
 		_exit(1);
 }
@@ -146,7 +158,7 @@ static int mod_init(void)
 	if (settings_declare(&params, config) || counters_register() || supervisor_watch_start(&params))
 		return -1;
 	register_procs(params.engines + !!params.certificate_watch);
-	register_fds(tls_max_connections + LISTENERS_MAX);
+	register_fds(LISTENERS_MAX); /* the core counts tcp_max_connections itself */
 	return 0;
 }
 

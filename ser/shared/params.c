@@ -98,18 +98,34 @@ enum {
 	SILENCE_MAX = INT_MAX / 2 / 16, /* the host compares differences of ticks, which are 16 a second */
 };
 
-static int take_number(
-	struct params *p, const struct number *n, const struct line *l, struct cfg_errors *errors)
+/* As far as the stock module takes it, too. */
+static int move_into_range(const struct number *n, int value, struct cfg_errors *warnings)
+{
+	int used = value < n->min ? n->min : value > n->max ? n->max : value;
+
+	if (!strcmp(n->name, "connection_timeout") && !value)
+		used = n->value; /* there it ends every connection at once */
+	if (used != value && cfg_find_stock_param(n->name)) {
+		cfg_add_error(warnings, "%s: %d is not a number from %d to %d; %d is used", n->name, value,
+			n->min, n->max, used);
+		return used;
+	}
+	return value;
+}
+
+static int take_number(struct params *p, const struct number *n, const struct line *l,
+	struct cfg_errors *errors, struct cfg_errors *warnings)
 {
 	struct cfg_error e;
-	int *target = (int *)((char *)p + n->offset);
-	int rc = l->text ? cfg_parse_int(l->name, l->text, n->min, n->max, target, &e)
-			 : cfg_check_int(l->name, l->number, n->min, n->max, &e);
+	int value = l->number;
 
-	if (rc)
+	if (l->text && cfg_parse_int(l->name, l->text, INT_MIN, INT_MAX, &value, &e))
+		return cfg_add_error(
+			errors, "%s: '%s' is not a number from %d to %d", n->name, l->text, n->min, n->max);
+	value = move_into_range(n, value, warnings);
+	if (cfg_check_int(l->name, value, n->min, n->max, &e))
 		return cfg_add_error(errors, "%s", e.text);
-	if (!l->text)
-		*target = l->number;
+	*(int *)((char *)p + n->offset) = value;
 	return 0;
 }
 
@@ -124,11 +140,12 @@ static int take_text(struct params *p, const struct text *t, const struct line *
 	return *target ? 0 : cfg_add_error(errors, "out of memory while the parameters were read");
 }
 
-static int take_line(struct params *p, const struct line *l, struct cfg_errors *errors)
+static int take_line(
+	struct params *p, const struct line *l, struct cfg_errors *errors, struct cfg_errors *warnings)
 {
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		if (!strcmp(numbers[i].name, l->name))
-			return take_number(p, &numbers[i], l, errors);
+			return take_number(p, &numbers[i], l, errors, warnings);
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		if (!strcmp(texts[i].name, l->name))
 			return take_text(p, &texts[i], l, errors);
@@ -146,7 +163,7 @@ static void say_what_has_no_meaning(void)
 	}
 }
 
-int params_take(struct params *p, struct cfg_errors *errors)
+int params_take(struct params *p, struct cfg_errors *errors, struct cfg_errors *warnings)
 {
 	unsigned before = errors->count;
 
@@ -154,12 +171,10 @@ int params_take(struct params *p, struct cfg_errors *errors)
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		*(int *)((char *)p + numbers[i].offset) = numbers[i].value;
 	for (unsigned i = 0; i < line_count; i++)
-		take_line(p, &lines[i], errors);
+		take_line(p, &lines[i], errors, warnings);
 	if (p->limit_policy && strcasecmp(p->limit_policy, "wait") && strcasecmp(p->limit_policy, "refuse"))
 		cfg_add_error(
 			errors, "limit_policy: '%s' is not a policy; use wait or refuse", p->limit_policy);
-	if (!p->connection_timeout)
-		cfg_add_error(errors, "connection_timeout: 0 is out of range; use seconds, or -1 for no end");
 	p->connection_timeout = params_silence(p->connection_timeout);
 	p->low_mem_threshold1 = params_low_memory(p->low_mem_threshold1);
 	say_what_has_no_meaning();

@@ -42,10 +42,11 @@ void params_set_base(const char *file);
 int params_refuse_at_limit(const struct params *p);
 
 /*
- * Checks what was set, fills in the defaults, and logs which parameters have no effect. Returns 0, or -1 with
- * a sentence in *errors for each mistake.
+ * Checks what was set, fills in the defaults, and logs which parameters have no effect. Numbers out of range
+ * that the stock module takes become the next one that is in range, with a warning. Returns 0, or -1 with a
+ * sentence in *errors for each mistake.
  */
-int params_take(struct params *p, struct cfg_errors *errors);
+int params_take(struct params *p, struct cfg_errors *errors, struct cfg_errors *warnings);
 
 /*
  * Reads the domains again: modparams, and this tls.cfg (file or folder, absolute) unless it is NULL. Returns

@@ -2,6 +2,7 @@
 #include "ser/supervisor/config_check.h"
 
 #include "cfg/set.h"
+#include "ser/host/layout.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -14,16 +15,33 @@ struct found {
 	struct cfg_errors errors, warnings;
 };
 
-static void build(struct cfg_config *config, struct found *found)
+/* This process could read it, but those that do so later cannot. */
+static void check_for_reload(const char *name, const char *path, struct cfg_errors *warnings)
+{
+	if (path && access(path, R_OK))
+		cfg_add_error(warnings,
+			"%s: SER's user may not read '%s', so tls.reload will fail; give that user the right",
+			name, path);
+}
+
+static void build(struct cfg_config *config, const struct params *params, struct found *found)
 {
 	const struct cfg_build how = {.kinds = 1 << CFG_SERVER | 1 << CFG_CLIENT};
-	struct cfg_set *set = cfg_build_set(config, &how, &found->errors, &found->warnings);
 
-	_exit(set ? 0 : 1);
+	/* With the rights that SER will have. */
+	if (do_suid()) {
+		cfg_add_error(&found->errors,
+			"SER cannot run as the user that it is told to (-u, -g): the core has "
+			"logged why");
+		_exit(1);
+	}
+	check_for_reload("config", params->config, &found->warnings);
+	check_for_reload("session_ticket_keys", params->session_ticket_keys, &found->warnings);
+	_exit(cfg_build_set(config, &how, &found->errors, &found->warnings) ? 0 : 1);
 }
 
 /* Returns the child's status as from waitpid(), or a negative errno. */
-static int run(struct cfg_config *config, struct found *found)
+static int run(struct cfg_config *config, const struct params *params, struct found *found)
 {
 	const struct sigaction ignore = {.sa_handler = SIG_DFL};
 	struct sigaction core;
@@ -35,7 +53,7 @@ static int run(struct cfg_config *config, struct found *found)
 		return -errno;
 	pid = fork();
 	if (!pid)
-		build(config, found);
+		build(config, params, found);
 	if (pid < 0)
 		status = -errno;
 	while (pid > 0 && waitpid(pid, &status, 0) < 0)
@@ -54,7 +72,8 @@ static void append(struct cfg_errors *to, const struct cfg_errors *from)
 	to->dropped += from->dropped;
 }
 
-int config_check_contexts(struct cfg_config *config, struct cfg_errors *errors, struct cfg_errors *warnings)
+int config_check_contexts(struct cfg_config *config, const struct params *params, struct cfg_errors *errors,
+	struct cfg_errors *warnings)
 {
 	struct found *found =
 		mmap(NULL, sizeof(*found), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -62,16 +81,17 @@ int config_check_contexts(struct cfg_config *config, struct cfg_errors *errors, 
 
 	if (found == MAP_FAILED)
 		return cfg_add_error(errors, "out of memory while the certificates and keys were checked");
-	status = run(config, found);
+	status = run(config, params, found);
 	append(errors, &found->errors);
 	append(warnings, &found->warnings);
 	rc = status ? -1 : 0;
 	if (rc && !found->errors.count)
-		cfg_add_error(errors, "the process that checked certificates and keys %s%s",
-			status < 0 ? "is not there: " : "died: ",
+		cfg_add_error(errors,
+			"certificates and keys were not checked, because the process for that %s (%s)",
+			status < 0 ? "cannot be started: memory or processes are short" : "ended",
 			status < 0            ? strerror(-status)
 			: WIFSIGNALED(status) ? strsignal(WTERMSIG(status))
-					      : "it ended by itself");
+					      : "by itself");
 	munmap(found, sizeof(*found));
 	return rc;
 }

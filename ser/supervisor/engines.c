@@ -11,6 +11,7 @@
 #include "ser/supervisor/message_check.h"
 #include "ser/supervisor/orders.h"
 #include "ser/supervisor/private.h"
+#include "ser/supervisor/privileges.h"
 #include "uring/address.h"
 #include "uring/pass_fd.h"
 
@@ -238,6 +239,8 @@ static void readable(struct uring_op *op, int res)
 static void become_engine(int report)
 {
 	uring_loop_free(self->loop);
+	if (privileges_forget())
+		_exit(ENGINE_CANNOT_START);
 	engine_run(&self->parts, report);
 }
 

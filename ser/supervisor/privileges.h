@@ -19,10 +19,20 @@ void privileges_prepare(void);
 unsigned long privileges_raise_files(unsigned long count);
 
 /*
- * Drops, for good, all rights that the engine does not need: the process has no capability (libcap), cannot
- * gain one by exec, and has no core dump or debugger that could show a key. It may have as many descriptors
+ * Drops, for good, all rights that a supervisor does not need: the process has no capability in force
+ * (libcap), cannot gain one by exec, and has no core dump or debugger that could show a key. If SER runs as
+ * root, it may use one again, with privileges_read(). It may have as many descriptors
  * as the hard limit permits, and ends when its parent ends. Returns 0, or -1 with a sentence in *e.
  */
 int privileges_drop(struct cfg_error *e);
+
+/*
+ * For a supervisor, around the reading of a configuration: root may read files of other owners, such as a key
+ * that belongs to the user kamailio. A supervisor reads nothing from strangers.
+ */
+void privileges_read(int begin);
+
+/* For an engine: drops that for good, too. Returns 0 or -1. */
+int privileges_forget(void);
 
 #endif

@@ -113,12 +113,31 @@ static int ask(int i, enum reload_step step, const char *config, struct reload_a
 	return rc;
 }
 
-static int ask_all(enum reload_step step, const char *config, struct reload_answer *a)
+/* All must have read the same. */
+static int build_all(const char *config, struct reload_answer *a)
+{
+	uint64_t states = 0;
+	int rc = 0;
+
+	for (int i = 0; !rc && i < params->engines; i++) {
+		rc = ask(i, RELOAD_BUILD, config, a);
+		if (!i)
+			states = a->states[0];
+		if (rc || (a->states[0] == states && a->states[1] == states))
+			continue;
+		rc = -EAGAIN;
+		snprintf(a->text, sizeof(a->text),
+			"files changed while they were read; when all are in place, run tls.reload again\n");
+	}
+	return rc;
+}
+
+static int start_all(struct reload_answer *a)
 {
 	int rc = 0;
 
 	for (int i = 0; !rc && i < params->engines; i++)
-		rc = ask(i, step, config, a);
+		rc = ask(i, RELOAD_START, NULL, a);
 	return rc;
 }
 
@@ -168,12 +187,12 @@ static void note(struct timespec began, const char *config)
 /* Returns 0 when nothing can go wrong any more. */
 static int prepare_all(const char *config, struct reload_answer *a, char text[RELOAD_TEXT])
 {
-	int rc = ask_all(RELOAD_BUILD, config, a);
+	int rc = build_all(config, a);
 
 	snprintf(text, RELOAD_TEXT, "%s", a->text);
 	if (rc)
 		return rc;
-	rc = ask_all(RELOAD_START, NULL, a);
+	rc = start_all(a);
 	if (rc)
 		snprintf(text, RELOAD_TEXT, "%s", a->text);
 	return rc;

@@ -26,6 +26,8 @@ struct reload_order {
 struct reload_answer {
 	uint32_t number;
 	int32_t rc; /* 0 or a negative errno */
+	/* For RELOAD_BUILD: of the files, before and after they were read (file_states.h). */
+	uint64_t states[2];
 	char text[RELOAD_TEXT];
 };
 

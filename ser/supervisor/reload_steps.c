@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A supervisor's side of a reload: it takes each step when it is asked to, and the last one also unasked. */
+#include "ser/host/listening.h"
 #include "ser/shared/domain.h"
 #include "ser/shared/log.h"
 #include "ser/shared/ticket_keys.h"
+#include "ser/supervisor/file_states.h"
 #include "ser/supervisor/message_check.h"
 #include "ser/supervisor/private.h"
+#include "ser/supervisor/privileges.h"
 #include "ser/supervisor/reload_private.h"
 
 #include <errno.h>
@@ -123,6 +126,24 @@ static int read_ticket_keys(struct cfg_errors *errors)
 	return cfg_add_error(errors, "%s", e.text);
 }
 
+/* Reads everything. Returns a configuration with contexts in next, or NULL. */
+static struct cfg_config *read_all(struct cfg_errors *errors, struct cfg_errors *warnings)
+{
+	const struct params *params = supervisor.parts.params;
+	const char *path = current.config[0] ? current.config : NULL;
+	uint64_t before = file_state(path);
+	struct cfg_config *config = params_domains(path, errors, warnings);
+
+	if (!config)
+		return NULL;
+	answer.states[0] = before + file_states(config, params);
+	listening_warn(config, warnings);
+	next = build(config, errors, warnings);
+	read_ticket_keys(errors);
+	answer.states[1] = file_state(path) + file_states(config, params);
+	return config;
+}
+
 static void build_next(void)
 {
 	static struct cfg_errors errors, warnings;
@@ -131,10 +152,9 @@ static void build_next(void)
 	memset(&errors, 0, sizeof(errors));
 	memset(&warnings, 0, sizeof(warnings));
 	show_loading(1); /* it may wait for a file system or a token */
-	config = params_domains(current.config[0] ? current.config : NULL, &errors, &warnings);
-	if (config)
-		next = build(config, &errors, &warnings);
-	read_ticket_keys(&errors);
+	privileges_read(1);
+	config = read_all(&errors, &warnings);
+	privileges_read(0);
 	show_loading(0);
 	say_all("", &errors);
 	if (!errors.count)

@@ -111,7 +111,9 @@ static int set_up(struct cfg_config *config, struct cfg_error *error)
 		return cfg_fail(error, "the TLS engine cannot start: %s (%s)", why, strerror(-rc));
 	if (privileges_drop(error))
 		return -1;
+	privileges_read(1);
 	supervisor.parts.set = reload_build(config, error);
+	privileges_read(0);
 	if (!supervisor.parts.set)
 		return -1;
 	if (watch_signals())

@@ -34,7 +34,6 @@ BAD = {
     "ticket-keys-short": ({"session_ticket_keys": "file:garbage"}, "session_ticket_keys"),
     "ticket-keys-empty": ({"session_ticket_keys": "file:empty"}, "session_ticket_keys"),
     "timeout-negative": ({"handshake_timeout": -1}, "handshake_timeout"),
-    "connection-timeout-0": ({"connection_timeout": 0}, "connection_timeout"),
     "ktls-without-port": ({"ktls": "1.2.3.4=0"}, "ktls"),
     "ktls-no-address": ({"ktls": "x:5061=0"}, "ktls"),
     "ktls-port-65536": ({"ktls": "127.0.0.1:65536=0"}, "ktls"),
@@ -49,7 +48,6 @@ BAD = {
     "handshakes-too-many": ({"max_handshakes": 65537}, "max_handshakes"),
     "handshakes-per-source-negative": ({"max_handshakes_per_source": -1}, "max_handshakes_per_source"),
     "connections-per-source-negative": ({"max_connections_per_source": -1}, "max_connections_per_source"),
-    "memory-negative": ({"low_mem_threshold1": -5}, "low_mem_threshold1"),
 }
 
 

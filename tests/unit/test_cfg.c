@@ -65,7 +65,7 @@ static void test_methods(void **state)
 	(void)state;
 	for (unsigned i = 0; i < COUNT(methods); i++)
 		for (int how = 0; how < CASES; how++) {
-			struct cfg_versions v = {0, 0};
+			struct cfg_versions v = {0, 0, 0};
 			struct cfg_error e = {.text = ""};
 
 			assert_int_equal(
@@ -78,7 +78,7 @@ static void test_methods(void **state)
 
 static void refuse_method(const char *param, const char *value)
 {
-	struct cfg_versions v = {1, 2};
+	struct cfg_versions v = {1, 2, 3};
 	struct cfg_error e;
 
 	memset(&e, 'x', sizeof(e));

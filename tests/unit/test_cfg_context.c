@@ -110,9 +110,9 @@ static void test_certificate_refused(void **state)
 	refuse_files("missing.pem", "rsa.key", NULL, "certificate", "missing.pem", "No such file");
 	refuse_files("folder.pem", "rsa.key", NULL, "certificate", "folder.pem", "not a file");
 	refuse_files("empty.pem", "rsa.key", NULL, "certificate", "empty.pem", "empty");
-	refuse_files("garbage.pem", "rsa.key", NULL, "certificate", "garbage.pem", "no usable PEM");
-	refuse_files("text.pem", "rsa.key", NULL, "certificate", "text.pem", "no usable PEM");
-	refuse_files("rsa.key", "rsa.key", NULL, "certificate", "rsa.key", "no usable PEM");
+	refuse_files("garbage.pem", "rsa.key", NULL, "certificate", "garbage.pem", "is damaged");
+	refuse_files("text.pem", "rsa.key", NULL, "certificate", "text.pem", "is no PEM file");
+	refuse_files("rsa.key", "rsa.key", NULL, "certificate", "rsa.key", "holds no certificate");
 	refuse_files("encrypted.pem", "rsa.key", NULL, "certificate", "encrypted.pem", "is encrypted");
 	refuse_files("new\nline", "rsa.key", NULL, "certificate", "new?line", "No such file");
 }
@@ -123,9 +123,9 @@ static void test_key_refused(void **state)
 	refuse_files("rsa.pem", "missing.key", NULL, "private_key", "missing.key", "No such file");
 	refuse_files("rsa.pem", "folder.pem", NULL, "private_key", "folder.pem", "not a file");
 	refuse_files("rsa.pem", "empty.pem", NULL, "private_key", "empty.pem", "empty");
-	refuse_files("rsa.pem", "garbage.pem", NULL, "private_key", "garbage.pem", "no usable PEM");
-	refuse_files("rsa.pem", "text.pem", NULL, "private_key", "text.pem", "no usable PEM");
-	refuse_files("rsa.pem", "rsa.pem", NULL, "private_key", "rsa.pem", "no usable PEM");
+	refuse_files("rsa.pem", "garbage.pem", NULL, "private_key", "garbage.pem", "is damaged");
+	refuse_files("rsa.pem", "text.pem", NULL, "private_key", "text.pem", "is no PEM file");
+	refuse_files("rsa.pem", "rsa.pem", NULL, "private_key", "rsa.pem", "holds no private key");
 }
 
 static void test_key_of_another(void **state)
@@ -161,10 +161,10 @@ static void test_ca_list_refused(void **state)
 	refuse_files("ec.pem", "ec.key", "missing.pem", "ca_list", "missing.pem", "No such file");
 	refuse_files("ec.pem", "ec.key", "folder.pem", "ca_list", "folder.pem", "not a file");
 	refuse_files("ec.pem", "ec.key", "empty.pem", "ca_list", "empty.pem", "empty");
-	refuse_files("ec.pem", "ec.key", "garbage.pem", "ca_list", "garbage.pem", "no usable PEM");
-	refuse_files("ec.pem", "ec.key", "text.pem", "ca_list", "text.pem", "no usable PEM");
+	refuse_files("ec.pem", "ec.key", "garbage.pem", "ca_list", "garbage.pem", "is damaged");
+	refuse_files("ec.pem", "ec.key", "text.pem", "ca_list", "text.pem", "is no PEM file");
 	refuse_files("ec.pem", "ec.key", "encrypted.pem", "ca_list", "encrypted.pem", "is encrypted");
-	refuse_files("ec.pem", "ec.key", "rsa.key", "ca_list", "rsa.key", "no usable PEM");
+	refuse_files("ec.pem", "ec.key", "rsa.key", "ca_list", "rsa.key", "holds no certificate");
 }
 
 /* Verification with the list: its authorities are named in the request, and who they signed passes. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The configurations of tests/cfg: those of good work, each of bad is refused with one sentence, which holds
- * the line of the .txt file beside it. The program's argument is the folder.
+ * The configurations of tests/cfg: those of good work, those of odd work, each with a warning, and each of
+ * bad is refused with one sentence. Sentence and warning hold the line of the .txt file beside it. The
+ * program's argument is the folder.
  */
 #include "folder.h"
 #include "sets.h"
@@ -95,6 +96,16 @@ static void check_bad(const char *path)
 		fail_msg("%u sentences, first: %s", errors.count, errors.list[0].text);
 }
 
+static void check_odd(const char *path)
+{
+	char sentence[512];
+
+	read_sentence(path, sentence, sizeof(sentence));
+	check_good(path);
+	if (!said(&warnings, sentence))
+		fail_msg("%s: %u warnings, first: %s", path, warnings.count, warnings.list[0].text);
+}
+
 static void check_all(const char *kind, void (*check)(const char *path), unsigned at_least)
 {
 	char folder[512], path[1024];
@@ -125,7 +136,13 @@ static void test_good(void **state)
 static void test_bad(void **state)
 {
 	(void)state;
-	check_all("bad", check_bad, 26);
+	check_all("bad", check_bad, 22);
+}
+
+static void test_odd(void **state)
+{
+	(void)state;
+	check_all("odd", check_odd, 10);
 }
 
 int main(int argc, char **argv)
@@ -133,6 +150,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_odd),
 	};
 
 	if (argc != 2)

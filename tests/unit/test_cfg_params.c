@@ -117,20 +117,43 @@ static void test_last_counts(void **state)
 	cfg_config_unref(config);
 }
 
+/* As in the stock module, with a warning. */
+static void test_odd_numbers(void **state)
+{
+	static const char *const params[] = {"verify_depth", "192.0.2.1:5061=1000", "ca_list", "", NULL};
+	struct cfg_config *config = config_with(params);
+
+	(void)state;
+	assert_int_equal(cfg_add_param_int(config, "verify_certificate", 2, &errors), 0);
+	assert_int_equal(cfg_add_param_int(config, "server_name_mode", -1, &errors), 0);
+	finish(config);
+	assert_int_equal(warnings.count, 4);
+	assert_true(said(&warnings,
+		"modparam: [server:192.0.2.1:5061]: verify_depth: 1000 is not a number from 0 to "
+		"100; 100 is used"));
+	assert_true(said(&warnings, "modparam: ca_list: the value is empty, so it counts as not set"));
+	assert_true(said(&warnings, "modparam: verify_certificate: 2 is neither 0 nor 1; 1 is used"));
+	assert_true(said(&warnings, "modparam: server_name_mode: -1 is not a number from 0 to 2; 0 is used"));
+	assert_int_equal(config->domains[0]->verify_depth, 100);
+	assert_int_equal(config->domains[0]->verify_certificate, 1);
+	assert_null(config->domains[0]->ca_list);
+	cfg_config_unref(config);
+}
+
 /* All that is wrong is said, and the domain is named. */
 static void test_errors(void **state)
 {
-	static const char *const params[] = {"method", "TLSv9", "verify_depth", "192.0.2.1:5061=1000",
-		"certificate", "192.0.2.1=a.pem", "no_such", "1", "ca_list", "@[::1]:5=", NULL};
+	static const char *const params[] = {"method", "TLSv9", "verify_depth", "192.0.2.1:5061=x",
+		"certificate", "192.0.2.1=a.pem", "no_such", "1", "ktls", "@[::1]:5=", NULL};
 	struct cfg_config *config = config_with(params);
 
 	(void)state;
 	assert_int_equal(errors.count, 5);
 	assert_true(said(&errors, "modparam: method: 'TLSv9'"));
-	assert_true(said(&errors, "modparam: [server:192.0.2.1:5061]: verify_depth: '1000'"));
+	assert_true(said(&errors, "modparam: [server:192.0.2.1:5061]: verify_depth: 'x'"));
 	assert_true(said(&errors, "modparam: certificate: the address in front of '='"));
 	assert_true(said(&errors, "modparam: 'no_such' is not an attribute"));
-	assert_true(said(&errors, "modparam: [client:[::1]:5]: ca_list: the value is empty"));
+	assert_true(said(&errors, "modparam: [client:[::1]:5]: ktls: '' is neither"));
 	assert_int_equal(cfg_config_finish(config, &errors, &warnings), -1);
 	cfg_config_unref(config);
 }
@@ -209,6 +232,7 @@ int main(void)
 		cmocka_unit_test(test_inheritance),
 		cmocka_unit_test(test_names_are_not_inherited),
 		cmocka_unit_test(test_last_counts),
+		cmocka_unit_test(test_odd_numbers),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_long_value),
 		cmocka_unit_test(test_password),

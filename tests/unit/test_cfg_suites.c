@@ -110,29 +110,93 @@ static int takes_suites_of_the_system(const char *conf)
 	       !strcmp(SSL_CIPHER_get_version(sk_SSL_CIPHER_value(suites, last - 1)), "TLSv1.3");
 }
 
-static void test_suites_of_the_system(void **state)
+/* In a process of its own, because what is loaded stays loaded. */
+static void with_system(const char *settings, int (*check)(const char *conf))
 {
-	char *conf = folder_path("openssl.cnf");
+	static int number;
+	char text[512], name[32], *conf;
 	int status;
 	pid_t pid;
 
-	(void)state;
-	folder_add_text("openssl.cnf",
-		"openssl_conf = all\n[all]\nssl_conf = ssl\n[ssl]\nsystem_default = ours\n"
-		"[ours]\nCipherString = AES128-SHA:@SECLEVEL=0\n");
-	pid = fork(); /* what is loaded stays loaded */
+	snprintf(text, sizeof(text),
+		"openssl_conf = all\n[all]\nssl_conf = ssl\n[ssl]\nsystem_default = ours\n[ours]\n%s",
+		settings);
+	snprintf(name, sizeof(name), "openssl-%d.cnf", number++);
+	folder_add_text(name, text);
+	conf = folder_path(name);
+	pid = fork();
 	assert_true(pid >= 0);
 	if (!pid)
-		_exit(takes_suites_of_the_system(conf) ? 0 : 1);
+		_exit(check(conf) ? 0 : 1);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
 	free(conf);
 }
 
+static void test_suites_of_the_system(void **state)
+{
+	(void)state;
+	with_system("CipherString = AES128-SHA:@SECLEVEL=0\n", takes_suites_of_the_system);
+}
+
+/* Versions of a context with that method, NULL: none is set. 0: there is no context. */
+static int has_versions(const char *method, int min, int max)
+{
+	struct cfg_domain d = make_domain("ec.pem", "ec.key", NULL);
+	struct cfg_error e, warning;
+	SSL_CTX *ctx;
+	int same;
+
+	d.versions.min = 0;
+	if (method && cfg_parse_method("method", method, &d.versions, &e))
+		return 0;
+	cfg_domain_defaults(&d, NULL);
+	ctx = build_context(&d, &e, &warning);
+	if (!ctx || !min)
+		return !ctx && !min && strstr(e.text, "no version is left") && strstr(e.text, "MaxProtocol");
+	same = SSL_CTX_get_min_proto_version(ctx) == min && SSL_CTX_get_max_proto_version(ctx) == max;
+	SSL_CTX_free(ctx);
+	return same;
+}
+
+static int takes_newest_version(const char *conf)
+{
+	return CONF_modules_load_file(conf, NULL, 0) == 1 &&
+	       has_versions(NULL, TLS1_2_VERSION, TLS1_2_VERSION) &&
+	       has_versions("SSLv23", TLS1_2_VERSION, TLS1_2_VERSION) &&
+	       has_versions("TLSv1.2+", TLS1_2_VERSION, TLS1_2_VERSION) && has_versions("TLSv1.3+", 0, 0) &&
+	       has_versions("TLSv1.3", TLS1_3_VERSION, TLS1_3_VERSION);
+}
+
+static int takes_oldest_version(const char *conf)
+{
+	return CONF_modules_load_file(conf, NULL, 0) == 1 &&
+	       has_versions(NULL, TLS1_3_VERSION, TLS1_3_VERSION) &&
+	       has_versions("SSLv23", TLS1_3_VERSION, TLS1_3_VERSION) &&
+	       has_versions("TLSv1.2+", TLS1_2_VERSION, TLS1_3_VERSION) &&
+	       has_versions("TLSv1.2", TLS1_2_VERSION, TLS1_2_VERSION);
+}
+
+static int takes_what_is_ours(const char *conf)
+{
+	return CONF_modules_load_file(conf, NULL, 0) == 1 &&
+	       has_versions(NULL, TLS1_2_VERSION, TLS1_3_VERSION) &&
+	       has_versions("TLSv1+", TLS1_2_VERSION, TLS1_3_VERSION);
+}
+
+/* They hold unless the method says otherwise. */
+static void test_versions_of_the_system(void **state)
+{
+	(void)state;
+	with_system("MaxProtocol = TLSv1.2\n", takes_newest_version);
+	with_system("MinProtocol = TLSv1.3\n", takes_oldest_version);
+	with_system("MinProtocol = TLSv1\n", takes_what_is_ours);
+}
+
 static void test_versions(void **state)
 {
-	static const struct cfg_versions ranges[] = {{TLS1_2_VERSION, TLS1_2_VERSION},
-		{TLS1_2_VERSION, TLS1_3_VERSION}, {TLS1_3_VERSION, TLS1_3_VERSION}};
+	static const struct cfg_versions ranges[] = {{TLS1_2_VERSION, TLS1_2_VERSION, 0},
+		{TLS1_2_VERSION, TLS1_3_VERSION, 0}, {TLS1_3_VERSION, TLS1_3_VERSION, 0}};
 
 	(void)state;
 	for (unsigned i = 0; i < COUNT(ranges); i++) {
@@ -156,6 +220,7 @@ int main(void)
 		cmocka_unit_test(test_suites_refused),
 		cmocka_unit_test(test_suites),
 		cmocka_unit_test(test_suites_of_the_system),
+		cmocka_unit_test(test_versions_of_the_system),
 		cmocka_unit_test(test_versions),
 	};
 

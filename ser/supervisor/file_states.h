@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Whether the files of a configuration stayed as they were while several processes read them. */
+#ifndef SER_SUPERVISOR_FILE_STATES_H
+#define SER_SUPERVISOR_FILE_STATES_H
+
+#include "cfg/config.h"
+#include "ser/shared/params.h"
+
+/*
+ * A number that changes when one of these files is replaced or written: those that the configuration was read
+ * from and those that it names, and the keys of session tickets.
+ */
+uint64_t file_states(const struct cfg_config *config, const struct params *params);
+
+/* The same for a single file or folder. */
+uint64_t file_state(const char *path);
+
+#endif

@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The core's tables are as large as with the stock module: limits that fit Debian's 8 MB of private memory there fit here."""
+import pytest
+
+import sip
+
+
+@pytest.mark.parametrize("connections", [120000, 190000])
+def test_private_memory(start, connections):
+    ser = start(core=(f"tcp_max_connections={connections}", f"tls_max_connections={connections}"), memory=256)
+    assert not ser.script  # or it would have more private memory
+    with sip.TlsClient(ser.address()) as client:
+        client.ask()
+    ser.accept(r"a process may open \d+ descriptors")
