@@ -207,6 +207,7 @@ def test_dies_when_the_ring_is_full(start, liar, control, stack):
     with control.armed(Call.RING, nth=150, supervisor=True), contextlib.suppress(*LOST), DIRECT[1].client(ser):
         ser.settle(lambda: liar.finished, "it does not lie")
         os.kill(control.engine, signal.SIGKILL)
+        ser.settle(lambda: control.engine not in ser.processes(), "it does not die")
         os.kill(control.supervisor, signal.SIGCONT)
         ser.settle(lambda: ser.log_count(FULL), ser.log)
     assert control.failed == 1

@@ -102,7 +102,27 @@ static void test_steps(void **state)
 		assert_ptr_not_equal(uring_places_first(places, now), &p[0]);
 	}
 	assert_ptr_equal(uring_places_first(places, now), &p[1]);
-	leave(p, 2);
+	leave(&p[1], 1);
+	assert_null(uring_places_first(places, now));
+	leave(p, 1);
+	close_places();
+}
+
+/* Each of a few has its time; that others of its kind come later gives it no more. */
+static void test_few(void **state)
+{
+	struct uring_place first, later[2];
+
+	(void)state;
+	open_places(SHARE);
+	take(&first, 1, "192.0.2.1", URING_STAGE_SILENT);
+	now += 400;
+	take(later, 2, "198.51.100.1", URING_STAGE_SILENT);
+	assert_null(uring_places_first(places, now));
+	now += 200;
+	assert_ptr_equal(uring_places_first(places, now), &first);
+	leave(&first, 1);
+	leave(later, 2);
 	close_places();
 }
 
@@ -299,6 +319,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_stages),
 		cmocka_unit_test(test_steps),
+		cmocka_unit_test(test_few),
 		cmocka_unit_test(test_crowd),
 		cmocka_unit_test(test_newcomer),
 		cmocka_unit_test(test_stale),
