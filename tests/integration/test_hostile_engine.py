@@ -102,8 +102,9 @@ class Place:
 @pytest.fixture(name="place")
 def make_place(start, liar, peer, stack):
     del peer.connections[:]
-    # Not confined, or it could not even make some of what it gives away.
-    ser = start(environment=liar.environment, **outbound.options(tls={"engine_confinement": 0}))
+    # Not confined, or it could not even make some of what it gives away. A long lie must not look like hanging.
+    ser = start(environment=liar.environment,
+                **outbound.options(tls={"engine_confinement": 0, "engine_patience": 0}))
     return Place(ser, liar, peer, stack)
 
 
