@@ -11,7 +11,7 @@ import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
 REPORT = HERE.parent.parent / "bench" / "report"
-NATIVE, SIPP = HERE / "sample" / "native.json", HERE / "sample" / "sipp.json"
+NATIVE, SIPP, FLOOD = (HERE / "sample" / f"{name}.json" for name in ("native", "sipp", "flood"))
 PLOTS = {"throughput", "survival-no-kernel-tls", "stalled-no-kernel-tls", "latency-no-kernel-tls",
          "memory-no-kernel-tls", "rates-no-kernel-tls"}
 # The section of compare, its plot, and how its part of the page begins.
@@ -52,14 +52,14 @@ def part(page, beginning):
 
 def test_everything(tmp_path):
     """All parts, all plots, and nothing that is no figure."""
-    code, said, page, plots = report(tmp_path, NATIVE, SIPP)
+    code, said, page, plots = report(tmp_path, NATIVE, SIPP, FLOOD)
     assert (code, said) == (0, "")
     assert set(plots) == PLOTS == set(re.findall(r"\(plots/(.+)\.svg\)", page))
     for svg in plots.values():
         assert xml.fromstring(svg).tag.endswith("svg")
     assert "Not measured" not in page
     assert not re.search(r"\b(nan|None|inf)\b", page)
-    for source in (NATIVE, SIPP):
+    for source in (NATIVE, SIPP, FLOOD):
         assert f"`{json.loads(source.read_text())['command']}`" in page
 
 
@@ -74,7 +74,7 @@ def test_figures(native, tmp_path):
 
 def test_same_each_time(tmp_path):
     """The same data make the same files."""
-    assert report(tmp_path / "one", NATIVE, SIPP)[2:] == report(tmp_path / "two", NATIVE, SIPP)[2:]
+    assert report(tmp_path / "one", NATIVE, SIPP, FLOOD)[2:] == report(tmp_path / "two", NATIVE, SIPP, FLOOD)[2:]
 
 
 @pytest.mark.parametrize("section", SECTIONS)
@@ -95,6 +95,11 @@ def test_section_missing(native, write, tmp_path, section):
 def test_no_calls(tmp_path):
     """Without SIPp's result."""
     assert "Not measured." in part(report(tmp_path, NATIVE)[2], "Calls by SIPp")
+
+
+def test_no_crowds(tmp_path):
+    """Without that of crowds."""
+    assert "Not measured." in part(report(tmp_path, NATIVE)[2], "Who gets in")
 
 
 def test_without_compare(tmp_path):

@@ -128,9 +128,8 @@ def test_crowd(start, sources, slow, policy):
     ser = start(tls={"limit_policy": policy})
     with Crowd(ser.address(), sources, slow=slow) as crowd:
         check_served(ser, crowd)
-        if slow:
-            ser.settle(lambda: ser.counter("evicted_slow"), "nobody was sent away")
-    assert ser.counter("evicted_silent")
+        # On a slow machine all of them may have said their first byte.
+        ser.settle(lambda: ser.counter("evicted_slow" if slow else "evicted_silent"), "nobody was sent away")
     assert ser.logged(GIVES_WAY.format(r"127\.0\.2\.[0-9]+", "(send nothing|are slow)"))
     assert not ser.log_count(f"{CLIENT}.*refused")
 

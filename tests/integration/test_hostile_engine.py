@@ -102,8 +102,9 @@ class Place:
 @pytest.fixture(name="place")
 def make_place(start, liar, peer, stack):
     del peer.connections[:]
-    # Not confined, or it could not even make some of what it gives away.
-    ser = start(environment=liar.environment, **outbound.options(tls={"engine_confinement": 0}))
+    # Not confined, or it could not even make some of what it gives away. A long lie must not look like hanging.
+    ser = start(environment=liar.environment,
+                **outbound.options(tls={"engine_confinement": 0, "engine_patience": 0}))
     return Place(ser, liar, peer, stack)
 
 
@@ -207,6 +208,7 @@ def test_dies_when_the_ring_is_full(start, liar, control, stack):
     with control.armed(Call.RING, nth=150, supervisor=True), contextlib.suppress(*LOST), DIRECT[1].client(ser):
         ser.settle(lambda: liar.finished, "it does not lie")
         os.kill(control.engine, signal.SIGKILL)
+        ser.settle(lambda: control.engine not in ser.processes(), "it does not die")
         os.kill(control.supervisor, signal.SIGCONT)
         ser.settle(lambda: ser.log_count(FULL), ser.log)
     assert control.failed == 1

@@ -102,7 +102,27 @@ static void test_steps(void **state)
 		assert_ptr_not_equal(uring_places_first(places, now), &p[0]);
 	}
 	assert_ptr_equal(uring_places_first(places, now), &p[1]);
-	leave(p, 2);
+	leave(&p[1], 1);
+	assert_null(uring_places_first(places, now));
+	leave(p, 1);
+	close_places();
+}
+
+/* Each of a few has its time; that others of its kind come later gives it no more. */
+static void test_few(void **state)
+{
+	struct uring_place first, later[2];
+
+	(void)state;
+	open_places(SHARE);
+	take(&first, 1, "192.0.2.1", URING_STAGE_SILENT);
+	now += 400;
+	take(later, 2, "198.51.100.1", URING_STAGE_SILENT);
+	assert_null(uring_places_first(places, now));
+	now += 200;
+	assert_ptr_equal(uring_places_first(places, now), &first);
+	leave(&first, 1);
+	leave(later, 2);
 	close_places();
 }
 
@@ -187,6 +207,40 @@ static void test_stale(void **state)
 	close_places();
 }
 
+/* The same of handshakes that do not go on; a crowd of them has less time than a few, but some. */
+static void test_slow_crowd(void **state)
+{
+	struct uring_place stale[3], crowd[CROWD];
+
+	(void)state;
+	open_places(SHARE);
+	take(stale, 3, "192.0.2.1", URING_STAGE_ANSWERED);
+	now += 2500;
+	take(crowd, CROWD, "198.51.100.1", URING_STAGE_ANSWERED);
+	now += 400;
+	assert_null(uring_places_first(places, now));
+	now += 1000;
+	check_go(stale, 3);
+	assert_ptr_equal(uring_places_first(places, now), &crowd[0]);
+	leave(crowd, CROWD);
+	close_places();
+}
+
+/* A share that is smaller than what is a few otherwise. */
+static void test_small_share(void **state)
+{
+	struct uring_place p[3];
+
+	(void)state;
+	open_places(2);
+	take(p, 3, "192.0.2.1", URING_STAGE_SILENT);
+	assert_ptr_equal(uring_places_first(places, now), &p[0]);
+	leave(p, 1);
+	assert_null(uring_places_first(places, now));
+	leave(&p[1], 2);
+	close_places();
+}
+
 /* Handshakes that go on are left alone, but not more of one host than its share. */
 static void check_share(unsigned share, unsigned count, int may_go)
 {
@@ -265,9 +319,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_stages),
 		cmocka_unit_test(test_steps),
+		cmocka_unit_test(test_few),
 		cmocka_unit_test(test_crowd),
 		cmocka_unit_test(test_newcomer),
 		cmocka_unit_test(test_stale),
+		cmocka_unit_test(test_slow_crowd),
+		cmocka_unit_test(test_small_share),
 		cmocka_unit_test(test_share),
 		cmocka_unit_test(test_any_order),
 	};

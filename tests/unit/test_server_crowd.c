@@ -141,6 +141,7 @@ static void test_without_header(void **state)
 	serving_go_on(&s);
 	call(&limits, 1, SIZE_MAX);
 	serving_expect(&s, 1, 0);
+	assert_true(s.evicted[URING_EVICTED_SILENT] && s.evicted[URING_EVICTED_SLOW]);
 	hang_up_all();
 }
 
@@ -328,6 +329,29 @@ static void test_just_in_time(void **state)
 	hang_up_all();
 }
 
+/* Who is a crowd is told by what the proxy says, not by its own address. */
+static void test_crowd_behind_a_proxy(void **state)
+{
+	static const struct uring_server_config limits = {
+		.max_handshakes = 100, .handshake_timeout = PATIENT, .proxy_header = 1};
+	struct caller *alone;
+
+	(void)state;
+	clock_stop();
+	serving_open_with(&s, server, &limits);
+	alone = call(&limits, 10, 0);
+	serving_until(&s, told_once);
+	clock_pass(10);
+	for (int i = 0; i < 20; i++)
+		call(&limits, 20, 0);
+	while (s.asked < s.calls)
+		serving_go_on(&s);
+	assert_int_equal(uring_server_make_room(s.server), 1);
+	until_evicted(1);
+	assert_int_not_equal(s.evictions[0], alone->port);
+	hang_up_all();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -339,6 +363,7 @@ int main(void)
 		cmocka_unit_test(test_no_descriptors),
 		cmocka_unit_test(test_make_room),
 		cmocka_unit_test(test_just_in_time),
+		cmocka_unit_test(test_crowd_behind_a_proxy),
 	};
 
 	return cmocka_run_group_tests_name("server_crowd", tests, make_contexts, free_contexts);
