@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Sourced by ./run and ./check: installs what they need with apt, as root or through sudo, and says so.
+# Sourced by ./run, ./check and packaging/build: installs what they need with apt, as root or through sudo, and says so.
 
 RUN_PACKAGES="gcc cmake ninja-build pkg-config libssl-dev liburing-dev libcap-dev libseccomp-dev openssl
 	python3 kamailio"
 CHECK_PACKAGES="$RUN_PACKAGES git clang libclang-rt-dev clang-format libcmocka-dev python3-pytest python3-pytest-timeout
 	python3-pytest-xdist python3-cryptography kamailio-tls-modules kamailio-websocket-modules kamailio-xml-modules
 	gnutls-bin user-mode-linux kmod iproute2 patchelf sip-tester stunnel4 python3-matplotlib baresip-core sipsak curl
-	groff-base"
+	groff-base debootstrap"
+PACKAGING_PACKAGES="build-essential debhelper cmake ninja-build pkg-config libssl-dev liburing-dev libcap-dev
+	libseccomp-dev"
 
 # need_packages NAME...
 need_packages() {

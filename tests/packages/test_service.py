@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Debian's kamailio.service with our package, in a guest that boots with systemd: with the service as it is, with
+docs/examples/hardened.conf and as root SER answers, and its engine is as confined as the kernel can."""
+import collections
+import contextlib
+import os
+import pathlib
+import re
+import signal
+import subprocess
+
+import pytest
+
+from roots import REPO, Scratch, make
+from test_packages import HERE, SET_UP, install
+
+pytestmark = [pytest.mark.timeout(1800),
+              pytest.mark.skipif(os.geteuid() != 0, reason="only root can make and enter roots")]
+MODULES = pathlib.Path("/usr/lib/uml/modules")
+PREPARE = f"""
+mkdir -p /results /guest /usr/lib/modules
+cp {HERE}/ask {HERE}/guest {REPO}/docs/examples/hardened.conf /guest
+printf '[Service]\\nUser=root\\nGroup=root\\n' >/guest/root.conf
+cat >/etc/systemd/system/guest.service <<'END'
+[Unit]
+After=kamailio.service
+SuccessAction=poweroff-force
+FailureAction=poweroff-force
+[Service]
+Type=oneshot
+ExecStart=/guest/guest
+[Install]
+WantedBy=multi-user.target
+END
+systemctl enable guest.service kamailio.service
+"""
+WAYS = "debian", "hardened", "root"
+PATIENCE = 900  # seconds for a guest
+
+Guest = collections.namedtuple("Guest", "kernel ways")
+
+
+def boot(folder, image):
+    """A guest with systemd as its first process, until it is off; returns its console."""
+    environment = {name: value for name, value in os.environ.items() if name != "TMPDIR"}  # for the guest's memory
+    with open(folder / "console", "w", encoding="utf-8") as console:
+        guest = subprocess.Popen(
+            ["linux.uml", "mem=512M", f"ubd0={image}", "root=/dev/ubda", "rw", "con=null", "con0=null,fd:1", "quiet",
+             "panic=-1", "systemd.firstboot=no", f"uml_dir={folder}/"],
+            stdin=subprocess.DEVNULL, stdout=console, stderr=console, env=environment, start_new_session=True)
+    try:
+        guest.wait(PATIENCE)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(guest.pid, signal.SIGKILL)  # its helpers, too
+        guest.wait()
+    return (folder / "console").read_text(encoding="utf-8", errors="replace")
+
+
+def make_image(debian, image):
+    """The file system of a guest: the release with our packages."""
+    like = make(debian.release, f"{debian.release}.systemd", ["systemd-sysv", "kmod"], debian.bare)
+    with Scratch(like) as root:
+        install(root, debian.packages)
+        root.run("sh", "-ec", SET_UP)
+        root.run("sh", "-ec", PREPARE)
+        root.run_outside("cp", "-r", f"{MODULES}/.", f"{root.folder}/usr/lib/modules")
+        root.run_outside("mkfs.ext4", "-q", "-d", root.folder, image, "2G")
+
+
+def show(debian, folder):
+    """What the guest showed."""
+    image, results = folder / "image", folder / "results"
+    make_image(debian, image)
+    console = boot(folder, image)
+    subprocess.run(["debugfs", "-R", f"rdump /results {folder}", image], capture_output=True, check=True)
+    image.unlink()
+    assert (results / "root").exists(), console
+    ways = {way: (results / way).read_text(encoding="utf-8") for way in WAYS}
+    return Guest((results / "kernel").read_text(encoding="utf-8"), ways)
+
+
+@pytest.fixture(scope="module")
+def guest(debian, tmp_path_factory):
+    """Booted once for all tests."""
+    return show(debian, tmp_path_factory.mktemp("guest"))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_service(guest, way):
+    """It starts, answers, has kernel TLS, is confined as the kernel can, and stops."""
+    said = guest.ways[way]
+    for line in ("ActiveState=active", "SIP/2.0 200 Keepalive", "Result=success", "ExecMainStatus=0", "ktls: yes"):
+        assert re.search(rf"^\s*{re.escape(line)}", said, re.M), said
+    if "landlock" in guest.kernel:
+        assert "the TLS engine is confined (memory, ring, files, system calls)\n" in said, said
+    else:
+        assert "is confined in part (memory, ring, system calls): this kernel has no Landlock" in said, said
+
+
+@pytest.mark.parametrize("way, user, limits", [
+    ("debian", "kamailio", {"NoNewPrivs": "0", "CapEff": "0" * 16}),
+    ("hardened", "kamailio", {"NoNewPrivs": "1", "CapEff": "0" * 16, "CapBnd": "0" * 16, "Seccomp": "2"}),
+    ("root", "root", {"NoNewPrivs": "0"})])
+def test_rights(guest, way, user, limits):
+    """The main process has the rights that the service gives it, and no others."""
+    said = guest.ways[way]
+    assert f"\nUser={user}\n" in f"\n{said}", said
+    for name, value in limits.items():
+        assert re.search(rf"^{name}:\s*{value}$", said, re.M), said
