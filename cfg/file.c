@@ -41,7 +41,10 @@ static int parse_one(struct cfg_config *config, const char *path, size_t *left, 
 	int rc;
 
 	if (fd < 0)
-		return cfg_add_error(errors, "config: cannot read '%.300s': %s", path, strerror(errno));
+		return cfg_add_error(errors,
+			"config: cannot read '%.300s': %s; name a file or folder that the server's user may "
+			"read",
+			path, strerror(errno));
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
 		rc = cfg_add_error(errors, "config: '%.300s' is neither a file nor a folder", path);
 	else if ((size_t)st.st_size > *left)
@@ -49,7 +52,10 @@ static int parse_one(struct cfg_config *config, const char *path, size_t *left, 
 	else if (!(text = malloc(*left + 1)))
 		rc = cfg_add_error(errors, "config: out of memory for '%.300s'", path);
 	else if ((len = read_all(fd, text, *left + 1)) < 0)
-		rc = cfg_add_error(errors, "config: cannot read '%.300s': %s", path, strerror(errno));
+		rc = cfg_add_error(errors,
+			"config: cannot read '%.300s': %s; name a file or folder that the server's user may "
+			"read",
+			path, strerror(errno));
 	else if ((size_t)len > *left)
 		rc = cfg_add_error(errors, "config: '%.300s' makes more than %d bytes", path, CFG_FILE_MAX);
 	else
@@ -96,7 +102,10 @@ static int parse_folder(struct cfg_config *config, const char *path, struct cfg_
 	int rc = 0, count = scandir(path, &entries, is_candidate, by_name);
 
 	if (count < 0)
-		return cfg_add_error(errors, "config: cannot read '%.300s': %s", path, strerror(errno));
+		return cfg_add_error(errors,
+			"config: cannot read '%.300s': %s; name a file or folder that the server's user may "
+			"read",
+			path, strerror(errno));
 	if (count > CFG_FILES_MAX)
 		rc = cfg_add_error(errors, "config: '%.300s' holds more than %d files", path, CFG_FILES_MAX);
 	for (int i = 0; i < count; i++) {

@@ -31,7 +31,9 @@ static int read_file(struct ktls_ticket_keys *to, const char *path, struct cfg_e
 			"'openssl rand -out FILE %d' makes one",
 			path, KTLS_TICKET_KEYS, KTLS_TICKET_KEY_BYTES, KTLS_TICKET_KEY_BYTES);
 	if (rc)
-		return cfg_fail(e, "session_ticket_keys: cannot read '%s': %s", path, strerror(-rc));
+		return cfg_fail(e,
+			"session_ticket_keys: cannot read '%s': %s; name a file that SER's user may read",
+			path, strerror(-rc));
 	return 0;
 }
 
@@ -62,10 +64,16 @@ int ticket_keys_init(const struct params *params, struct cfg_error *e)
 	int rc = map();
 
 	if (rc)
-		return cfg_fail(e, "no memory for the keys of session tickets: %s", strerror(-rc));
+		return cfg_fail(e,
+			"memory for the keys of session tickets cannot be had (%s): free some, or raise the "
+			"limit of open files (ulimit -n)",
+			strerror(-rc));
 	if (madvise(keys, sizeof(*keys), MADV_DONTDUMP) || madvise(read_only, sizeof(*keys), MADV_DONTDUMP) ||
 		ticket_keys_inherit(0))
-		return cfg_fail(e, "the keys of session tickets cannot be protected: %s", strerror(errno));
+		return cfg_fail(e,
+			"the keys of session tickets cannot be kept out of other processes (%s): a filter of "
+			"system calls (SystemCallFilter) may forbid madvise()",
+			strerror(errno));
 	if (params->session_ticket_keys)
 		return read_file(keys, params->session_ticket_keys, e);
 	return ktls_ticket_rotate(keys) ? cfg_fail(e, "OpenSSL has no random bytes") : 0;

@@ -6,6 +6,7 @@
 #include "ser/host/services.h"
 #include "ser/shared/log.h"
 #include "ser/shared/params.h"
+#include "ser/supervisor/private.h"
 #include "ser/supervisor/reload.h"
 
 #include <errno.h>
@@ -207,7 +208,7 @@ int certificate_watch_start(unsigned seconds)
 
 	if (pid < 0) {
 		ser_log(LOG_LEVEL_ERROR, "the process that watches certificates cannot be forked: %s",
-			strerror(errno));
+			engine_process_why_not(errno));
 		return -1;
 	}
 	if (pid)

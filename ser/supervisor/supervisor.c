@@ -181,12 +181,13 @@ int supervisor_start(unsigned index, const struct params *params, const struct k
 		.params = params, .caps = caps, .engine = index, .proxy_header = host_reads_proxy_headers()};
 	supervisor.parts.listeners = listeners_all(&supervisor.parts.listener_count);
 	if (pipe2(report, O_CLOEXEC)) {
-		ser_log(LOG_LEVEL_ERROR, "the TLS engine cannot start: %s", strerror(errno));
+		ser_log(LOG_LEVEL_ERROR, "the TLS engine cannot start: %s", engine_process_why_not(errno));
 		return -1;
 	}
 	pid = fork_process(HOST_PROC_NOCHLDINIT, "tls engine supervisor", 1);
 	if (pid < 0) {
-		ser_log(LOG_LEVEL_ERROR, "the TLS engine cannot be forked: %s", strerror(errno));
+		ser_log(LOG_LEVEL_ERROR, "the TLS engine cannot be forked: %s",
+			engine_process_why_not(errno));
 		close(report[0]);
 		close(report[1]);
 		return -1;

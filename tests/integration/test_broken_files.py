@@ -162,6 +162,16 @@ def test_no_file(config, tmp_path, attribute):
         assert str(path) in line and sentence in line, line
 
 
+@pytest.mark.parametrize("parameter, advice", [("config", "name a file or folder that the server's user may read"),
+                                               ("session_ticket_keys", "name a file that SER's user may read")])
+def test_no_file_of_the_module(refused, tmp_path, parameter, advice):
+    path = str(tmp_path / "missing")
+    away = domains.AWAY if parameter == "config" else {}
+    code, log = refused(tls={**away, parameter: path}).run_to_end("-c")
+    assert code != 0, log
+    assert f"ERROR: tls: {parameter}: cannot read '{path}': No such file or directory; {advice}" in log, log
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may run it as nobody")
 def test_unreadable(config, pki):
     """The pki's folder is root's."""
