@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Files of certificates and keys as they are broken in real life: kamailio -c says of each in one sentence what is wrong, where,
-and what to do.
+Files of certificates and keys as they are broken in real life: kamailio -c says of each in one sentence what is wrong,
+where, and what to do.
 """
 import os
 import subprocess
@@ -78,7 +78,8 @@ CASES = {
                       "holds no private key, but a part that begins with '-----BEGIN PUBLIC KEY-----'"),
     "key-is-a-certificate": ("private_key", lambda pki: read(pki.server.cert),
                              "holds no private key, but a part that begins with '-----BEGIN CERTIFICATE-----'"),
-    "key-of-openssh": ("private_key", lambda pki: b"-----BEGIN OPENSSH PRIVATE KEY-----\nAA==\n-----END OPENSSH PRIVATE KEY-----\n",
+    "key-of-openssh": ("private_key", lambda pki: b"-----BEGIN OPENSSH PRIVATE KEY-----\nAA==\n"
+                                                  b"-----END OPENSSH PRIVATE KEY-----\n",
                        "is a key of OpenSSH; make PEM of a copy: ssh-keygen -p -m PEM -f COPY"),
     "key-of-another": ("private_key", lambda pki: read(pki.bob.key), "does not belong to the certificate in "),
     "ca-der": ("ca_list", lambda pki: openssl("x509", "-in", pki.ca.cert, "-outform", "DER"),
@@ -86,8 +87,10 @@ CASES = {
     "ca-glued": ("ca_list", lambda pki: read(pki.ca.cert).rstrip(b"\n") + read(other_ca(pki).cert),
                  "has parts that are glued together"),
     "ca-is-a-key": ("ca_list", lambda pki: read(pki.ca.key), "holds no certificate, but a part that begins with"),
-    "crl-der": ("crl", lambda pki: openssl("crl", "-in", pki.crl, "-outform", "DER"), "is in DER; make PEM of it: openssl crl"),
-    "crl-is-a-certificate": ("crl", lambda pki: read(pki.ca.cert), "holds no revocation list, but a part that begins with"),
+    "crl-der": ("crl", lambda pki: openssl("crl", "-in", pki.crl, "-outform", "DER"),
+                "is in DER; make PEM of it: openssl crl"),
+    "crl-is-a-certificate": ("crl", lambda pki: read(pki.ca.cert),
+                             "holds no revocation list, but a part that begins with"),
 }
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The core's tables are as large as with the stock module: limits that fit Debian's 8 MB of private memory there fit here."""
+"""The core's tables are as large as with the stock module: what fits Debian's 8 MB of private memory there fits here."""
 import pytest
 
 import sip
