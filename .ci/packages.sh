@@ -6,7 +6,7 @@ RUN_PACKAGES="gcc cmake ninja-build pkg-config libssl-dev liburing-dev libcap-de
 CHECK_PACKAGES="$RUN_PACKAGES git clang libclang-rt-dev clang-format libcmocka-dev python3-pytest python3-pytest-timeout
 	python3-pytest-xdist python3-cryptography kamailio-tls-modules kamailio-websocket-modules kamailio-xml-modules
 	gnutls-bin user-mode-linux kmod iproute2 patchelf sip-tester stunnel4 python3-matplotlib baresip-core sipsak curl
-	groff-base debootstrap"
+	groff-base debootstrap strace"
 PACKAGING_PACKAGES="build-essential debhelper cmake ninja-build pkg-config libssl-dev liburing-dev libcap-dev
 	libseccomp-dev"
 

@@ -220,8 +220,12 @@ static void readable(struct uring_op *op, int res)
 	int rc = 0;
 
 	(void)res;
-	for (int i = 0; !rc && i < MESSAGES_A_TURN; i++)
+	/* To ask once more only to hear that there is nothing is dear where messages come one by one. */
+	for (int i = 0; !rc && i < MESSAGES_A_TURN; i++) {
 		rc = take_one(c);
+		if (!scoreboard_on_the_way(self->index, c->page))
+			break;
+	}
 	if (rc >= 0) {
 		wait_for_messages(c);
 		if (c->channel < 0)

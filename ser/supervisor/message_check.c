@@ -4,9 +4,15 @@
 #include "ser/shared/log.h"
 #include "uring/client.h"
 
+#include <assert.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
+
+static_assert(offsetof(struct tcp_info, tcpi_state) == 0 && sizeof(((struct tcp_info *)0)->tcpi_state) == 1,
+	"the state is read alone");
 
 enum {
 	RECORDS_MAX = 1000, /* that a handshake sends under the connection's keys: a Finished, or tickets */
@@ -154,17 +160,31 @@ static int lingers(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &len) || linger.l_onoff;
 }
 
+/* The end of a socket pair, and not a listener. */
+static int is_pair(int fd)
+{
+	return option(fd, SO_TYPE) == SOCK_STREAM && option(fd, SO_ACCEPTCONN) == 0 &&
+	       option(fd, SO_DOMAIN) == AF_UNIX;
+}
+
+/* The same of TCP, where one question answers all: nothing else has such a state. */
+static int is_tcp(int fd)
+{
+	uint8_t state; /* the first member of struct tcp_info */
+	socklen_t len = sizeof(state);
+
+	return !getsockopt(fd, IPPROTO_TCP, TCP_INFO, &state, &len) && len == sizeof(state) &&
+	       state != TCP_LISTEN;
+}
+
 /*
  * SER must get a stream: a TCP socket, or the relay's end of a socket pair. It may have lost its connection
  * meanwhile.
  */
 static const char *check_socket(int fd, unsigned home)
 {
-	if (option(fd, SO_TYPE) != SOCK_STREAM || option(fd, SO_ACCEPTCONN) != 0)
-		return "a descriptor is no stream socket";
-	if (home == KTLS_HOME_RELAYED ? option(fd, SO_DOMAIN) != AF_UNIX
-				      : option(fd, SO_PROTOCOL) != IPPROTO_TCP)
-		return "a descriptor is a socket of another kind";
+	if (home == KTLS_HOME_RELAYED ? !is_pair(fd) : !is_tcp(fd))
+		return "a descriptor is no stream socket of the right kind";
 	return has_good_flags(fd) && !lingers(fd) ? NULL : "a descriptor would make SER wait";
 }
 
