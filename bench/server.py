@@ -80,14 +80,14 @@ def say(text):
 
 
 def make_certificates(openssl, folder):
-    """A demo CA and a server certificate for 127.0.0.1, both ECDSA P-256."""
+    """A demo CA of ECDSA P-256, and certificates for 127.0.0.1: server of the same kind, and server-rsa."""
     config = folder / "openssl.cnf"
     config.write_text(OPENSSL_CONFIG)
-    base = [openssl, "req", "-x509", "-config", config, "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-    base += ["-nodes", "-days", "2"]
+    base = [openssl, "req", "-x509", "-config", config, "-nodes", "-days", "2"]
+    p256, rsa = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"], ["-newkey", "rsa:2048"]
     authority = ["-subj", "/CN=bench demo CA", "-extensions", "ca"]
     server = ["-subj", "/CN=127.0.0.1", "-extensions", "server", "-CA", folder / "ca.pem", "-CAkey", folder / "ca.key"]
-    for name, words in (("ca", authority), ("server", server)):
+    for name, words in (("ca", p256 + authority), ("server", p256 + server), ("server-rsa", rsa + server)):
         command = base + words + ["-keyout", folder / f"{name}.key", "-out", folder / f"{name}.pem"]
         made = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
         if made.returncode:
@@ -144,7 +144,8 @@ class Server:
             return ""
         folder = self.bench.folder
         text = TLS_CONFIG.format(
-            module=self.bench.tools[self.subject.module], certificate=folder / "server.pem", key=folder / "server.key"
+            module=self.bench.tools[self.subject.module],
+            certificate=folder / f"{self.subject.certificate}.pem", key=folder / f"{self.subject.certificate}.key",
         )
         if self.subject.ktls is not None:
             text += f'modparam("tls", "ktls", {self.subject.ktls})\n'

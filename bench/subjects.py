@@ -5,16 +5,18 @@ from typing import NamedTuple, Optional, Tuple
 
 TLS13 = ("--ciphers", "TLS_AES_256_GCM_SHA384")
 GCM12 = ("--tls-max", "1.2", "--ciphers", "ECDHE-ECDSA-AES256-GCM-SHA384")
+RSA12 = ("--tls-max", "1.2", "--ciphers", "ECDHE-RSA-AES256-GCM-SHA384")
 CBC12 = ("--tls-max", "1.2", "--ciphers", "ECDHE-ECDSA-AES256-SHA")
 
 
 class Subject(NamedTuple):
     name: str
-    module: Optional[str] = None  # "ours" or "stock"; None is plain TCP
+    module: Optional[str] = None  # "ours" or "stock", or a proxy in front of plain TCP; None is plain TCP
     client: Tuple[str, ...] = ()  # options of the generator
     ktls: Optional[int] = None  # parameter of our module
     home: Optional[str] = None  # where the records of our connections have to be: kernel, user or relayed
     nice: int = 0  # parameter engine_nice of our module
+    certificate: str = "server"  # a name that make_certificates() has
 
 
 TCP = Subject("tcp")

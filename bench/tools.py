@@ -50,9 +50,20 @@ def find_server(args):
     return tools
 
 
+def find_rivals(args):
+    """The proxies that are compared; nginx needs a module as well."""
+    chosen = set(args.subjects) & {"nginx", "haproxy"} if "rivals" in args.only else ()
+    tools = {name: program(name, name) for name in chosen}
+    if "nginx" in tools:
+        tools["nginx-stream"] = pathlib.Path("/usr/lib/nginx/modules/ngx_stream_module.so")
+        if not tools["nginx-stream"].exists():
+            raise Missing("nginx's stream module is missing; install the package libnginx-mod-stream.")
+    return tools
+
+
 def find_tools(args):
-    """The same with the load generator."""
-    tools = dict(find_server(args), load=args.load.resolve())
+    """The same with the load generator and the rivals."""
+    tools = dict(find_server(args), load=args.load.resolve(), **find_rivals(args))
     if not os.access(tools["load"], os.X_OK):
         raise Missing(f"The load generator {args.load} is missing; build the target load or name it with --load.")
     return tools

@@ -29,9 +29,6 @@ TURNS = {("1.2", False): 6, ("1.2", True): 4, ("1.3", False): 6, ("1.3", True): 
 class Calls(dict):
     """How many each connection costs, by name."""
 
-    def __str__(self):
-        return ", ".join(f"{name} {count:g}" for name, count in sorted(self.items())) or "none"
-
     @property
     def sum(self):
         """Of all that are neither waiting nor a library's."""
