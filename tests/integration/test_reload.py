@@ -262,7 +262,7 @@ def test_old_engine_dies_meanwhile(start, control, pki, files):
             with open(control.report, "wb") as report:
                 report.write(bytes(768))
             text, _ = running.communicate(timeout=2 * settings.PATIENCE)
-    assert "the new engine does not start: it died" in text
+    assert "the new engine 0 does not start: it died" in text
     assert serial(ser) == shown
     assert reload(ser)[1]
     assert serial(ser) != shown
