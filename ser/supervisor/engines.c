@@ -438,6 +438,13 @@ static void active_died(struct engine_process *c)
 		self->deaths = 0;
 	self->deaths++;
 	counters_add(COUNTER_ENGINE_DEATHS);
+	/* Where signals are blocked, as in fork(), it cannot say so itself. */
+	if (by_signal && WTERMSIG(status) == SIGSYS)
+		ser_log(LOG_LEVEL_CRITICAL,
+			"the TLS engine (process %d) made a system call that it does not need; either it "
+			"was taken over, or this system's libraries work differently and "
+			"engine_confinement=0 helps",
+			(int)c->pid);
 	ser_log(LOG_LEVEL_CRITICAL,
 		"the TLS engine (process %d) died (%s %d); another starts in %u ms; connections it relayed "
 		"(%u) and handshakes (%u) are lost, all others go on",

@@ -161,8 +161,18 @@ def url_encode(text):
     return re.sub(rb"%..", lambda found: found[0].lower(), urllib.parse.quote(text, safe="").encode())
 
 
-def wanted(name, case, certificates):
-    """The answer that is expected; certificates have new keys each time."""
+def otherwise(name, case, answer):
+    """What this module makes of it where docs/selects.md says that it is not as the other: of indexes, and of counts."""
+    if "[" in name:
+        return answer or None
+    if not re.search(r"[._]count[.(]", name):
+        return answer
+    shown = expected("@tls.peer.version" if "peer" in name else "@tls.me.version", case) is not None
+    return (answer or b"0") if shown else None
+
+
+def recorded_answer(name, case, certificates):
+    """What SER's own module answers; certificates have new keys each time."""
     answer = expected(name, case)
     if answer not in (PEM, PEM_URL_ENCODED):
         return answer
@@ -173,7 +183,7 @@ def wanted(name, case, certificates):
 def check(found, case, certificates):
     """All of them, and which are wrong."""
     wrong = {name: (answer, want) for name, answer in found.items()
-             if answer != (want := wanted(name, case, certificates))}
+             if answer != (want := otherwise(name, case, recorded_answer(name, case, certificates)))}
     assert not wrong, f"{len(wrong)} of {len(found)}: answer, expected: {wrong}"
     assert len(found) == len(ANSWERS)
 

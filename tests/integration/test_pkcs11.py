@@ -111,6 +111,20 @@ def test_reload_and_death(start, pki, token):
     ser.wait_idle()
 
 
+def test_confinement(start, refused, pki, token):
+    """The token's library may need files and calls; all else that the kernel offers holds, and a line says why."""
+    tls = {"certificate": pki.server.cert, "private_key": token.key("ec")}
+    plain = set(start().info("tls.engines")["confined"].split(", "))
+    ser = start(environment=token.environment, tls=tls)
+    with sip.TlsClient(ser.address()) as client:
+        client.ask()
+    assert set(ser.info("tls.engines")["confined"].split(", ")) == plain - {"files", "system calls"}
+    needs = "the provider of a private key's URI needs files and system calls"
+    assert ser.log_count(rf"NOTICE: tls: the TLS engine is confined in part \(.*\): {needs}$") == 1, ser.log()
+    code, log = refused(environment=token.environment, tls=tls | {"engine_confinement": 2}).run_to_end("-DD")
+    assert code and f"engine_confinement is 2, but {needs}" in log, log
+
+
 @pytest.mark.parametrize("key, reason", [
     (Token.key("nobody"), "leads to no private key"),
     (Token.key("ec", "?pin-value=4321"), "leads to no private key"),
