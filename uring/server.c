@@ -113,9 +113,12 @@ int uring_server_make_room(struct uring_server *server)
 int server_make_way(struct uring_server *s, const union uring_address *newcomer)
 {
 	struct uring_place *first = uring_places_first_for(s->places, newcomer);
-	struct connection *c = (struct connection *)((char *)first - offsetof(struct connection, place));
+	struct connection *c;
 
-	return first && !c->op.due && send_away(c);
+	if (!first)
+		return 0;
+	c = (struct connection *)((char *)first - offsetof(struct connection, place));
+	return !c->op.due && send_away(c);
 }
 
 void server_keep_spare(struct uring_server *s)
