@@ -239,11 +239,12 @@ def calls(source):
 
 
 def flood(source):
-    """Of each crowd and subject the honest handshakes, and the traffic before and beside it."""
+    """Of each crowd and subject the honest handshakes, and the traffic before and beside it; and what else was done."""
     def make(result):
-        return [{"connections": case["connections"], "sources": case["sources"], "slow": case["slow"],
-                 "subjects": [{"name": name, "fates": fates([run]), **summary(run)} for name, run in case["runs"].items()]}
-                for case in result["cases"]]
+        cases = [{"connections": case["connections"], "sources": case["sources"], "slow": case["slow"],
+                  "subjects": [{"name": name, "fates": fates([run]), **summary(run)} for name, run in case["runs"].items()]}
+                 for case in result["cases"]]
+        return result["load"], cases
     return reading(source, "flood", make)
 
 

@@ -30,7 +30,7 @@ QUESTIONS = {
 
 
 # Keys of a subject in a crowd, and digits behind the point.
-FLOOD_CELLS = (("median", 1), ("worst", 0), ("missed", 0), ("quiet", 1), ("beside", 1))
+FLOOD_CELLS = (("median", 1), ("worst", 0), ("missed", 0), ("quiet", 1), ("beside", 1), ("late", 1))
 
 
 def cell(value, digits):
@@ -250,8 +250,9 @@ class Page:
             settings = source.settings
             self.add(f"### {source.where()}, {source.machine['kamailio'].split(' (')[0]}\n")
             rows = [("connections", "addresses", "", "honest handshake, median ms", "slowest ms", "failed",
-                     "established: p99 ms before", "beside", "server")]
-            for case in data.flood(source):
+                     "established: p99 ms before", "beside", "generator's own delay, p99 ms", "server")]
+            load, cases = data.flood(source)
+            for case in cases:
                 for s in case["subjects"]:
                     rows.append((f"{case['connections']:,} {'slow' if case['slow'] else 'silent'}", str(case["sources"]),
                                  shown_name(s["name"]), *(cell(s[key], digits) for key, digits in FLOOD_CELLS),
@@ -260,7 +261,8 @@ class Page:
             self.add(f"{settings['handshakes']} full handshakes of another address, one after the other, while the crowd "
                      "opens again what is closed; it begins as fast as it can. Slow ones send a byte of a ClientHello each "
                      f"second. Established: {settings['rate']} messages/s over {settings['connections']} connections. All "
-                     "settings are defaults, but \"with room\" has tcp_max_connections above the crowd.\n")
+                     "settings are defaults, but \"with room\" has tcp_max_connections above the crowd. The "
+                     f"load average was {load:.1f} when it began.\n")
 
     def weak(self):
         self.add("## Weak results\n")

@@ -151,7 +151,7 @@ def sentences(source):
     if source.sipp:
         return list(call_sentences(data.calls(source) or []))
     if source.flood:
-        return list(crowd_sentences(data.flood(source))) + troubles_of(source)
+        return list(crowd_sentences(data.flood(source)[1])) + troubles_of(source)
     parts = ((data.throughput, share_sentences), (data.throughput, stock_sentences),
              (data.constant_rates, rate_sentences), (data.survival, storm_sentences),
              (data.latency, latency_sentences), (data.stalled, stalled_sentences), (data.memory, memory_sentences))

@@ -99,19 +99,19 @@ def test_handshake_that_fails(listener):
 
 def run_of(times, failed=0, death=None, errors=0):
     """What was measured of one subject."""
-    traffic = {"latency_us": {"p99": 1500}, "errors": errors}
+    traffic = {"latency_us": {"p99": 1500}, "sent_late_us": {"p99": 200}, "errors": errors}
     return {"quiet": traffic, "beside": traffic, "times_ms": times, "failed": failed, "untried": 0, "death": death,
             "crowd": {"open": 1, "opened": 2}}
 
 
 def result_of(**runs):
     """Of one crowd."""
-    return {"rate": 200, "handshakes": 3, "cases": [{"connections": 2500, "sources": 50, "slow": True, "runs": runs}]}
+    return {"load": 3.14, "rate": 200, "handshakes": 3, "cases": [{"connections": 2500, "sources": 50, "slow": True, "runs": runs}]}
 
 
 def test_summary():
     found = flood.summary(run_of([5, 1, 900], failed=2))
-    assert found == {"median": 5, "worst": 900, "missed": 2, "quiet": 1.5, "beside": 1.5}
+    assert found == {"median": 5, "worst": 900, "missed": 2, "quiet": 1.5, "beside": 1.5, "late": 0.2}
     assert set(flood.summary({"death": {"signal": 11}}).values()) == {None}
 
 
@@ -131,9 +131,10 @@ def test_table(capsys):
     """A row for each subject, a dash where there is no figure."""
     death = {"signal": 11, "of": "a child process", "after_seconds": 0.3}
     flood.show(result_of(ours=run_of([5, 1, 900]), stock={"death": death}))
-    _, _, ours, stock, *_ = capsys.readouterr().out.split("\n")
-    assert ours.split() == "2500 50 slow ours 5.0 900 0 1.5 -> 1.5 1, 2 - survived".split()
-    assert stock.split()[:10] == "2500 50 slow stock - - - - -> -".split() and "SIGSEGV" in stock
+    title, _, ours, stock, *_ = capsys.readouterr().out.split("\n")
+    assert title.endswith("load average at the start 3.1")
+    assert ours.split() == "2500 50 slow ours 5.0 900 0 1.5 -> 1.5 0.2 1, 2 - survived".split()
+    assert stock.split()[:11] == "2500 50 slow stock - - - - -> - -".split() and "SIGSEGV" in stock
 
 
 def test_cases():
@@ -169,8 +170,8 @@ def test_report(tmp_path):
     path.write_text(json.dumps(content))
     subprocess.run([BENCH / "report", "--out", tmp_path, path], check=True, timeout=120)
     page = (tmp_path / "benchmarks.md").read_text()
-    assert "| 2,500 slow | 50 | ours | 7.0 | 1,100 | 0 | 1.5 | 1.5 | survived |" in page
-    assert "| 2,500 slow | 50 | stock module | - | - | 3 | 1.5 | 1.5 | survived |" in page
+    assert "| 2,500 slow | 50 | ours | 7.0 | 1,100 | 0 | 1.5 | 1.5 | 0.2 | survived |" in page
+    assert "| 2,500 slow | 50 | stock module | - | - | 3 | 1.5 | 1.5 | 0.2 | survived |" in page
     assert "slowest honest handshake beside 2,500 slow connections of 50 addresses: 1100.0 ms, of the stock module with " \
            "room 2.0 ms." in page
-    assert "flood: too slow." in page
+    assert "flood: too slow." in page and "The load average was 3.1 when it began." in page
