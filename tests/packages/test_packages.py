@@ -30,8 +30,11 @@ ldd a.out
 
 
 def install(root, packages):
-    """With apt, which gets what they depend on."""
-    root.run("apt-get", "-qq", "update")
+    """With apt, which gets what they depend on; skips where it has no mirror."""
+    try:
+        root.run("apt-get", "-qq", "-o", "APT::Update::Error-Mode=any", "update")
+    except AssertionError as error:
+        pytest.skip(f"apt cannot get what the packages depend on: {error}")
     root.run("apt-get", "-qq", "--no-install-recommends", "install", *packages)
 
 

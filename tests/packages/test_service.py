@@ -14,7 +14,7 @@ import pytest
 from roots import REPO, Scratch, make
 from test_packages import HERE, SET_UP, install
 
-pytestmark = [pytest.mark.timeout(1800),
+pytestmark = [pytest.mark.timeout(3600),
               pytest.mark.skipif(os.geteuid() != 0, reason="only root can make and enter roots")]
 MODULES = pathlib.Path("/usr/lib/uml/modules")
 PREPARE = f"""
@@ -46,7 +46,8 @@ def boot(folder, image):
     with open(folder / "console", "w", encoding="utf-8") as console:
         guest = subprocess.Popen(
             ["linux.uml", "mem=512M", f"ubd0={image}", "root=/dev/ubda", "rw", "con=null", "con0=null,fd:1", "quiet",
-             "panic=-1", "systemd.firstboot=no", f"uml_dir={folder}/"],
+             "panic=-1", "systemd.firstboot=no", "systemd.default_timeout_start_sec=600",
+             f"uml_dir={folder}/"],
             stdin=subprocess.DEVNULL, stdout=console, stderr=console, env=environment, start_new_session=True)
     try:
         guest.wait(PATIENCE)
