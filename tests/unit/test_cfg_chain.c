@@ -136,20 +136,23 @@ static void test_self_signed(void **state)
 	check_server("[s:*]\ncertificate=alone.pem\nca_list=alone.pem\n", EC_ONLY, CHAIN(&alone));
 }
 
-/* In every handshake OpenSSL would end the connection for it. */
+/* OpenSSL 3.0 would end the connection for it in every handshake; 3.5 shows it. */
 static void test_weak_authority(void **state)
 {
 	struct cfg_set *set = set_of("[s:*]\ncertificate=under-weak.pem\nca_list=weak-all.pem\n");
 	SSL_CTX *client = client_context(TLS1_3_VERSION, NULL);
 	struct connection c;
+	unsigned shown = !warnings.count;
 
 	(void)state;
-	assert_int_equal(warnings.count, 1);
-	assert_true(said(&warnings, "tls.cfg:3: [server:default]: ca_list: a CA certificate in it"));
-	assert_true(said(&warnings, "ca md too weak"));
+	if (!shown) {
+		assert_int_equal(warnings.count, 1);
+		assert_true(said(&warnings, "tls.cfg:3: [server:default]: ca_list: a CA certificate in it"));
+		assert_true(said(&warnings, "ca md too weak"));
+	}
 	connection_open_at(&c, set, NULL, client, NULL);
 	connection_check(&c, 1, &under_weak);
-	check_chain(SSL_get_peer_cert_chain(c.client), CHAIN(&under_weak));
+	check_chain(SSL_get_peer_cert_chain(c.client), CHAIN(&under_weak, shown ? &weak : NULL));
 	connection_close(&c);
 	SSL_CTX_free(client);
 	cfg_set_unref(set);
