@@ -155,8 +155,14 @@ def test_by_listener(start, case):
         assert ser.info()["ktls"] == "yes"
 
 
-@pytest.mark.parametrize("name,value", [("ktls", 2), ("ktls", -1), ("ktls_rekey_required", 2),
-                                        ("send_timeout", 0), ("send_timeout", 3601)])
+@pytest.mark.parametrize("name,value", [("ktls", 2), ("ktls", -1), ("ktls_rekey_required", 2)])
+def test_value_out_of_range(start, name, value):
+    """One in range is taken for it, with a warning, as for the stock module's attributes."""
+    ser = start(tls={name: value})
+    assert ser.logged(f"WARNING: tls: .*{name}: .*{value}")
+
+
+@pytest.mark.parametrize("name,value", [("send_timeout", 0), ("send_timeout", 3601)])
 def test_bad_value(refused, name, value):
     """Refused at the start, and the log names the parameter."""
     server = refused(tls={name: value})
