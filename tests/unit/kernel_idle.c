@@ -182,5 +182,5 @@ int run_kernel_idle_tests(void)
 		cmocka_unit_test(test_flood),
 	};
 
-	return cmocka_run_group_tests_name("kernel_idle", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("kernel_idle_real", tests, NULL, NULL);
 }
