@@ -97,6 +97,13 @@ def starts(ser):
     return False
 
 
+def check_engines(name):
+    """Debian 13's stock module was built without OpenSSL's engines."""
+    with open(STOCK, "rb") as module:
+        if name.startswith("engine") and b"/engine:" not in module.read():
+            pytest.skip("this stock module knows no engines")
+
+
 def check(refused, tls, named):
     """Of both modules."""
     stock, ours = refused(tls=tls), refused(tls=tls)
@@ -118,6 +125,7 @@ def check(refused, tls, named):
 
 @pytest.mark.parametrize("case", FILES)
 def test_file(refused, files, case):
+    check_engines(case)
     text, named = FILES[case]
     for word, path in files.items():
         text = text.replace(word, path)
@@ -132,4 +140,5 @@ def test_file(refused, files, case):
 
 @pytest.mark.parametrize("name, value, named", PARAMETERS, ids=str)
 def test_parameter(refused, name, value, named):
+    check_engines(name)
     check(refused, {"tls_log": None, name: value}, named)
