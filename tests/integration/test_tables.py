@@ -5,7 +5,7 @@ import pytest
 import sip
 
 
-@pytest.mark.parametrize("connections", [120000, 190000])
+@pytest.mark.parametrize("connections", [120000, 160000])
 def test_private_memory(start, connections):
     ser = start(core=(f"tcp_max_connections={connections}", f"tls_max_connections={connections}"), memory=256)
     assert not ser.script  # or it would have more private memory
