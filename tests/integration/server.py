@@ -25,13 +25,14 @@ MODULES = f"/usr/lib/{sysconfig.get_config_var('MULTIARCH')}/kamailio/modules/"
 STOP_WITHIN = 5
 
 
-def own_timeouts():
-    """From 5.8 on the core closes what has said nothing, or half a message, for 20 s: less than a busy machine may take."""
+def core_knows(parameter):
+    """Whether the core's release has a parameter of that name."""
     with open(BINARY, "rb") as binary:
-        return ("tcp_msg_data_timeout=3600", "tcp_msg_read_timeout=3600") if b"tcp_msg_data_timeout" in binary.read() else ()
+        return parameter.encode() in binary.read()
 
 
-OWN_TIMEOUTS = own_timeouts()
+# From 5.8 on the core closes what has said nothing, or half a message, for 20 s: less than a busy machine may take.
+OWN_TIMEOUTS = ("tcp_msg_data_timeout=3600", "tcp_msg_read_timeout=3600") if core_knows("tcp_msg_data_timeout") else ()
 SELECTS = ("tls", "tls.desc", "tls.version", "tls.cipher", "tls.cipher.bits", "tls.peer", "tls.peer.subject",
            "tls.peer.issuer", "tls.peer.verified", "tls.me", "tls.offload")
 # OPTIONS is told everything; what is sent in numbers only what every answer is checked for.
