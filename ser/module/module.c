@@ -174,13 +174,15 @@ static int start_engines(void)
 					       : certificate_watch_start((unsigned)params.certificate_watch);
 }
 
-/* The core sizes its tables with get_max_open_fds(), but does not raise the limit. */
+/* The core adds its connections to get_max_open_fds() later, and does not raise the limit. */
 static void make_room_for_connections(void)
 {
 	struct host_tcp_gen_info tcp;
-	unsigned long wanted = (unsigned long)get_max_open_fds(), room = privileges_raise_files(wanted);
+	unsigned long room;
 
 	tcp_get_info(&tcp);
+	room = privileges_raise_files(
+		(unsigned long)get_max_open_fds() + (unsigned long)tcp.tcp_max_connections);
 	if (room < (unsigned long)tcp.tcp_max_connections)
 		ser_log(LOG_LEVEL_WARNING,
 			"a process may open %lu descriptors, too few for tcp_max_connections (%d): those "
