@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The layout of Kamailio 6.1.0 to 6.1.4 on x86_64. Made by facts/generate. */
+/* The layout of Kamailio 6.1.0 to 6.1.5 on x86_64. Made by facts/generate. */
 #ifndef SER_HOST_FACTS_H
 #define SER_HOST_FACTS_H
 
-#define FACT_RELEASES "6.1.0", "6.1.1", "6.1.2", "6.1.3", "6.1.4"
+#define FACT_RELEASES "6.1.0", "6.1.1", "6.1.2", "6.1.3", "6.1.4", "6.1.5"
 
 #define FACT_SIZE_host_str                           16
 #define FACT_SIZE_host_sockaddr                      128
