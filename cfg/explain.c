@@ -48,6 +48,19 @@ static int is_pkcs12(const char *text, size_t len)
 	return found != NULL;
 }
 
+/* Of what stands between -----BEGIN and the next hyphen: behind it there may be a key without a line break.
+ */
+static int label_len(const char *begin)
+{
+	enum {
+		BEGIN_LEN = 11,
+		LABEL_MAX = 40
+	};
+	size_t len = strcspn(begin + BEGIN_LEN, "-\r\n");
+
+	return BEGIN_LEN + (int)(len < LABEL_MAX ? len : LABEL_MAX);
+}
+
 static int explain_other(
 	const char *path, const char *text, size_t len, const struct wanted *w, struct cfg_error *e)
 {
@@ -92,8 +105,8 @@ static int explain_pem(const char *path, const char *text, const struct wanted *
 	if (!end)
 		return cfg_fail(e, "'%s' is cut off: it has no line -----END ...-----", path);
 	if (!strstr(text, w->label))
-		return cfg_fail(e, "'%s' holds no %s, but a part that begins with '%.*s'", path, w->name,
-			(int)strcspn(begin, "\r\n"), begin);
+		return cfg_fail(e, "'%s' holds no %s, but a part that begins with '%.*s-----'", path, w->name,
+			label_len(begin), begin);
 	return cfg_fail(e, "'%s' holds a %s that is damaged: copy it again (OpenSSL says '%s')", path,
 		w->name, cfg_openssl_reason());
 }

@@ -64,6 +64,9 @@ CASES = {
                              "is text in UTF-16; save it as plain text"),
     "certificate-is-a-key": ("certificate", lambda pki: read(pki.server.key),
                              "holds no certificate, but a part that begins with '-----BEGIN PRIVATE KEY-----'"),
+    "certificate-is-a-key-in-one-line": ("certificate", lambda pki: read(pki.server.key).replace(b"\n", b"\\n"),
+                                         "holds no certificate, but a part that begins with "
+                                         "'-----BEGIN PRIVATE KEY-----'"),
     "certificate-is-a-request": ("certificate", request,
                                  "is a request for a certificate; name the certificate that the CA has made of it"),
     "certificate-is-a-page": ("certificate", lambda pki: b"<html>404</html>\n",
