@@ -218,8 +218,11 @@ static int is_twin(const struct cfg_domain *a, const struct cfg_domain *b)
 	       (!a->server_name || a->server_name_mode == b->server_name_mode);
 }
 
-/* As in the stock module, the last one counts. */
-static void drop_twins(struct cfg_config *config, struct cfg_errors *warnings)
+/*
+ * As in the stock module, the last one in a file counts. A second file of a folder that says the same is more
+ * likely a copy that an editor left, which must not decide.
+ */
+static void drop_twins(struct cfg_config *config, struct cfg_errors *errors, struct cfg_errors *warnings)
 {
 	unsigned kept = 0;
 
@@ -233,7 +236,8 @@ static void drop_twins(struct cfg_config *config, struct cfg_errors *warnings)
 			config->domains[kept++] = d;
 			continue;
 		}
-		cfg_section_error(warnings, d,
+		cfg_section_error(
+			is_of_params(d) || !strcmp(d->file, config->domains[j]->file) ? warnings : errors, d,
 			"has no effect, because it is defined again in %.300s:%u; remove one, or tell them "
 			"apart with %s",
 			config->domains[j]->file, config->domains[j]->line,
@@ -263,7 +267,7 @@ int cfg_config_finish(struct cfg_config *config, struct cfg_errors *errors, stru
 	uint32_t inherited = config->has_file ? ours() : ~0u;
 
 	append(warnings, &config->warnings);
-	drop_twins(config, warnings);
+	drop_twins(config, errors, warnings);
 	if (config->has_file)
 		drop_params(config, warnings);
 	if (add_default(config, CFG_SERVER, errors) || add_default(config, CFG_CLIENT, errors))

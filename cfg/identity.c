@@ -136,7 +136,9 @@ static int is_useless(struct cfg_builder *b, const struct identity *id)
 	int bad_password;
 	EVP_PKEY *key;
 
-	if (d->kind != CFG_CLIENT || d->set >> id->key_id & 1 || cfg_check_certificates(id->certificate, &e))
+	/* A password says that a key is meant. */
+	if (d->kind != CFG_CLIENT || d->set >> id->key_id & 1 || id->password ||
+		cfg_check_certificates(id->certificate, &e))
 		return 0;
 	key = cfg_load_key(id->key, id->password, &bad_password, &e);
 	if (!key)

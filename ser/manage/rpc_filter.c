@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,11 +77,18 @@ static int read_value(struct rpc_filter *f, const char *value, const char *more)
 
 int rpc_filter_read(struct host_rpc *rpc, void *ctx, struct rpc_filter *f)
 {
-	char *words[3]; /* set as far as there are words */
-	int n = abs(rpc->scan(ctx, "*.s.s.s", &words[0], &words[1], &words[2]));
-	const char *more = n > 2 ? words[2] : NULL;
+	char *words[3], first[16]; /* set as far as there are words */
+	int n = abs(rpc->scan(ctx, "*.s.s", &words[0], &words[1]));
+	const char *more;
 
 	*f = (struct rpc_filter){.by = n ? by_name(words[0]) : RPC_ALL};
+	/* jsonrpcs has one buffer for all numbers of JSON that it makes texts of. */
+	if (n == 2 && f->by == RPC_AFTER) {
+		snprintf(first, sizeof(first), "%s", words[1]);
+		words[1] = first;
+		n += abs(rpc->scan(ctx, "*.s", &words[2]));
+	}
+	more = n > 2 ? words[2] : NULL;
 	if (!n)
 		return 0;
 	if (f->by == RPC_ALL)

@@ -22,16 +22,16 @@ int limits_reached(long more, char words[LIMIT_TEXT])
 			now.max_tls_connections, now.max_connections);
 		return COUNTER_LIMIT_CONNECTIONS;
 	}
-	if (tls - (long)load.tls >= ON_THE_WAY_MAX) {
-		snprintf(words, LIMIT_TEXT, "SER's tcp_main does not keep up");
-		return COUNTER_LIMIT_QUEUE;
-	}
 	if (now.low_mem_threshold1 && load.free_memory < now.low_mem_threshold1 + more * CONNECTION_MEMORY) {
 		snprintf(words, LIMIT_TEXT,
 			"less than %d KB of shared memory are free (low_mem_threshold1): raise it with "
 			"kamailio -m",
 			now.low_mem_threshold1);
 		return COUNTER_LIMIT_MEMORY;
+	}
+	if (tls - (long)load.tls >= ON_THE_WAY_MAX) {
+		snprintf(words, LIMIT_TEXT, "SER's tcp_main does not keep up");
+		return COUNTER_LIMIT_QUEUE;
 	}
 	return -1;
 }

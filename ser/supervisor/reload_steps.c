@@ -159,6 +159,9 @@ static void build_next(void)
 	say_all("", &errors);
 	if (!errors.count)
 		say_domains(config);
+	if (!errors.count &&
+		!supervisor.index) /* all say the same, and who asked may not show it to anybody */
+		params_log(LOG_LEVEL_WARNING, &warnings);
 	say_all(RELOAD_WARNING, &warnings);
 	cfg_config_unref(config);
 	send_answer(errors.count ? -EINVAL : 0);

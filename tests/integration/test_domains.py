@@ -146,3 +146,11 @@ def test_folder(start, pki, tmp_path):
     ser = start(tls={**AWAY, "config": str(tmp_path)})
     assert shown(ser) == "sip.example.org"
     assert shown(ser, server_name="sni1.example.org") == "sni1.example.org"
+
+
+def test_copy_in_a_folder(refused, pki, tmp_path):
+    """An editor's copy of a file must not decide."""
+    (tmp_path / "10-default.cfg").write_text(section("server:default", pki.server, require_certificate="yes"))
+    (tmp_path / "10-default.cfg~").write_text(section("server:default", pki.server))
+    code, log = refused(tls={**AWAY, "config": str(tmp_path)}).run_to_end("-DD")
+    assert code and "ERROR: tls: " in log and "is defined again in " in log
