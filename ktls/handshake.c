@@ -20,6 +20,8 @@ enum {
 	FINISHED_12 = KTLS_HEADER_LEN + 4 + 12 + 16,
 	/* RFC 8446 4.4.4, 5.2: its message with the shortest digest, a content type, the shortest tag. */
 	FINISHED_13 = KTLS_HEADER_LEN + 4 + 32 + 1 + 8,
+	/* A protected record that has its last byte, because one before it had the rest (RFC 8446 5.1). */
+	PROTECTED_LEAST = KTLS_HEADER_LEN + 1 + 1 + 8,
 };
 
 struct ktls_handshake {
@@ -36,6 +38,7 @@ struct ktls_handshake {
 	unsigned tx_after_ccs; /* records sent after our ChangeCipherSpec */
 	unsigned rx_after_ccs; /* records received after the client's */
 	int ccs_sent, ccs_received;
+	int rx_protected;           /* a protected handshake record came */
 	uint64_t tx_explicit_nonce; /* of the last record sent after our ChangeCipherSpec */
 	struct ktls_secret client_secret, server_secret; /* TLS 1.3 application traffic */
 	int64_t started;                                 /* milliseconds of CLOCK_MONOTONIC */
@@ -181,6 +184,8 @@ static size_t least_to_come(const struct ktls_handshake *h, int after_ccs)
 	size_t finished = FINISHED_12;
 	enum ktls_aead aead;
 
+	if (h->rx_protected)
+		return PROTECTED_LEAST;
 	if (cipher && SSL_version(h->ssl) == TLS1_3_VERSION)
 		return FINISHED_13;
 	if (cipher && !ktls_aead_of_cipher(cipher, &aead) &&
@@ -321,6 +326,8 @@ enum ktls_handshake_state ktls_handshake_start(struct ktls_handshake *h)
 /* The record is whole. */
 static void step(struct ktls_handshake *h)
 {
+	h->rx_protected |=
+		h->header[0] == KTLS_APPLICATION_DATA || (h->ccs_received && h->header[0] == KTLS_HANDSHAKE);
 	if (h->header[0] == KTLS_CHANGE_CIPHER_SPEC)
 		h->ccs_received = 1;
 	else
