@@ -28,7 +28,8 @@
 
 enum {
 	END_PATIENCE_MS = 700, /* how long engines may take to end; they give themselves less */
-	DEATHS_FORGIVEN = 3,   /* deaths in a row before the next start is delayed */
+	LOOK_SECONDS = 10,
+	DEATHS_FORGIVEN = 3, /* deaths in a row before the next start is delayed */
 	DELAY_FIRST_MS = 500,
 	DELAY_MAX_MS = 30000,
 	LIVED_LONG_MS = 10000,                      /* an engine that lived this long resets the count */
@@ -103,6 +104,18 @@ static int tell_to_look(void)
 	return self->active && self->active->channel >= 0
 		       ? uring_pass_fd(self->active->channel, &message, sizeof(message), URING_NO_FD)
 		       : 0;
+}
+
+/*
+ * The accept of an engine that has ended lives on until the kernel has taken its ring down. If a new
+ * connection wakes it, and not the engine that accepts now, nobody takes the connection until somebody looks.
+ */
+void engine_processes_tick(void)
+{
+	if (!self->looks)
+		return;
+	self->looks--;
+	tell_to_look();
 }
 
 static void take(struct engine_process *p, const union engine_message *m, int fd)
@@ -195,6 +208,7 @@ static void forget_if_over(struct engine_process *c)
 	cfg_set_unref(c->set);
 	scoreboard_clear_page(self->index, c->page);
 	free(c);
+	self->looks = LOOK_SECONDS * TICKS_A_SECOND;
 	if (was_active) {
 		self->active = NULL;
 		replace_active();

@@ -41,6 +41,7 @@ struct supervisor {
 	TAILQ_HEAD(engine_processes, engine_process) engines; /* oldest first */
 	struct engine_process *active; /* the one that accepts; NULL while there is none */
 	unsigned deaths;               /* deaths of active engines in a row */
+	unsigned looks;                /* ticks at which the active one is still told to look, after an end */
 	struct uring_op restart;
 	struct __kernel_timespec delay;
 	int restarting;               /* restart is under way */
@@ -57,6 +58,9 @@ extern struct supervisor supervisor; /* state.c; each process has one */
  * until one of the next two is called for it.
  */
 struct engine_process *engine_process_start(int report, const char **why);
+
+/* With each tick: has the active one look for connections, for some seconds after an engine has ended. */
+void engine_processes_tick(void);
 
 /* A phrase for an errno of a system call that is needed for a start. */
 const char *engine_process_why_not(int error);

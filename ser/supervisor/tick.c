@@ -37,6 +37,7 @@ static void tick(struct uring_op *op, int res)
 	host_publish_load();
 	pass_rejects_on();
 	engine_watch();
+	engine_processes_tick();
 	reload_look();
 	__atomic_add_fetch(&scoreboard_engines[supervisor.index].beat, 1, __ATOMIC_RELAXED);
 	if (wait_for_next())
