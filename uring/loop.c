@@ -325,7 +325,7 @@ int uring_loop_fd(struct uring_loop *loop)
 
 	if (loop->event >= 0)
 		return loop->event;
-	fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK); /* it is not told of what has completed already */
 	if (fd < 0)
 		return -errno;
 	rc = io_uring_register_eventfd(&loop->ring, fd);

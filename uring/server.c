@@ -145,10 +145,10 @@ static int may_accept(const struct uring_server *s)
 /* The idle ones accept again, one connection each at most. */
 static void wake_listeners(struct uring_server *s)
 {
-	struct listener *l;
+	struct listener *next;
 
-	LIST_FOREACH(l, &s->listeners, link)
-	{
+	for (struct listener *l = LIST_FIRST(&s->listeners); l; l = next) {
+		next = LIST_NEXT(l, link); /* one that ends is freed */
 		if (l->idle && may_accept(s))
 			listen_on(l);
 	}
@@ -221,7 +221,11 @@ static void accepted(struct uring_op *op, int res)
 	case -ENOBUFS:
 	case -ENOMEM:
 		server_trouble(s, res);
-		l->idle = !l->is_ending && uring_server_make_room(s);
+		if (l->is_ending) { /* since trouble() was called */
+			server_end_listener(l);
+			return;
+		}
+		l->idle = uring_server_make_room(s);
 		if (!l->idle)
 			rest(l);
 		return;

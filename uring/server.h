@@ -113,8 +113,8 @@ struct uring_server_config {
 	/* uring_server_unlisten() is done: the caller may close the listening socket. May be NULL. */
 	void (*unlistened)(void *arg, void *listener);
 	/*
-	 * uring_server_end() is done: the server is freed, and the caller may close its listening sockets and
-	 * free the loop. May be NULL.
+	 * uring_server_end() is done: the server is freed, and the caller may close its listening sockets,
+	 * and free the loop once uring_turn() has returned. May be NULL.
 	 */
 	void (*ended)(void *arg);
 };

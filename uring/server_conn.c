@@ -210,6 +210,10 @@ static int shake_hands(struct connection *c)
 
 	if (config->admit(config->arg, &c->peer))
 		return drop(c, 0);
+	if (c->was_full && !s->leaving && !server_make_way(s, &c->peer.remote)) {
+		refuse(c);
+		return 0;
+	}
 	if (server_seat(c, &c->peer.remote))
 		return drop(c, -ENOMEM);
 	c->handshake = ktls_handshake_new(config->context(config->arg, &c->peer), KTLS_SERVER);
@@ -311,8 +315,7 @@ int connection_start(struct listener *l, int fd)
 	struct uring_server *s = l->server;
 	struct connection *c = malloc(sizeof(*c));
 	socklen_t len = sizeof(c->peer.local);
-	int full = s->config.refuse_when_full && server_is_full(s) && !s->leaving &&
-		   !server_make_way(s, &l->remote);
+	int full = s->config.refuse_when_full && server_is_full(s) && !s->leaving;
 
 	if (!c) {
 		close(fd);
@@ -327,12 +330,15 @@ int connection_start(struct listener *l, int fd)
 	if (getsockname(fd, &c->peer.local.any, &len))
 		return drop(c, 0);
 	c->peer.transport_local = c->peer.local;
-	if (full) {
+	if (full && !uring_places_first_for(s->places, &l->remote)) {
 		refuse(c);
 		return 0;
 	}
+	c->was_full = full && !s->config.proxy_header;
 	if (!s->config.proxy_header)
 		return shake_hands(c);
+	if (full)
+		server_make_way(s, &l->remote);
 	if (server_seat(c, &c->peer.remote))
 		return drop(c, -ENOMEM);
 	await_header(c);

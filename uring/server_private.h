@@ -27,6 +27,7 @@ struct connection {
 	int is_leaving;       /* it was: its operation ends now */
 	unsigned like_it;     /* connections of its host at that time */
 	int has_spoken;       /* behind its PROXY header */
+	int was_full;         /* the server, when it came: somebody has to make way for it */
 	size_t header_len;    /* bytes of an unfinished PROXY header in chunk */
 	uint8_t chunk[CHUNK]; /* the last member */
 };

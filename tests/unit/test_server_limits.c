@@ -12,6 +12,7 @@
 enum {
 	PATIENT = 3600, /* seconds: no handshake of this file may end by its time */
 	RETRY_MS = 100, /* the server's rest */
+	CROWD = 8,      /* more than the few of one host that are no crowd */
 };
 
 static struct identity id;
@@ -119,6 +120,42 @@ static void test_refuse_when_full(void **state)
 	(void)state;
 	check_full(0);
 	check_full(1);
+}
+
+/*
+ * A crowd has all places for handshakes that have just gone on. Who comes from elsewhere has one of them, but
+ * not before everything else lets it in.
+ */
+static void test_refuse_before_making_way(void **state)
+{
+	static const struct uring_server_config limits = {
+		.max_handshakes = CROWD, .refuse_when_full = 1, .handshake_timeout = PATIENT};
+	struct caller *crowd[CROWD];
+
+	(void)state;
+	clock_stop();
+	serving_open_with(&s, server, &limits);
+	for (int i = 0; i < CROWD; i++) {
+		struct caller *c = serving_call_from(&s, client, "127.0.0.2");
+
+		SSL_do_handshake(c->ssl);
+		c->budget = c->piece = (size_t)BIO_pending(SSL_get_wbio(c->ssl));
+		crowd[i] = c;
+		serving_go_on(&s);
+	}
+	s.refuse = 1;
+	serving_until_closed(&s, serving_call_from(&s, client, "127.0.0.3"));
+	serving_go_on(&s);
+	assert_int_equal(s.all_evicted, 0);
+	s.refuse = 0;
+	serving_call_from(&s, client, "127.0.0.3");
+	serving_expect(&s, 1, 0);
+	assert_int_equal(s.all_evicted, 1);
+	for (int i = 1; i < CROWD; i++) /* the oldest has made way */
+		caller_hang_up(crowd[i]);
+	serving_expect(&s, 1, CROWD - 1);
+	clock_go();
+	serving_close(&s);
 }
 
 /* Without refusing they wait; those that only wait for a PROXY header fill the house, too. */
@@ -314,6 +351,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refuse_when_full),
+		cmocka_unit_test(test_refuse_before_making_way),
 		cmocka_unit_test(test_wait_when_full),
 		cmocka_unit_test(test_pause),
 		cmocka_unit_test(test_pause_when_asked),
