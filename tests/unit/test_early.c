@@ -184,6 +184,84 @@ static void test_early_records(void **state)
 	}
 }
 
+static struct ktls_secret client_secret; /* of the client's handshake traffic */
+
+static void keep_secret(const SSL *ssl, const char *line)
+{
+	static const char label[] = "CLIENT_HANDSHAKE_TRAFFIC_SECRET ";
+	size_t len;
+
+	(void)ssl;
+	if (strncmp(line, label, strlen(label)) != 0)
+		return;
+	assert_int_equal(OPENSSL_hexstr2buf_ex(client_secret.bytes, sizeof(client_secret.bytes), &len,
+				 strrchr(line, ' ') + 1, '\0'),
+		1);
+	client_secret.len = (uint8_t)len;
+}
+
+static size_t seal(struct ktls_key *k, const uint8_t *text, size_t len, uint8_t *out)
+{
+	ssize_t n = ktls_record_seal(k, KTLS_HANDSHAKE, text, len, out, 128);
+
+	assert_true(n > 0);
+	return (size_t)n;
+}
+
+/*
+ * The client's ChangeCipherSpec and Finished, the latter cut into two records (RFC 8446 5.1). Returns how
+ * long both are in out; *whole is how long the Finished is.
+ */
+static size_t cut_end(struct connection *c, size_t at, uint8_t *out, size_t *whole)
+{
+	enum {
+		CCS = 6
+	};
+	uint8_t end[256];
+	size_t len = connection_left_over(c, end, sizeof(end));
+	struct ktls_key k, same;
+	struct ktls_plain plain;
+
+	assert_int_equal(ktls_key_from_secret(
+				 &k, KTLS_AES_128_GCM, EVP_sha256(), client_secret.bytes, client_secret.len),
+		0);
+	same = k;
+	assert_int_equal(ktls_record_open(&k, end + CCS, len - CCS, &plain), 0);
+	*whole = plain.len;
+	memcpy(out, end, CCS);
+	len = CCS;
+	len += seal(&same, plain.data, at, out + len);
+	return len + seal(&same, plain.data + at, plain.len - at, out + len);
+}
+
+/* Where its last record is short, what stands behind it is left alone all the same. */
+static void test_finished_in_two(void **state)
+{
+	SSL_CTX *client = client_context(TLS1_3_VERSION, "TLS_AES_128_GCM_SHA256");
+	size_t whole = 2, len;
+
+	(void)state;
+	SSL_CTX_set_keylog_callback(client, keep_secret);
+	for (size_t at = 1; at < whole; at++) {
+		struct connection c;
+		uint8_t end[512];
+
+		connection_open(&c, server, client);
+		connection_client_turn(&c);
+		connection_server_turn(&c);
+		assert_int_equal(connection_client_turn(&c), 1);
+		len = cut_end(&c, at, end, &whole);
+		assert_int_equal(BIO_write(SSL_get_wbio(c.client), end, (int)len), len);
+		assert_int_equal(SSL_write(c.client, "OPTIONS", 7), 7);
+		assert_int_equal(connection_run(&c), KTLS_HANDSHAKE_DONE);
+		assert_string_equal(ktls_handshake_error(c.server), "");
+		assert_int_equal(connection_left_over(&c, NULL, 0), KTLS_HEADER_LEN + 7 + 1 + 16);
+		connection_close(&c);
+	}
+	assert_int_equal(whole, 4 + 32);
+	SSL_CTX_free(client);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -191,6 +269,7 @@ int main(void)
 		cmocka_unit_test(test_shortest_suites),
 		cmocka_unit_test(test_early_ccs),
 		cmocka_unit_test(test_early_records),
+		cmocka_unit_test(test_finished_in_two),
 	};
 
 	return cmocka_run_group_tests_name("early", tests, one_server_prepare, one_server_clean_up);
