@@ -132,6 +132,7 @@ def test_crowd(start, sources, slow, policy):
         ser.settle(lambda: ser.counter("evicted_slow" if slow else "evicted_silent"), "nobody was sent away")
     assert ser.logged(GIVES_WAY.format(r"127\.0\.2\.[0-9]+", "(send nothing|are slow)"))
     assert not ser.log_count(f"{CLIENT}.*refused")
+    assert policy == "refuse" or not ser.log_count("refused") and ser.counter("limit_handshakes") == 0
 
 
 @POLICIES
