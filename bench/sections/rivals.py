@@ -92,24 +92,26 @@ def figure(runs, key, unit=1, digits=0):
     return shown(spread([run[key] / unit for run in runs if usable(run) and run.get(key) is not None]), digits)
 
 
-def handshake_rows(kinds):
-    yield "handshake", "subject", "CPU us", "per second", "ours / it", "errors", "server"
+def subjects(kinds):
+    """Of each kind and subject: the two names, all runs, CPU, and ours by it."""
     for kind in kinds:
         for name in kind["rounds"][0]:
             runs = [r[name] for r in kind["rounds"]]
             ratio = shown(ratios(kind["rounds"], "ours", name, lambda run: run["cpu_us"]), 2)
-            yield (kind["kind"], name, figure(runs, "cpu_us"), figure(runs, "rate"), ratio,
-                   str(sum(run["errors"] for run in runs)), deaths(runs))
+            yield kind["kind"], name, runs, figure(runs, "cpu_us"), ratio
+
+
+def handshake_rows(kinds):
+    yield "handshake", "subject", "CPU us", "per second", "ours / it", "errors", "server"
+    for kind, name, runs, cpu, ratio in subjects(kinds):
+        yield kind, name, cpu, figure(runs, "rate"), ratio, str(sum(run["errors"] for run in runs)), deaths(runs)
 
 
 def connection_rows(kinds):
     yield "connection", "subject", "CPU us", "ours / it", "shared KB", "private KB", "server"
-    for kind in kinds:
-        for name in kind["rounds"][0]:
-            runs = [r[name] for r in kind["rounds"]]
-            ratio = shown(ratios(kind["rounds"], "ours", name, lambda run: run["cpu_us"]), 2)
-            memory = [figure(runs, part, 1024, 1) for part in ("shared", "private")]
-            yield kind["kind"], name, figure(runs, "cpu_us"), ratio, *memory, deaths(runs)
+    for kind, name, runs, cpu, ratio in subjects(kinds):
+        memory = [figure(runs, part, 1024, 1) for part in ("shared", "private")]
+        yield kind, name, cpu, ratio, *memory, deaths(runs)
 
 
 def show(result):

@@ -214,6 +214,14 @@ def test_next_client(start):
                 client.ask()
 
 
+def kill_new_engine(ser, control, before):
+    """That which a reload has started, and which was not among the processes before; its report was not read yet."""
+    ser.settle(lambda: control.failed and ser.processes() - before, ser.log)
+    new, = ser.processes() - before
+    os.kill(new, 9)
+    ser.settle(lambda: not os.path.exists(f"/proc/{new}"), "it is not reaped")
+
+
 def test_dies_after_its_report(start, control):
     """
     A new engine that said that it was ready, and died before that was read: tls.reload changes nothing, and the old one
@@ -224,10 +232,7 @@ def test_dies_after_its_report(start, control):
     before, engine = ser.processes(), control.engine
     with control.armed(Call.REPORT, supervisor=True):
         with begun(ser) as running:
-            ser.settle(lambda: control.failed and ser.processes() - before, ser.log)
-            new, = ser.processes() - before
-            os.kill(new, 9)
-            ser.settle(lambda: not os.path.exists(f"/proc/{new}"), "it is not reaped")
+            kill_new_engine(ser, control, before)
             with open(control.report, "wb") as report:
                 report.write(bytes(768))
             text, _ = running.communicate(timeout=2 * settings.PATIENCE)
@@ -252,10 +257,7 @@ def test_old_engine_dies_meanwhile(start, control, pki, files):
     copy(pki.server_rsa.key, files["key"])
     with control.armed(Call.REPORT, supervisor=True):
         with begun(ser) as running:
-            ser.settle(lambda: control.failed and ser.processes() - before, ser.log)
-            new, = ser.processes() - before
-            os.kill(new, 9)
-            ser.settle(lambda: not os.path.exists(f"/proc/{new}"), "it is not reaped")
+            kill_new_engine(ser, control, before)
             os.kill(engine, 9)
             ser.settle(lambda: ser.processes() - before, ser.log)  # RPC waits for tls.reload
             assert serial(ser) == shown

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The server with crowds that say nothing or little: they go, and clients who do shake hands are served. */
 #include "clock.h"
+#include "one_client.h"
 #include "serving.h"
 
 #include <errno.h>
@@ -15,27 +16,7 @@ enum {
 	LONG = 20000,   /* milliseconds: nobody is left alone for so long */
 };
 
-static struct identity id;
-static SSL_CTX *server, *client;
 static struct serving s;
-
-static int make_contexts(void **state)
-{
-	(void)state;
-	id = make_identity("EC", "server", NULL);
-	server = server_context(&id, KTLS_VERIFY_NONE, NULL);
-	client = client_context(TLS1_3_VERSION, NULL);
-	return 0;
-}
-
-static int free_contexts(void **state)
-{
-	(void)state;
-	SSL_CTX_free(client);
-	SSL_CTX_free(server);
-	free_identity(&id);
-	return 0;
-}
 
 static const char header[] = "PROXY TCP4 192.0.2.%u 198.51.100.2 58267 5061\r\n";
 
@@ -366,5 +347,5 @@ int main(void)
 		cmocka_unit_test(test_crowd_behind_a_proxy),
 	};
 
-	return cmocka_run_group_tests_name("server_crowd", tests, make_contexts, free_contexts);
+	return cmocka_run_group_tests_name("server_crowd", tests, one_client_prepare, one_client_clean_up);
 }

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The end of listeners and of servers, whatever is under way. */
+#include "one_client.h"
 #include "serving.h"
 
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
-static struct identity id;
-static SSL_CTX *server, *client;
 static struct serving s;
 static unsigned refusals; /* cancellations that a ring without room will still refuse */
 
@@ -20,24 +19,6 @@ int __wrap_uring_cancel(struct uring_loop *loop, struct uring_op *op)
 		return __real_uring_cancel(loop, op);
 	refusals--;
 	return -EBUSY;
-}
-
-static int make_contexts(void **state)
-{
-	(void)state;
-	id = make_identity("EC", "server", NULL);
-	server = server_context(&id, KTLS_VERIFY_NONE, NULL);
-	client = client_context(TLS1_3_VERSION, NULL);
-	return 0;
-}
-
-static int free_contexts(void **state)
-{
-	(void)state;
-	SSL_CTX_free(client);
-	SSL_CTX_free(server);
-	free_identity(&id);
-	return 0;
 }
 
 static int is_unlistened(struct serving *of)
@@ -222,5 +203,5 @@ int main(void)
 		cmocka_unit_test(test_bad_listener),
 	};
 
-	return cmocka_run_group_tests_name("server_end", tests, make_contexts, free_contexts);
+	return cmocka_run_group_tests_name("server_end", tests, one_client_prepare, one_client_clean_up);
 }

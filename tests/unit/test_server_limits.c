@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The server's limits: when nobody can be sent away, when it pauses, and when no descriptor is left. */
 #include "clock.h"
+#include "one_client.h"
 #include "serving.h"
 
 #include <errno.h>
@@ -15,8 +16,6 @@ enum {
 	CROWD = 8,      /* more than the few of one host that are no crowd */
 };
 
-static struct identity id;
-static SSL_CTX *server, *client;
 static struct serving s;
 
 static unsigned accepts;
@@ -37,24 +36,6 @@ int __wrap_uring_accept(
 		return 0;
 	}
 	return __real_uring_accept(loop, op, fd, addr, len);
-}
-
-static int make_contexts(void **state)
-{
-	(void)state;
-	id = make_identity("EC", "server", NULL);
-	server = server_context(&id, KTLS_VERIFY_NONE, NULL);
-	client = client_context(TLS1_3_VERSION, NULL);
-	return 0;
-}
-
-static int free_contexts(void **state)
-{
-	(void)state;
-	SSL_CTX_free(client);
-	SSL_CTX_free(server);
-	free_identity(&id);
-	return 0;
 }
 
 static struct caller *call_silent(const char *from)
@@ -359,5 +340,5 @@ int main(void)
 		cmocka_unit_test(test_listener_that_does_not_wait),
 	};
 
-	return cmocka_run_group_tests_name("server_limits", tests, make_contexts, free_contexts);
+	return cmocka_run_group_tests_name("server_limits", tests, one_client_prepare, one_client_clean_up);
 }

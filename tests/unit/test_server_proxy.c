@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The server behind a proxy: PROXY headers in front of the ClientHello. Time is in test_server_time. */
+#include "one_client.h"
 #include "serving.h"
 
 #include "uring/proxy_header.h"
@@ -16,29 +17,9 @@ enum {
 #define SIGNATURE "\r\n\r\n\0\r\nQUIT\n"
 #define FOUR      "\xc0\x00\x02\x01\xc6\x33\x64\x02\xe3\x9b\x13\xc5" /* 192.0.2.1:58267 to 198.51.100.2:5061 */
 
-static struct identity id;
-static SSL_CTX *server, *client;
 static struct serving s;
 static const struct uring_server_config proxied = {
 	.max_handshakes = 100, .handshake_timeout = PATIENT, .proxy_header = 1};
-
-static int make_contexts(void **state)
-{
-	(void)state;
-	id = make_identity("EC", "server", NULL);
-	server = server_context(&id, KTLS_VERIFY_NONE, NULL);
-	client = client_context(TLS1_3_VERSION, NULL);
-	return 0;
-}
-
-static int free_contexts(void **state)
-{
-	(void)state;
-	SSL_CTX_free(client);
-	SSL_CTX_free(server);
-	free_identity(&id);
-	return 0;
-}
 
 static void check_end(const union uring_address *a, const char *address, uint16_t port)
 {
@@ -300,5 +281,5 @@ int main(void)
 		cmocka_unit_test(test_admit),
 	};
 
-	return cmocka_run_group_tests_name("server_proxy", tests, make_contexts, free_contexts);
+	return cmocka_run_group_tests_name("server_proxy", tests, one_client_prepare, one_client_clean_up);
 }
