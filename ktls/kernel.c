@@ -215,8 +215,24 @@ static int try_record(int direction, const int fds[2], const struct ktls_key *ke
 	return n == sizeof(text) && !memcmp(theirs, text, sizeof(text)) ? 0 : -EBADMSG;
 }
 
-/* Tries each direction on a connection of its own, so that one refusal does not hide the other's answer. */
-static int try_direction(int direction, const struct ktls_key *k, int again)
+static int try_send(const int fds[2], const struct ktls_key *k)
+{
+	return try_record(TLS_TX, fds, k);
+}
+
+static int try_receive(const int fds[2], const struct ktls_key *k)
+{
+	return try_record(TLS_RX, fds, k);
+}
+
+static int try_another_key(const int fds[2], const struct ktls_key *k)
+{
+	return install_direction(fds[0], TLS_TX, k);
+}
+
+/* Tries something on a connection of its own, so that one refusal does not hide another's answer. */
+static int try_with(
+	int direction, const struct ktls_key *k, int (*attempt)(const int fds[2], const struct ktls_key *k))
 {
 	int fds[2];
 	int rc = loopback_pair(fds);
@@ -227,7 +243,7 @@ static int try_direction(int direction, const struct ktls_key *k, int again)
 	if (!rc)
 		rc = install_direction(fds[0], direction, k);
 	if (!rc)
-		rc = again ? install_direction(fds[0], direction, k) : try_record(direction, fds, k);
+		rc = attempt(fds, k);
 	close(fds[0]);
 	close(fds[1]);
 	return rc;
@@ -245,14 +261,19 @@ static struct ktls_key probe_key(uint16_t version, enum ktls_aead aead)
 	return k;
 }
 
-/* fds[0] sends one byte more than may be in a record; the first record must be as long as it may be. */
-static int try_long_text(const int fds[2], struct ktls_key k)
+/* Linux has it since 6.19. One byte more than may be in a record is sent; the first record must be that long.
+ */
+static int try_limit(const int fds[2], const struct ktls_key *key)
 {
 	static const uint8_t text[PROBE_FRAGMENT + 1];
+	struct ktls_key k = *key;
+	int rc = limit_fragments(fds[0], PROBE_FRAGMENT);
 	uint8_t ours[PROBE_FRAGMENT + KTLS_MAX_EXPANSION + 1], theirs[sizeof(ours)];
 	ssize_t len = ktls_record_seal(&k, KTLS_APPLICATION_DATA, text, PROBE_FRAGMENT, ours, sizeof(ours));
 	struct pollfd pfd = {.fd = fds[1], .events = POLLIN};
 
+	if (rc)
+		return rc;
 	if (len < 0)
 		return (int)len;
 	if (send(fds[0], text, sizeof(text), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
@@ -264,40 +285,20 @@ static int try_long_text(const int fds[2], struct ktls_key k)
 		       : -EBADMSG;
 }
 
-/* Linux has it since 6.19. */
-static int try_limit(uint16_t version)
-{
-	struct ktls_key k = probe_key(version, KTLS_AES_128_GCM);
-	int fds[2];
-	int rc = loopback_pair(fds);
-
-	if (rc)
-		return rc;
-	rc = attach_ulp(fds[0]);
-	if (!rc)
-		rc = install_direction(fds[0], TLS_TX, &k);
-	if (!rc)
-		rc = limit_fragments(fds[0], PROBE_FRAGMENT);
-	if (!rc)
-		rc = try_long_text(fds, k);
-	close(fds[0]);
-	close(fds[1]);
-	return rc;
-}
-
 static struct ktls_kernel_suite try_suite(uint16_t version, enum ktls_aead aead)
 {
 	struct ktls_key k = probe_key(version, aead);
 
 	return (struct ktls_kernel_suite){
-		.tx = try_direction(TLS_TX, &k, 0),
-		.rx = try_direction(TLS_RX, &k, 0),
+		.tx = try_with(TLS_TX, &k, try_send),
+		.rx = try_with(TLS_RX, &k, try_receive),
 	};
 }
 
 int ktls_kernel_probe(struct ktls_kernel_caps *caps)
 {
-	struct ktls_key gcm = {.version = TLS1_3_VERSION, .aead = KTLS_AES_128_GCM};
+	const struct ktls_key gcm12 = probe_key(TLS1_2_VERSION, KTLS_AES_128_GCM),
+			      gcm13 = probe_key(TLS1_3_VERSION, KTLS_AES_128_GCM);
 	int fds[2];
 	int rc = loopback_pair(fds);
 
@@ -313,10 +314,10 @@ int ktls_kernel_probe(struct ktls_kernel_caps *caps)
 		caps->tls12[i] = caps->ulp ? none : try_suite(TLS1_2_VERSION, i);
 		caps->tls13[i] = caps->ulp ? none : try_suite(TLS1_3_VERSION, i);
 	}
-	caps->rekey = caps->ulp ? caps->ulp : try_direction(TLS_TX, &gcm, 1);
-	caps->max_fragment = caps->ulp ? caps->ulp : try_limit(TLS1_2_VERSION);
+	caps->rekey = caps->ulp ? caps->ulp : try_with(TLS_TX, &gcm13, try_another_key);
+	caps->max_fragment = caps->ulp ? caps->ulp : try_with(TLS_TX, &gcm12, try_limit);
 	if (!caps->max_fragment)
-		caps->max_fragment = try_limit(TLS1_3_VERSION);
+		caps->max_fragment = try_with(TLS_TX, &gcm13, try_limit);
 	return rc;
 }
 
