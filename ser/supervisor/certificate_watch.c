@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/supervisor/certificate_watch.h"
+#include "ser/supervisor/file_states.h"
 
 #include "ser/connection/listeners.h"
 #include "ser/host/layout.h"
 #include "ser/host/services.h"
 #include "ser/shared/log.h"
 #include "ser/shared/params.h"
+#include "ser/supervisor/file_states.h"
 #include "ser/supervisor/private.h"
 #include "ser/supervisor/reload.h"
 
@@ -61,10 +63,11 @@ static int is_before(const struct timespec *a, const struct timespec *b)
 	return a->tv_sec < b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec < b->tv_nsec);
 }
 
-static void add(const char *path)
+static void add(void *unused, const char *path)
 {
 	struct file *more;
 
+	(void)unused;
 	if (!path || !strncmp(path, CFG_KEY_URI, strlen(CFG_KEY_URI)))
 		return;
 	more = realloc(files, (count + 1) * sizeof(*files));
@@ -124,17 +127,8 @@ static void list(const struct reload_last *last)
 	for (unsigned i = 0; i < count; i++)
 		free(files[i].path);
 	count = 0;
-	for (unsigned i = 0; i < c->count; i++) {
-		const struct cfg_domain *d = c->domains[i];
-
-		add(d->certificate);
-		add(d->private_key);
-		add(d->certificate2);
-		add(d->private_key2);
-		add(d->ca_list);
-		add(d->ca_path);
-		add(d->crl);
-	}
+	for (unsigned i = 0; i < c->count; i++)
+		file_states_each(c->domains[i], add, NULL);
 	cfg_config_unref(c);
 	drop_doubles();
 	note_states(&last->began);

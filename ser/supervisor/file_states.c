@@ -20,8 +20,9 @@ static void mix_times(uint64_t *sum, const struct stat *s)
 }
 
 /* What a link points to counts; a link that is replaced leads to another file. */
-static void mix_file(uint64_t *sum, const char *path)
+static void mix_file(void *arg, const char *path)
 {
+	uint64_t *sum = arg;
 	struct stat s;
 
 	if (!path || stat(path, &s))
@@ -40,21 +41,24 @@ uint64_t file_state(const char *path)
 	return sum;
 }
 
+void file_states_each(const struct cfg_domain *d, void (*f)(void *arg, const char *path), void *arg)
+{
+	f(arg, d->certificate);
+	f(arg, d->private_key);
+	f(arg, d->certificate2);
+	f(arg, d->private_key2);
+	f(arg, d->ca_list);
+	f(arg, d->ca_path);
+	f(arg, d->crl);
+}
+
 uint64_t file_states(const struct cfg_config *config, const struct params *params)
 {
 	uint64_t sum = FNV_BASIS;
 
 	for (unsigned i = 0; i < config->count; i++) {
-		const struct cfg_domain *d = config->domains[i];
-
-		mix_file(&sum, d->file);
-		mix_file(&sum, d->certificate);
-		mix_file(&sum, d->private_key);
-		mix_file(&sum, d->certificate2);
-		mix_file(&sum, d->private_key2);
-		mix_file(&sum, d->ca_list);
-		mix_file(&sum, d->ca_path);
-		mix_file(&sum, d->crl);
+		mix_file(&sum, config->domains[i]->file);
+		file_states_each(config->domains[i], mix_file, &sum);
 	}
 	mix_file(&sum, params->session_ticket_keys);
 	return sum;

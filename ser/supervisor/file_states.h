@@ -12,7 +12,11 @@
  */
 uint64_t file_states(const struct cfg_config *config, const struct params *params);
 
-/* The same for a single file or folder. */
+/* Each file and folder that a domain names; those that it does not name are NULL, keys in a token are URIs.
+ */
+void file_states_each(const struct cfg_domain *d, void (*f)(void *arg, const char *path), void *arg);
+
+/* The same number for a single file or folder. */
 uint64_t file_state(const char *path);
 
 #endif
