@@ -18,7 +18,7 @@
 
 enum {
 	SCOREBOARD_ENGINES_MAX = 16,   /* supervisors, each with one accepting engine */
-	SCOREBOARD_PROCESSES_MAX = 10, /* engine processes of one supervisor at once, including older ones */
+	SCOREBOARD_PROCESSES_MAX = 16, /* engine processes of one supervisor at once, including older ones */
 	SCOREBOARD_SOURCE_SLOTS = 1 << 16,
 };
 

@@ -32,12 +32,15 @@ enum {
 	DEATHS_FORGIVEN = 3, /* deaths in a row before the next start is delayed */
 	DELAY_FIRST_MS = 500,
 	DELAY_MAX_MS = 30000,
-	LIVED_LONG_MS = 10000,                      /* an engine that lived this long resets the count */
-	RETIRED_MAX = SCOREBOARD_PROCESSES_MAX - 2, /* with more, the oldest closes its relayed connections */
+	LIVED_LONG_MS = 10000, /* an engine that lived this long resets the count */
+	RETIRED_MAX = 8,       /* with more, the oldest closes its relayed connections */
 	MESSAGES_A_TURN = 64,
 	ENGINE_LINES = 1000,              /* log lines in a LOG_PERIOD; an honest engine writes fewer */
 	CHANNEL_BUFFER = 4 * MESSAGE_MAX, /* the kernel grants what net.core.wmem_max allows, doubled */
 };
+
+/* One accepts, one may be on trial, and those that were told to end may take a while. */
+static_assert(SCOREBOARD_PROCESSES_MAX >= RETIRED_MAX + 4, "old engines leave pages for new ones");
 
 static struct supervisor *const self = &supervisor;
 
@@ -292,6 +295,18 @@ static int find_page(unsigned *page)
 	return EUSERS;
 }
 
+/* So that the next reload finds a page. */
+static void kill_ending(void)
+{
+	const struct engine_process *c;
+
+	TAILQ_FOREACH(c, &self->engines, link)
+	{
+		if (c->ending && c->pid)
+			kill(c->pid, SIGKILL);
+	}
+}
+
 const char *engine_process_why_not(int error)
 {
 	switch (error) {
@@ -302,7 +317,8 @@ const char *engine_process_why_not(int error)
 	case EAGAIN:
 		return "no further process is allowed: raise TasksMax or the user's limit (ulimit -u)";
 	case EUSERS:
-		return "too many engines of earlier configurations have not ended yet: try again";
+		return "too many engines of earlier configurations were told to end and have not: they are "
+		       "killed now, try again";
 	case ENOMEM:
 	case ENOBUFS:
 		return "memory is used up";
@@ -340,6 +356,8 @@ struct engine_process *engine_process_start(int report, const char **why)
 	wait_for_messages(c);
 	return c;
 failed:
+	if (error == EUSERS)
+		kill_ending();
 	*why = engine_process_why_not(error);
 	ser_log(LOG_LEVEL_CRITICAL, "the TLS engine cannot be started: %s", *why);
 	free(c);

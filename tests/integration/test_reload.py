@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A new configuration while SER works: all or nothing, and nobody notices."""
+import contextlib
 import itertools
 import os
 import re
+import signal
 import subprocess
 import time
 
@@ -202,6 +204,30 @@ def test_many_with_relayed_connections(start):
     assert alive == 8
     ser.wait_idle()
     ser.settle(lambda: len(ser.processes()) == processes, ser.processes)
+
+
+def test_old_engines_that_do_not_end(start):
+    """They hold up one reload at most, whose answer says why."""
+    ser = start()
+    ser.accept("cannot be started: too many engines of earlier|engine of an earlier configuration .* died")
+    before, engines = ser.processes(), []
+    with contextlib.ExitStack() as stack:
+        for number in range(20):
+            stack.enter_context(RELAYED[0].client(ser)).ask()
+            engines.append(ser.engines()[0]["pid"])
+            text, done = reload(ser)
+            if not done:
+                break
+            os.kill(engines[-1], signal.SIGSTOP)
+        assert number > 8 and "too many engines of earlier configurations were told to end" in text
+        ser.settle(lambda: reload(ser)[1], ser.log)
+        for pid in engines[:-1]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+        for home in DIRECT:
+            with home.client(ser) as client:
+                client.ask()
+    ser.settle(lambda: len(ser.processes()) == len(before), ser.processes)
 
 
 def test_next_client(start):
