@@ -62,8 +62,8 @@ def find_rivals(args):
 
 
 def find_tools(args):
-    """The same with the load generator and the rivals."""
-    tools = dict(find_server(args), load=args.load.resolve(), **find_rivals(args))
+    """The same with the load generator."""
+    tools = dict(find_server(args), load=args.load.resolve())
     if not os.access(tools["load"], os.X_OK):
         raise Missing(f"The load generator {args.load} is missing; build the target load or name it with --load.")
     return tools

@@ -175,3 +175,13 @@ def test_report(tmp_path):
     assert "slowest honest handshake beside 2,500 slow connections of 50 addresses: 1100.0 ms, of the stock module with " \
            "room 2.0 ms." in page
     assert "flood: too slow." in page and "The load average was 3.1 when it began." in page
+
+
+def test_whole(tmp_path):
+    """The program, as small as it goes."""
+    report = tmp_path / "flood.json"
+    command = [str(BENCH / "flood"), "--subjects", "ours", "--crowds", "20", "--sources", "2", "--handshakes", "2",
+               "--seconds", "5", "--connections", "10", "--rate", "100", "--json", str(report)]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=4 * PATIENCE, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert json.loads(report.read_text())["sections"]["flood"]
