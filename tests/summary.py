@@ -9,9 +9,9 @@ import xml.etree.ElementTree as xml
 
 
 def count(files):
-    """Tests of all files by outcome, and the names of those that failed."""
+    """Tests of all files by outcome, the names of those that failed, and of those that passed at the second try."""
     passed = failed = skipped = 0
-    names = []
+    names, again = [], []
     for file in files:
         try:
             cases = list(xml.parse(file).iter("testcase"))
@@ -21,24 +21,29 @@ def count(files):
             continue
         for case in cases:
             kinds = {child.tag for child in case}
+            name = f"{case.get('classname') or ''} {case.get('name')} ({file.name})".strip()
             if kinds & {"failure", "error"}:
                 failed += 1
-                names.append(f"{case.get('classname') or ''} {case.get('name')} ({file.name})")
+                names.append(name)
             elif "skipped" in kinds:
                 skipped += 1
             else:
                 passed += 1
-    return passed, failed, skipped, names
+                if case.find("properties/property[@name='again']") is not None:
+                    again.append(name)
+    return passed, failed, skipped, names, again
 
 
 def main():
     good, folder, parts = int(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3:]
-    passed, failed, skipped, names = count(sorted(folder.glob("*.xml")))
+    passed, failed, skipped, names, again = count(sorted(folder.glob("*.xml")))
     passed += good
     for name in parts:
         print("FAILED part:", name)
     for name in names:
-        print("FAILED:", name.strip())
+        print("FAILED:", name)
+    for name in again:
+        print("PASSED ONLY WHEN RUN AGAIN:", name)
     # A part that broke without a failed test (a crash, a build, a guest that did not boot) is a failure, too.
     failed = max(failed, len(parts))
     print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))

@@ -15,7 +15,7 @@ import pki as certificates  # noqa: E402
 import settings  # noqa: E402
 from server import Server  # noqa: E402
 
-LIVE = []
+LIVE, BEGUN = [], set()
 # Files that take longest come first: a process that tests beside others gets one file after the other.
 LONGEST = ("memory", "stalled", "outbound_life", "outbound_traffic", "soak", "sockets", "watch", "outbound_failures",
            "settings", "limits")
@@ -29,9 +29,10 @@ class AtOnce:
 
     def pytest_runtest_logreport(self, report):
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
-        if report.failed and reporter:
+        if reporter and (report.failed or report.outcome == "rerun"):
             crash = getattr(report.longrepr, "reprcrash", None)
-            reporter.write_line(f"\nFAILED {report.nodeid} ({report.when}): {crash.message[:300] if crash else ''}")
+            reporter.write_line(f"\n{report.outcome.upper()} {report.nodeid} ({report.when}): "
+                                f"{crash.message[:300] if crash else ''}")
 
 
 def pytest_configure(config):
@@ -42,6 +43,13 @@ def pytest_configure(config):
 def pytest_xdist_auto_num_workers():
     """For -n auto: most tests wait most of the time. The kernel's counters do not say whose connections they count."""
     return 0 if settings.EXPECT == "kernel" else 3 * len(os.sched_getaffinity(0))
+
+
+def pytest_runtest_setup(item):
+    """With --reruns: whether it is the second try, for the results."""
+    if item in BEGUN:
+        item.user_properties.append(("again", "yes"))
+    BEGUN.add(item)
 
 
 def pytest_collection_modifyitems(items):
