@@ -220,6 +220,22 @@ def memory_of(run):
     return count, (per["shared"] + per["private"]) / 1024, per["kernel"] / 1024, ""
 
 
+def rivals(source):
+    """Of handshakes and of connections, for each kind and subject: costs as spreads, and ours as a share of them."""
+    def costs(kind):
+        for name, runs in by_subject(kind["rounds"]).items():
+            good = [run for run in runs if usable(run)]
+            yield {"kind": kind["kind"], "name": name, "fates": fates(runs),
+                   "cpu": spread([run["cpu_us"] for run in good]),
+                   "ratio": ratios(kind["rounds"], "ours", name, lambda run: run["cpu_us"]),
+                   "rate": spread([run.get("rate") for run in good]),
+                   "kb": spread([(run["shared"] + run["private"]) / 1024 for run in good if "shared" in run])}
+
+    def make(result):
+        return {what: [one for kind in result[what] for one in costs(kind)] for what in ("handshakes", "connections")}
+    return reading(source, "rivals", make)
+
+
 def calls(source):
     """SIPp's scenarios: of each subject calls/s, CPU of a call, response times and what failed."""
     found = []

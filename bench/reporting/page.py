@@ -26,6 +26,7 @@ QUESTIONS = {
     "survival": "Who survives clients that shake hands and reset?",
     "stalled": "Who waits for peers that never read?",
     "forward": "What does forwarding to a TLS peer cost?",
+    "rivals": "What would nginx or haproxy cost in our place?",
 }
 
 
@@ -51,7 +52,7 @@ def note(source, runs):
 
 
 def rounds_of(source, section):
-    if section in ("throughput", "rates", "forward"):
+    if section in ("throughput", "rates", "forward", "rivals"):
         return source.settings["rounds"]
     return 1 if section == "memory" else source.settings["storm_rounds"]
 
@@ -91,6 +92,7 @@ class Page:
         self.each("stalled", data.stalled, self.stalled)
         self.each("latency", data.latency, self.latency)
         self.each("memory", data.memory, self.memory)
+        self.each("rivals", data.rivals, self.rivals)
         self.calls()
         self.crowds()
         self.weak()
@@ -220,6 +222,19 @@ class Page:
                 rows.append((f"{count:,}", shown_name(subject), f"{kb:.1f}" if kb is not None else f"no figure: {why}",
                              f"{kernel:.1f}" if kernel is not None else "-"))
         self.add(table(rows))
+
+    def rivals(self, _, measured, *__):
+        rows = [("full handshake", "", "CPU µs", "ours / it", "handshakes/s", "server")]
+        rows += [(s["kind"], shown_name(s["name"]), shown(s["cpu"]), shown(s["ratio"], 2), shown(s["rate"]),
+                  "; ".join(s["fates"]) or "survived") for s in measured["handshakes"]]
+        self.add(table(rows))
+        rows = [("connection", "", "CPU µs", "ours / it", "memory when idle, KB", "server")]
+        rows += [(s["kind"], shown_name(s["name"]), shown(s["cpu"]), shown(s["ratio"], 2), shown(s["kb"], 1),
+                  "; ".join(s["fates"]) or "survived") for s in measured["connections"]]
+        self.add(table(rows))
+        self.add("CPU of all processes but the clients. nginx and haproxy stand in front of a SER that speaks plain TCP; "
+                 "\"nginx alone\" has none behind it. Handshakes: clients reset as soon as they have finished. Connections: "
+                 "each is opened, asked once and held.\n")
 
     def calls(self):
         self.add("## Calls by SIPp\n")

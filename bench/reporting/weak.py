@@ -118,6 +118,16 @@ def memory_sentences(measured):
             yield f"{name}: {kb:.1f} KB for each of {count:,} idle connections, of plain TCP {plain:.1f} KB."
 
 
+def rival_sentences(measured):
+    for what, words in (("handshakes", "a full handshake"), ("connections", "a connection with one request")):
+        for subject in measured[what]:
+            if subject["name"] == "ours" and subject["fates"]:
+                yield f"{words}, {subject['kind']}: ours {subject['fates'][0]}."
+            elif median(subject, "ratio") and median(subject, "ratio") > 1 + SMALL:
+                other = OTHERS.get(subject["name"], subject["name"])
+                yield f"{words}, {subject['kind']}: {median(subject, 'ratio'):.2f} times the CPU of {other}."
+
+
 def call_sentences(scenarios):
     for scenario in scenarios:
         named = by_name(scenario["subjects"])
@@ -154,7 +164,8 @@ def sentences(source):
         return list(crowd_sentences(data.flood(source)[1])) + troubles_of(source)
     parts = ((data.throughput, share_sentences), (data.throughput, stock_sentences),
              (data.constant_rates, rate_sentences), (data.survival, storm_sentences),
-             (data.latency, latency_sentences), (data.stalled, stalled_sentences), (data.memory, memory_sentences))
+             (data.latency, latency_sentences), (data.stalled, stalled_sentences), (data.memory, memory_sentences),
+             (data.rivals, rival_sentences))
     found = [part(measured) for measured, part in ((read(source), part) for read, part in parts) if measured]
     return [sentence for part in found for sentence in part] + troubles_of(source)
 

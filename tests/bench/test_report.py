@@ -72,6 +72,15 @@ def test_figures(native, tmp_path):
     assert f"| {run['disturbed']['longest_silence_ms'] / 1000:.2f} |" in part(page, SECTIONS["stalled"][1])
 
 
+def test_rivals(native, tmp_path):
+    """What they cost, and where ours costs more."""
+    page = report(tmp_path, NATIVE)[2]
+    cost = {name: run["cpu_us"] for name, run in native["sections"]["rivals"]["handshakes"][1]["rounds"][0].items()}
+    ratio = f"{cost['ours'] / cost['nginx alone']:.2f}"
+    assert f"| ECDSA 1.2 | nginx alone | {cost['nginx alone']:.0f} | {ratio} |" in part(page, "What would nginx")
+    assert f"- a full handshake, ECDSA 1.2: {ratio} times the CPU of nginx alone." in part(page, "Weak")
+
+
 def test_same_each_time(tmp_path):
     """The same data make the same files."""
     assert report(tmp_path / "one", NATIVE, SIPP, FLOOD)[2:] == report(tmp_path / "two", NATIVE, SIPP, FLOOD)[2:]
@@ -132,9 +141,13 @@ def without_memory(native):
     native["sections"]["memory"]["crowds"] = [{"wanted": 20}]
 
 
+def without_cost(native):
+    del native["sections"]["rivals"]["handshakes"][0]["rounds"][0]["ours"]["cpu_us"]
+
+
 @pytest.mark.parametrize("damage, section", [(without_series, "storm"), (without_rounds, "homes"),
                                              (without_silence, "stalled"), (without_memory, "memory"),
-                                             (without_rate, "rates")])
+                                             (without_rate, "rates"), (without_cost, "rivals")])
 def test_data_missing(native, write, tmp_path, damage, section):
     """A section that lacks data makes no page at all."""
     damage(native)
