@@ -10,7 +10,6 @@ static void shorten_timer(struct uring_deadlines *all, const struct uring_deadli
 		all->timer_cancelled = !uring_cancel(all->loop, &all->timer);
 }
 
-/* If the ring accepts nothing for now, the next deadline that is set or cleared tries again. */
 static void run_timer(struct uring_deadlines *all)
 {
 	struct uring_deadline *next = TAILQ_FIRST(&all->list);
@@ -29,7 +28,9 @@ static void run_timer(struct uring_deadlines *all)
 	all->span = (struct __kernel_timespec){.tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000};
 	all->timer_end = now + left;
 	all->timer_cancelled = 0;
-	all->timer_runs = !uring_timeout(all->loop, &all->timer, &all->span);
+	all->timer_runs = 1;
+	if (uring_timeout(all->loop, &all->timer, &all->span))
+		uring_again(all->loop, &all->timer);
 }
 
 static void take_out(struct uring_deadlines *all, struct uring_deadline *d)

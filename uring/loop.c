@@ -258,6 +258,18 @@ int uring_cancel(struct uring_loop *loop, struct uring_op *op)
 	return 0;
 }
 
+static void queue_patient(struct uring_loop *loop, struct uring_op *op, int res)
+{
+	op->res = res;
+	op->due = 1;
+	STAILQ_INSERT_TAIL(&loop->patient, op, link);
+}
+
+void uring_again(struct uring_loop *loop, struct uring_op *op)
+{
+	queue_patient(loop, op, -EBUSY);
+}
+
 /* Runs urgent operations and queues patient ones. Returns 1 if more have completed than may run in a turn. */
 static int run_urgent(struct uring_loop *loop)
 {
@@ -270,9 +282,7 @@ static int run_urgent(struct uring_loop *loop)
 
 		io_uring_cqe_seen(&loop->ring, cqe);
 		if (op && op->patient) {
-			op->res = res;
-			op->due = 1;
-			STAILQ_INSERT_TAIL(&loop->patient, op, link);
+			queue_patient(loop, op, res);
 			continue;
 		}
 		left--;

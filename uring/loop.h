@@ -75,6 +75,12 @@ int uring_poll(struct uring_loop *loop, struct uring_op *op, int fd, unsigned ev
 /* Completes with -ETIME when the given time has passed. */
 int uring_timeout(struct uring_loop *loop, struct uring_op *op, struct __kernel_timespec *ts);
 
+/*
+ * For who found the kernel busy and has nothing else to be woken by: done() is called in the next turn, with
+ * -EBUSY. This needs no room in the ring.
+ */
+void uring_again(struct uring_loop *loop, struct uring_op *op);
+
 /* Asks an operation to end early. It still completes, with -ECANCELED unless it was faster. */
 int uring_cancel(struct uring_loop *loop, struct uring_op *op);
 

@@ -191,8 +191,9 @@ static void rest(struct listener *l)
 {
 	l->pause = (struct __kernel_timespec){.tv_nsec = RETRY_MS * 1000000L};
 	l->retry.done = retry_done;
-	/* Where not even that can be started, the next handshake that ends wakes the listener. */
-	l->idle = uring_timeout(l->server->loop, &l->retry, &l->pause) != 0;
+	l->idle = 0;
+	if (uring_timeout(l->server->loop, &l->retry, &l->pause))
+		uring_again(l->server->loop, &l->retry);
 }
 
 static void accepted(struct uring_op *op, int res)

@@ -9,15 +9,40 @@
 
 static struct serving s;
 static unsigned refusals; /* cancellations that a ring without room will still refuse */
+static unsigned refused_timeouts, refused_accepts;
 
 int __real_uring_cancel(struct uring_loop *loop, struct uring_op *op);
 int __wrap_uring_cancel(struct uring_loop *loop, struct uring_op *op);
+int __real_uring_timeout(struct uring_loop *loop, struct uring_op *op, struct __kernel_timespec *ts);
+int __wrap_uring_timeout(struct uring_loop *loop, struct uring_op *op, struct __kernel_timespec *ts);
+int __real_uring_accept(
+	struct uring_loop *loop, struct uring_op *op, int fd, struct sockaddr *addr, socklen_t *len);
+int __wrap_uring_accept(
+	struct uring_loop *loop, struct uring_op *op, int fd, struct sockaddr *addr, socklen_t *len);
 
 int __wrap_uring_cancel(struct uring_loop *loop, struct uring_op *op)
 {
 	if (!refusals)
 		return __real_uring_cancel(loop, op);
 	refusals--;
+	return -EBUSY;
+}
+
+/* The test's own always start. */
+int __wrap_uring_timeout(struct uring_loop *loop, struct uring_op *op, struct __kernel_timespec *ts)
+{
+	if (!refused_timeouts || op == &s.turns.tick)
+		return __real_uring_timeout(loop, op, ts);
+	refused_timeouts--;
+	return -EBUSY;
+}
+
+int __wrap_uring_accept(
+	struct uring_loop *loop, struct uring_op *op, int fd, struct sockaddr *addr, socklen_t *len)
+{
+	if (!refused_accepts)
+		return __real_uring_accept(loop, op, fd, addr, len);
+	refused_accepts--;
 	return -EBUSY;
 }
 
@@ -66,6 +91,30 @@ static void test_end(void **state)
 		serving_close(&s);
 	}
 	refusals = 0;
+}
+
+/* Nobody comes who would wake it, and the ring has no room for anything that could. */
+static void test_end_in_a_full_ring(void **state)
+{
+	(void)state;
+	serving_open(&s, server, 100, 3600);
+	refusals = 1;
+	refused_timeouts = 3;
+	uring_server_end(s.server);
+	serving_until_ended(&s);
+	assert_int_equal(refusals + refused_timeouts, 0);
+	serving_close(&s);
+}
+
+static void test_begin_in_a_full_ring(void **state)
+{
+	(void)state;
+	refused_accepts = refused_timeouts = 2;
+	serving_open(&s, server, 100, 3600);
+	serving_call(&s, client);
+	serving_expect(&s, 1, 0);
+	assert_int_equal(refused_accepts + refused_timeouts, 0);
+	serving_close(&s);
 }
 
 /* Connections that were handed over are not the server's any more. */
@@ -195,6 +244,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_end),
+		cmocka_unit_test(test_end_in_a_full_ring),
+		cmocka_unit_test(test_begin_in_a_full_ring),
 		cmocka_unit_test(test_end_spares_the_established),
 		cmocka_unit_test(test_end_of_paused),
 		cmocka_unit_test(test_end_in_callbacks),
