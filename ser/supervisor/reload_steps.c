@@ -20,6 +20,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+enum {
+	KEPT = 512, /* bytes of an answer for its last lines, and for what reload.c adds */
+};
+
 static struct uring_op ordered, reported;
 static struct reload_order current;
 static struct reload_answer answer;
@@ -58,35 +62,63 @@ struct cfg_set *reload_build(struct cfg_config *config, struct cfg_error *e)
 	return set;
 }
 
+/* Appends a line whole, so that at least as much room is left. Returns 0, or 1 if that cannot be. */
+static unsigned append(size_t left, const char *format, va_list args)
+{
+	size_t len = strlen(answer.text), room = sizeof(answer.text) - len;
+	int n = vsnprintf(answer.text + len, room, format, args);
+
+	if (n >= 0 && (size_t)n + left < room)
+		return 0;
+	answer.text[len] = '\0';
+	return 1;
+}
+
 static void say(const char *format, ...)
 {
-	size_t len = strlen(answer.text);
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(answer.text + len, sizeof(answer.text) - len, format, args);
+	append(0, format, args);
 	va_end(args);
 }
 
-static void say_all(const char *what, const struct cfg_errors *errors)
+/* One of many lines: behind them there must be room to say how many did not fit. */
+static unsigned say_unless_full(const char *format, ...)
 {
+	unsigned rc;
+	va_list args;
+
+	va_start(args, format);
+	rc = append(KEPT, format, args);
+	va_end(args);
+	return rc;
+}
+
+static void say_all(const char *what, const struct cfg_errors *errors, const char *where)
+{
+	unsigned more = errors->dropped;
+
 	for (unsigned i = 0; i < errors->count; i++)
-		say("%s%s\n", what, errors->list[i].text);
-	if (errors->dropped)
-		say("%sand %u more\n", what, errors->dropped);
+		more += say_unless_full("%s%s\n", what, errors->list[i].text);
+	if (more)
+		say("%sand %u more%s\n", what, more, where);
 }
 
 static void say_domains(const struct cfg_config *config)
 {
 	char name[CFG_DOMAIN_TEXT];
+	unsigned more = 0;
 
 	for (unsigned i = 0; i < config->count; i++) {
 		const struct cfg_domain *d = config->domains[i];
 
-		say("%s%s%s: %s\n", cfg_domain_text(d, name), d->server_name ? " " : "",
+		more += say_unless_full("%s%s%s: %s\n", cfg_domain_text(d, name), d->server_name ? " " : "",
 			d->server_name ? d->server_name : "",
 			d->certificate ? d->certificate : "no certificate");
 	}
+	if (more)
+		say("and %u more domains\n", more);
 }
 
 static void send_answer(int rc)
@@ -156,13 +188,13 @@ static void build_next(void)
 	config = read_all(&errors, &warnings);
 	privileges_read(0);
 	show_loading(0);
-	say_all("", &errors);
+	say_all("", &errors, "");
 	if (!errors.count)
 		say_domains(config);
 	if (!errors.count &&
 		!supervisor.index) /* all say the same, and who asked may not show it to anybody */
 		params_log(LOG_LEVEL_WARNING, &warnings);
-	say_all(RELOAD_WARNING, &warnings);
+	say_all(RELOAD_WARNING, &warnings, errors.count ? "" : ", which are in the log");
 	cfg_config_unref(config);
 	send_answer(errors.count ? -EINVAL : 0);
 }

@@ -22,6 +22,7 @@ RELOADS = 100
 # Over which they are spread evenly; 0: one behind the other. RELOAD_SECONDS=10 pytest -s shows figures of such a run.
 SECONDS = float(os.environ.get("RELOAD_SECONDS", "0"))
 WORKERS = 4
+MANY = 320  # domains: more than an answer has room for
 
 
 def begun(ser):
@@ -115,6 +116,28 @@ def test_mistake_comes_first(start, pki):
     assert re.match(r"error: 500 - \S+tls.cfg:\d+: \[server:default\]: ca_list: cannot read ", text), text
     assert ser.log_count(r"ERROR: tls: .*tls.reload changes nothing: .*: ca_list: cannot read") == 1
     assert ser.log_count(r"WARNING: tls: .*tls.reload changes nothing: warning: .* ca_list: not set although") == 1
+
+
+def test_warnings_of_a_good_one(start, pki):
+    """They are in the answer and in the log; what the answer has no room for it counts."""
+    def config(server):
+        return domains.write(server, domains.section("server:default", pki.server))
+
+    def sections(number):
+        return "".join(domains.section("server:any", pki.server, server_name=f"n{index}.example.org",
+                                       **({} if index % 10 else {"ca_list": '""'})) for index in range(number))
+    ser = start(tls={**domains.AWAY, "config": config})
+    for number in 20, MANY:
+        before = ser.log_count("WARNING: tls: .*ca_list: the value is empty")
+        domains.write(ser, sections(number) + domains.section("server:default", pki.server))
+        text, done = reload(ser)
+        assert done, text
+        warned, named = text.count("\nwarning: ") - text.count("\nwarning: and "), text.count("\n[server:any] ")
+        more = [int(count or 0) for count in re.search(
+            r"(?:and (\d+) more domains\n)?(?:warning: .*\n)*?(?:warning: and (\d+) more, which are in the log\n)?$", text).groups()]
+        assert ser.log_count("WARNING: tls: .*ca_list: the value is empty") - before == number // 10 == warned + more[1], text
+        assert named + more[0] + text.count("[server:default]") + text.count("[client:default]") == number + 2, text
+        assert bool(more[0]) == bool(more[1]) == (number == MANY), text
 
 
 def load(ser):
