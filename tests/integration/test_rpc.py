@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What tls.list, tls.kill and tls.options answer."""
+import json
 import os
 import re
+import socket
 import subprocess
+import tempfile
 
 import pytest
 
@@ -100,6 +103,35 @@ def test_list_chosen(some):
         seen += [int(entry["id"]) for entry in page]
         last = page[-1]["id"]
     assert seen == sorted(int(one) for one in ids.values())
+
+
+class Json:
+    """Asks a server by the module jsonrpcs, over a datagram socket."""
+
+    def __init__(self, stack):
+        self.folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="json-"))  # a short name, as a socket's must be
+        self.server = os.path.join(self.folder, "ser")
+        self.own = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+        self.own.bind(os.path.join(self.folder, "own"))
+        self.own.settimeout(settings.PATIENCE)
+
+    def ask(self, method, *params):
+        """The result."""
+        self.own.sendto(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode(), self.server)
+        return json.loads(self.own.recv(1 << 16))["result"]
+
+
+def test_list_by_json(start, stack):
+    """Numbers may be JSON's."""
+    by_json = Json(stack)
+    ser = start(modules=("jsonrpcs",), modparams=(("jsonrpcs", "transport", 4), ("jsonrpcs", "dgram_socket", by_json.server)))
+    for _ in range(3):
+        stack.enter_context(sip.TlsClient(ser.address())).ask()
+    ids = sorted(int(entry["id"]) for entry in connections(ser).values())
+    found = {params: [entry["id"] for entry in by_json.ask("tls.list", *params)] for params in (
+        ("after", 0, 2), ("after", ids[0], 1), ("after", ids[1], 200), ("after", str(ids[0]), "1"), ("after", ids[0]),
+        ("id", ids[2]))}
+    assert list(found.values()) == [ids[:2], ids[1:2], ids[2:], ids[1:2], ids[1:], ids[2:]], found
 
 
 @pytest.mark.parametrize("words, wrong", [
