@@ -19,6 +19,10 @@ ODD = {
                  "[server:any]: server_name: no client can ask for '*.example.org'"),
     "section-twice": ("[client:default]\nverify_depth = 3\n[client:default]\nverify_depth = 4\n", 1,
                       "[client:default]: has no effect, because it is defined again in "),
+    # The stock module takes only the last section of a file as a second one.
+    "address-twice": ("[client:127.0.0.1:5999]\nverify_depth = 3\n[client:127.0.0.1:5999]\nverify_depth = 4\n"
+                      "[client:127.0.0.1:5998]\n", 1,
+                      "[client:127.0.0.1:5999]: has no effect, because it is defined again in "),
     "attribute-twice": ("[client:default]\nverify_depth = 3\nverify_depth = 4\n", 3,
                         "[client:default]: verify_depth: is set a second time, first in line "),
     "number-out-of-range": ("[client:default]\nverify_depth = 1000\n", 2,

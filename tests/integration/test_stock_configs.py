@@ -21,6 +21,7 @@ CERT, KEY, BOTH = "{cert}", "{key}", "{both}"
 GOOD = f"[server:default]\ncertificate = {CERT}\nprivate_key = {KEY}\n"
 ANY = f"[server:any]\ncertificate = {CERT}\nprivate_key = {KEY}\nserver_name = "
 CLIENT = "[client:127.0.0.1:5999]\n"
+SERVER = f"[server:127.0.0.1:{{port}}]\ncertificate = {CERT}\nprivate_key = {KEY}\n"
 
 # tls.cfg, with what docs/migrating.md says where ours refuses it.
 FILES = {
@@ -28,6 +29,8 @@ FILES = {
     "default-twice": (GOOD + GOOD, None),
     "name-twice": (f"{GOOD}{ANY}a\n{ANY}a\n", None),
     "address-twice": (f"{GOOD}{CLIENT}verify_depth = 3\n{CLIENT}verify_depth = 4\n", None),
+    "server-address-twice": (f"{GOOD}{SERVER}{SERVER}", None),
+    "server-address-and-name-twice": (f"{SERVER}server_name = a\n{SERVER}server_name = a\n{GOOD}", None),
     "key-with-certificate": (f"[server:default]\ncertificate = {BOTH}\nprivate_key = {BOTH}\n", None),
     **{f"empty-{name}": (f'{GOOD}{name} = ""\n', None)
        for name in ("ca_list", "ca_path", "server_name", "server_id", "verify_depth", "server_name_mode")},
@@ -133,7 +136,7 @@ def test_file(refused, files, case):
     def config(server):
         path = domains.write(server, "")
         with open(path, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
+            file.write(text.replace("{port}", str(server.ports[0][1])))
         return path
     check(refused, {**domains.AWAY, "config": config, "tls_log": None}, named)
 
