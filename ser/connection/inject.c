@@ -10,6 +10,7 @@
 #include "ser/shared/counters.h"
 #include "ser/shared/log.h"
 #include "ser/shared/services.h"
+#include "ser/shared/shortage.h"
 #include "uring/address.h"
 #include "uring/pass_fd.h"
 
@@ -83,7 +84,7 @@ static void passed(struct uring_passing *p, int rc)
 	if (rc) {
 		counters_add(COUNTER_CONNECTIONS_LOST);
 		ser_log_limited(&limit, LOG_LEVEL_ERROR,
-			"a connection is lost: tcp_main does not take it over: %s", strerror(-rc));
+			"a connection is lost: tcp_main does not take it over: %s", shortage_text(rc));
 		discard(i->c);
 	} else {
 		idle_watch(i->id);

@@ -2,10 +2,10 @@
 #include "ser/connection/listeners.h"
 
 #include "ser/shared/log.h"
+#include "ser/shared/shortage.h"
 #include "uring/address.h"
 
 #include <errno.h>
-#include <string.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -61,7 +61,7 @@ int listeners_take(struct host_socket_info *si)
 	replacement = open_replacement();
 	if (replacement < 0) {
 		ser_log(LOG_LEVEL_ERROR, "listen: no AF_UNIX socket can be made to stand in for tls:%s: %s",
-			text, strerror(errno));
+			text, shortage_text(-errno));
 		return -1;
 	}
 	sockets[taken] = si->socket;

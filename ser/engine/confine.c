@@ -5,6 +5,7 @@
 #include "ser/shared/confinement.h"
 #include "ser/shared/log.h"
 #include "ser/shared/scoreboard.h"
+#include "ser/shared/shortage.h"
 #include "ser/shared/ticket_keys.h"
 
 #include <errno.h>
@@ -89,12 +90,13 @@ int confine_start(struct confine *c, const struct engine_parts *parts, int repor
 	int rc = close_others(parts, report);
 
 	if (rc)
-		return cfg_fail(error, "the TLS engine cannot close what is not its own: %s", strerror(-rc));
+		return cfg_fail(
+			error, "the TLS engine cannot close what is not its own: %s", shortage_text(rc));
 	drop_handlers();
 	if (c->level == CONFINE_OFF)
 		return 0;
 	rc = leave_memory(parts);
-	return rc ? lacks(c, error, "SER's memory stays within the engine's reach: %s", strerror(-rc))
+	return rc ? lacks(c, error, "SER's memory stays within the engine's reach: %s", shortage_text(rc))
 		  : holds(c, CONFINEMENT_MEMORY);
 }
 
@@ -121,7 +123,7 @@ static int leave_files(struct confine *c, struct cfg_error *error)
 		rc = confine_files();
 	if (rc == -ENOSYS || rc == -EOPNOTSUPP)
 		return lacks(c, error, "this kernel has no Landlock (CONFIG_SECURITY_LANDLOCK and lsm=)");
-	return rc ? lacks(c, error, "files stay within the engine's reach: %s", strerror(-rc))
+	return rc ? lacks(c, error, "files stay within the engine's reach: %s", shortage_text(rc))
 		  : holds(c, CONFINEMENT_FILES);
 }
 
@@ -129,7 +131,8 @@ static int leave_system_calls(struct confine *c, int channel, struct cfg_error *
 {
 	int rc = confine_system_calls(channel);
 
-	return rc ? lacks(c, error, "this kernel does not filter system calls (seccomp): %s", strerror(-rc))
+	return rc ? lacks(c, error, "this kernel does not filter system calls (seccomp): %s",
+			    shortage_text(rc))
 		  : holds(c, CONFINEMENT_SYSTEM_CALLS);
 }
 

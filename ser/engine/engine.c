@@ -5,6 +5,7 @@
 #include "ser/engine/private.h"
 #include "ser/shared/counters.h"
 #include "ser/shared/log.h"
+#include "ser/shared/shortage.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -194,15 +195,15 @@ static int set_up(struct engine *e, int report, struct cfg_error *error)
 		return -1;
 	/* The parent's setting is not inherited. */
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM))
-		return cfg_fail(error, "the TLS engine cannot start: %s", strerror(errno));
+		return cfg_fail(error, "the TLS engine cannot start: prctl(): %s", shortage_text(-errno));
 	/*
 	 * Established connections come first, and SER's processes read them. The value is relative to SER's
 	 * own, because going below that needs CAP_SYS_NICE.
 	 */
 	errno = 0;
 	if (nice(e->params->engine_nice) == -1 && errno)
-		return cfg_fail(
-			error, "engine_nice: %d cannot be set: %s", e->params->engine_nice, strerror(errno));
+		return cfg_fail(error, "engine_nice: %d cannot be set: %s", e->params->engine_nice,
+			shortage_text(-errno));
 	if (cfg_set_after_fork(e->parts->set, error) || start_server(e, error) ||
 		confine_finish(&e->confine, e->parts, error))
 		return -1;
@@ -246,6 +247,8 @@ void engine_run(const struct engine_parts *parts, int report)
 	uring_relay_goodbye(e.relay);
 	if (!rc)
 		_exit(0); /* as the core's processes exit */
-	ser_log(LOG_LEVEL_CRITICAL, "the TLS engine ends: its ring is of no use any more: %s", strerror(-rc));
+	ser_log(LOG_LEVEL_CRITICAL,
+		"the TLS engine ends, and another one starts: its ring is of no use any more (%s)",
+		strerror(-rc));
 	_exit(1);
 }

@@ -7,12 +7,12 @@
 #include "ser/shared/counters.h"
 #include "ser/shared/log.h"
 #include "ser/shared/messages.h"
+#include "ser/shared/shortage.h"
 #include "uring/address.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -27,16 +27,8 @@ enum {
 
 const char *engine_error(int error)
 {
-	switch (error) {
-	case -ENOMEM:
-		return "memory is used up";
-	case -EMFILE:
-		return "no descriptor is left: raise the limit of open files (ulimit -n)";
-	case -ENOTRECOVERABLE:
-		return "the kernel took the keys for sending but not those for receiving";
-	default:
-		return strerror(-error);
-	}
+	return error == -ENOTRECOVERABLE ? "the kernel took the keys for sending but not those for receiving"
+					 : shortage_text(error);
 }
 
 SSL_CTX *engine_context(void *arg, const struct uring_peer *peer)
@@ -128,7 +120,8 @@ static void handed_over(struct uring_passing *passing, int rc)
 	if (rc) {
 		__atomic_sub_fetch(&p->engine->page->handed, 1, __ATOMIC_RELAXED);
 		ser_log_limited(&limit, LOG_LEVEL_ERROR,
-			"a connection is lost: the engine's supervisor does not take it: %s", strerror(-rc));
+			"a connection is lost: the engine's supervisor does not take it: %s",
+			shortage_text(rc));
 	}
 	close(passing->fd);
 	free_pending(p);

@@ -5,10 +5,10 @@
 #include "ser/shared/counters.h"
 #include "ser/shared/log.h"
 #include "ser/shared/scoreboard.h"
+#include "ser/shared/shortage.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 enum {
 	LOOK_AGAIN_MS = 50, /* while new connections wait */
@@ -156,7 +156,7 @@ void engine_trouble(void *arg, int error, int for_good)
 	(void)arg;
 	if (!for_good)
 		counters_add(COUNTER_ACCEPT_PAUSES);
-	ser_log_limited(&limit, LOG_LEVEL_ERROR, "connections cannot be accepted%s: %s%s",
-		for_good ? " any more on a listener" : " for the moment", strerror(-error),
-		error == -EMFILE ? "; raise the limit of open files (ulimit -n)" : "");
+	ser_log_limited(&limit, LOG_LEVEL_ERROR, "connections cannot be accepted%s: %s",
+		for_good ? " any more on a listener, until SER is started again" : " for the moment",
+		shortage_text(error));
 }

@@ -9,6 +9,7 @@
 #include "ser/outbound/orders.h"
 #include "ser/shared/lock.h"
 #include "ser/shared/log.h"
+#include "ser/shared/shortage.h"
 #include "uring/address.h"
 
 #include <errno.h>
@@ -90,7 +91,7 @@ static int give_away(struct host_tcp_connection *c, int fd)
 	uring_address_text(&c->rcv.src_su.s, peer);
 	ser_log_limited(&limit, LOG_LEVEL_ERROR, "no connection to %s: %s", peer,
 		rc == -EAGAIN ? "the TLS engine does not keep up with those that are being opened"
-			      : strerror(-rc));
+			      : shortage_text(rc));
 	return -1;
 }
 

@@ -12,11 +12,11 @@
 #include "ser/sending/sip_message.h"
 #include "ser/shared/counters.h"
 #include "ser/shared/log.h"
+#include "ser/shared/shortage.h"
 #include "uring/address.h"
 #include "uring/pass_fd.h"
 
 #include <errno.h>
-#include <string.h>
 
 static int end(struct host_tcp_connection *c, const char *why)
 {
@@ -39,15 +39,15 @@ static int take_socket(struct host_tcp_connection *c)
 	ssize_t n = uring_take_fd(c->fd, &byte, 1, &fd);
 
 	if (n != 1)
-		return end(c, n ? strerror(-(int)n) : "the TLS engine's supervisor ended");
+		return end(c, n ? shortage_text((int)n) : "the TLS engine's supervisor ended");
 	if (fd < 0)
-		return end(c, "no descriptor is left: raise the limit of open files (ulimit -n)");
+		return end(c, shortage_text(-EMFILE));
 	rc = descriptor_swap(c, fd);
 	if (!rc)
 		return 0;
 	return end(c, rc == -ETIMEDOUT ? "tcp_main does not answer, or has no descriptor left (ulimit -n)"
 		      : rc == -ESTALE  ? "tcp_main has closed it"
-				       : strerror(-rc));
+				       : shortage_text(rc));
 }
 
 /* The core counts these when it first writes to a connection. */

@@ -4,10 +4,10 @@
 #include "ser/sending/send.h"
 #include "ser/shared/lock.h"
 #include "ser/shared/log.h"
+#include "ser/shared/shortage.h"
 #include "uring/address.h"
 
 #include <errno.h>
-#include <string.h>
 
 enum {
 	SEALED_MAX = 4 * KTLS_MAX_RECORD, /* fits the core's largest message */
@@ -64,7 +64,7 @@ ssize_t message_protect(struct host_tcp_connection *c, struct conn *conn, const 
 		return n;
 	uring_address_text(&c->rcv.src_su.s, peer);
 	ser_log_limited(&limit, LOG_LEVEL_ERROR, "connection with %s closed: %s", peer,
-		rc == -EOVERFLOW ? "its key has protected as many records as is safe" : strerror(-rc));
+		rc == -EOVERFLOW ? "its key has protected as many records as is safe" : shortage_text(rc));
 	return -1;
 }
 

@@ -8,6 +8,7 @@
 #include "ser/shared/limits.h"
 #include "ser/shared/log.h"
 #include "ser/shared/scoreboard.h"
+#include "ser/shared/shortage.h"
 #include "ser/supervisor/message_check.h"
 #include "ser/supervisor/orders.h"
 #include "ser/supervisor/private.h"
@@ -20,7 +21,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -79,7 +79,7 @@ static void take_inbound(const struct conn_made *made, int fd)
 
 	host_publish_load();
 	if (fd < 0)
-		inject_refuse(remote, "no descriptor is left: raise the limit of open files (ulimit -n)");
+		inject_refuse(remote, shortage_text(-EMFILE));
 	else if (has_no_place(remote))
 		close(fd);
 	else
@@ -310,20 +310,13 @@ static void kill_ending(void)
 const char *engine_process_why_not(int error)
 {
 	switch (error) {
-	case EMFILE:
-		return "no descriptor is left: raise the limit of open files (LimitNOFILE, ulimit -n)";
-	case ENFILE:
-		return "the machine has no descriptor left: raise fs.file-max";
 	case EAGAIN:
 		return "no further process is allowed: raise TasksMax or the user's limit (ulimit -u)";
 	case EUSERS:
 		return "too many engines of earlier configurations were told to end and have not: they are "
 		       "killed now, try again";
-	case ENOMEM:
-	case ENOBUFS:
-		return "memory is used up";
 	default:
-		return strerror(error);
+		return shortage_text(-error);
 	}
 }
 

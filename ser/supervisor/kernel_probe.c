@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/capability.h>
 
 void kernel_list_suites(const struct ktls_kernel_caps *caps, uint16_t version, char text[KERNEL_SUITES_TEXT])
@@ -41,9 +40,8 @@ static void log_no_ktls(int error)
 		ser_log(LOG_LEVEL_NOTICE,
 			"records stay in user space: this kernel has no kernel TLS (CONFIG_TLS)");
 	else
-		ser_log(LOG_LEVEL_NOTICE,
-			"records stay in user space: the kernel refuses kernel TLS (TCP_ULP: %s)",
-			strerror(-error));
+		ser_log(LOG_LEVEL_NOTICE, "records stay in user space: the kernel refuses kernel TLS: %s",
+			ktls_kernel_refusal(error));
 }
 
 int kernel_is_wanted(const struct cfg_config *config)

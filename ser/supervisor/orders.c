@@ -10,6 +10,7 @@
 #include "ser/shared/counters.h"
 #include "ser/shared/lock.h"
 #include "ser/shared/log.h"
+#include "ser/shared/shortage.h"
 #include "uring/client.h"
 #include "uring/pass_fd.h"
 
@@ -19,8 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define NO_DESCRIPTOR "no descriptor is left: raise the limit of open files (ulimit -n)"
 
 enum {
 	TAKEN_AT_ONCE = 64,
@@ -174,7 +173,7 @@ static void take(struct conn *conn, const int fds[2])
 		lost = opening_fail(conn);
 		ser_log_limited(&limit, LOG_LEVEL_ERROR,
 			"a connection that SER wanted is not opened, %zd bytes for it are lost: %s",
-			lost > 0 ? lost : 0, fds[0] < 0 || fds[1] < 0 ? NO_DESCRIPTOR : "memory is used up");
+			lost > 0 ? lost : 0, shortage_text(fds[0] < 0 || fds[1] < 0 ? -EMFILE : -ENOMEM));
 		for (int i = 0; i < 2; i++)
 			if (fds[i] >= 0)
 				close(fds[i]);
@@ -245,7 +244,7 @@ void orders_established(const struct engine_process *p, const struct conn_made *
 	int rc;
 
 	if (fd < 0) {
-		fail(t, URING_CLIENT_LOCAL, NO_DESCRIPTOR);
+		fail(t, URING_CLIENT_LOCAL, shortage_text(-EMFILE));
 		return;
 	}
 	rc = fill_in(t->conn, made);
@@ -257,7 +256,7 @@ void orders_established(const struct engine_process *p, const struct conn_made *
 	else
 		fail(t, URING_CLIENT_LOCAL,
 			rc == -ENOMEM ? "shared memory is used up: raise it with kamailio -m"
-				      : strerror(-rc));
+				      : shortage_text(rc));
 }
 
 void orders_failed(const struct engine_process *p, const struct message_failed *f)

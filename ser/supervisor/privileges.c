@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/supervisor/privileges.h"
+#include "ser/shared/shortage.h"
 
 #include <errno.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -78,7 +78,7 @@ int privileges_drop(struct cfg_error *e)
 	privileges_raise_files(RLIM_INFINITY);
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM) || prctl(PR_SET_DUMPABLE, 0) ||
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || set_capabilities(1, 0))
-		return cfg_fail(
-			e, "the TLS engine cannot start: it cannot give up its rights (%s)", strerror(errno));
+		return cfg_fail(e, "the TLS engine cannot start: it cannot give up its rights: %s",
+			shortage_text(-errno));
 	return 0;
 }

@@ -145,7 +145,8 @@ static void run(struct cfg_config *config, int report)
 	while (!(rc = uring_turn(supervisor.loop)))
 		;
 	ser_log(LOG_LEVEL_CRITICAL,
-		"the supervisor of the TLS engine ends: its ring is of no use any more: %s", strerror(-rc));
+		"the supervisor of the TLS engine ends, and SER with it: its ring is of no use any more (%s)",
+		strerror(-rc));
 	_exit(1);
 }
 

@@ -33,10 +33,11 @@ class Case(NamedTuple):
 def cases():
     """Those this kernel can have."""
     for home in DIRECT if settings.EXPECT == "kernel" else ():
-        for call, error in ((Call.ULP, errno.ENOENT), (Call.ULP, errno.ENOMEM), (Call.KEYS_TX, errno.EINVAL),
-                            (Call.KEYS_TX, errno.ENOMEM)):
-            yield Case(home, call, error, "the kernel refused them: " + os.strerror(error),
-                       survives=True, offload="user")
+        for call, error, why in ((Call.ULP, errno.ENOENT, "the kernel has no tls module loaded: run 'modprobe tls'"),
+                                 (Call.ULP, errno.ENOMEM, "the kernel's memory is used up"),
+                                 (Call.KEYS_TX, errno.EINVAL, "this kernel does not take this suite"),
+                                 (Call.KEYS_TX, errno.ENOMEM, "the kernel's memory is used up")):
+            yield Case(home, call, error, "the kernel refused them: " + why, survives=True, offload="user")
         for error in errno.EINVAL, errno.ENOMEM:
             yield Case(home, Call.KEYS_RX, error, "took the keys for sending but not those for receiving")
     for home in *DIRECT, RELAYED[0]:
@@ -45,8 +46,11 @@ def cases():
                                (True, "tcp_main does not take it over: "):
             yield Case(home, Call.GIVE_AWAY, errno.EAGAIN, None, survives=True, supervisor=supervisor)
             yield Case(home, Call.GIVE_AWAY, errno.EPIPE, who + os.strerror(errno.EPIPE), supervisor=supervisor)
-    yield Case(RELAYED[0], Call.PAIR, errno.EMFILE, "failed: no descriptor is left: raise the limit of open files")
-    yield Case(RELAYED[0], Call.PAIR, errno.ENOBUFS, "failed: " + os.strerror(errno.ENOBUFS))
+    for error, why in ((errno.EMFILE, r"no descriptor is left: raise the limit of open files \(LimitNOFILE, ulimit -n\)"),
+                       (errno.ENFILE, "the machine has no descriptor left: raise fs.file-max"),
+                       (errno.ENOBUFS, "memory is used up: free some, or raise the service's limit"),
+                       (errno.EPERM, r"it is forbidden here: see the filter of system calls .*\(SystemCallFilter\)")):
+        yield Case(RELAYED[0], Call.PAIR, error, "failed: " + why)
 
 
 @pytest.fixture

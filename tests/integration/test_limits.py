@@ -430,8 +430,8 @@ def test_descriptors(start, pki, stack):
     for client in up:
         client.ask()
     assert ser.counter("evicted_silent"), "nobody gave way"
-    assert ser.logged(r"ERROR: tls: connections cannot be accepted for the moment: Too many open files; "
-                      r"raise the limit of open files \(ulimit -n\)$")
+    assert ser.logged(r"ERROR: tls: connections cannot be accepted for the moment: no descriptor is left: "
+                      r"raise the limit of open files \(LimitNOFILE, ulimit -n\)$")
     for holder in holders:
         holder.sock.close()
     ser.settle(lambda: handshakes(ser) == 0, ser.engines)

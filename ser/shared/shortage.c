@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ser/shared/shortage.h"
+
+#include <errno.h>
+#include <string.h>
+
+const char *shortage_text(int error)
+{
+	switch (error) {
+	case -EMFILE:
+		return "no descriptor is left: raise the limit of open files (LimitNOFILE, ulimit -n)";
+	case -ENFILE:
+		return "the machine has no descriptor left: raise fs.file-max";
+	case -ENOMEM:
+	case -ENOBUFS:
+		return "memory is used up: free some, or raise the service's limit (MemoryMax)";
+	case -EPERM:
+	case -EACCES:
+		return "it is forbidden here: see the filter of system calls of the service "
+		       "(SystemCallFilter) or "
+		       "container";
+	default:
+		return strerror(-error);
+	}
+}
