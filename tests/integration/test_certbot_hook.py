@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The deploy hook for certbot in docs/operations.md, taken from the page."""
+"""The deploy hook for certbot in docs/operations.md, what the page types and what it puts in tls.cfg."""
 import grp
 import os
 import pwd
-import re
 import shutil
 import stat
 import subprocess
@@ -13,12 +12,13 @@ import pytest
 
 import settings
 import sip
-from domains import from_file, section
+from domains import from_file
+from manual import SUDO, block
 from server import KAMCMD, PATH
 
-PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "operations.md")
 USER = "kamailio"  # as Debian's package makes it
 NAME = "sip.example.org"
+HOOK = "/etc/letsencrypt/renewal-hooks/deploy/kamailio"
 
 
 def has_user():
@@ -44,8 +44,7 @@ class Certbot:
         os.makedirs(self.lineage, mode=0o700)
         os.chmod(os.path.dirname(self.lineage), 0o700)
         self.hook = os.path.join(self.root, "hook")
-        with open(PAGE, encoding="utf-8") as page:
-            text = re.search(r"^```\n(#!/bin/sh\n.*?)^```$", page.read(), re.M | re.S)[1]
+        text = block("docs/operations.md", "#!/bin/sh\n")
         assert "/etc/kamailio/tls/" in text
         with open(self.hook, "w", encoding="utf-8") as hook:
             hook.write(text.replace("/etc/kamailio/tls/", self.tls + "/"))
@@ -57,16 +56,26 @@ class Certbot:
             shutil.copy(source, os.path.join(self.lineage, name))
             os.chmod(os.path.join(self.lineage, name), 0o600)
 
+    def section(self):
+        """Of tls.cfg, with the file that the hook makes."""
+        text = block("docs/operations.md", "certificate = ").replace("/etc/kamailio/tls", self.tls)
+        assert self.file in text
+        return f"[server:default]\n{text}"
+
     def run(self, ser=None):
-        """The hook, which finds a kamcmd that speaks to this server."""
+        """The hook as it is run by hand, which is as certbot runs it; its kamcmd speaks to this server."""
+        command = block("docs/operations.md", "sudo RENEWED_LINEAGE=")
+        for theirs, ours in (f"/etc/letsencrypt/live/{NAME}", self.lineage), (HOOK, self.hook):
+            assert theirs in command
+            command = command.replace(theirs, ours)
         bin_folder = os.path.join(self.root, "bin")
         os.makedirs(bin_folder, exist_ok=True)
         kamcmd = os.path.join(bin_folder, "kamcmd")
         with open(kamcmd, "w", encoding="utf-8") as script:
             script.write(f'#!/bin/sh\nexec {KAMCMD} -s unix:{ser.control if ser else self.root + "/nobody"} "$@"\n')
         os.chmod(kamcmd, 0o755)
-        return subprocess.run([self.hook], env={"PATH": f"{bin_folder}:{PATH}", "RENEWED_LINEAGE": self.lineage},
-                              capture_output=True, text=True, timeout=2 * settings.PATIENCE, check=False)
+        return subprocess.run(["sh", "-c", SUDO + command], env={"PATH": f"{bin_folder}:{PATH}"}, capture_output=True,
+                              text=True, timeout=2 * settings.PATIENCE, check=False)
 
 
 @pytest.fixture
@@ -95,7 +104,7 @@ def may_read(path, user):
 def test_renewal(start, pki, certbot):
     certbot.renew(pki.server.cert, pki.server.key)
     assert certbot.run().returncode, "nobody was there to load it"
-    ser = start(tls=from_file(section("server:default", certificate=certbot.file, private_key=certbot.file)))
+    ser = start(tls=from_file(certbot.section()))
     before = shown(ser)
     certbot.renew(pki.server_rsa.cert, pki.server_rsa.key)
     done = certbot.run(ser)

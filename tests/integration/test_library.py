@@ -2,6 +2,7 @@
 """What is installed is enough for a program that is built elsewhere: docs/library.md, as it stands there."""
 import os
 import re
+import shlex
 import socket
 import subprocess
 import time
@@ -11,11 +12,11 @@ import pytest
 import settings
 import sip
 import tools
+from manual import ROOT, SUDO, block, commands, read
 from kernel import TALLY, counters
 from patience import settle
 from ports import free_port
 
-PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "library.md")
 BUILD = os.path.dirname(os.path.dirname(settings.MODULE or ""))
 SANITIZERS = "-fsanitize=address,undefined" if settings.PRELOAD else ""
 
@@ -27,10 +28,11 @@ def run(*command, **options):
     return done.stdout
 
 
-def page():
-    """The text of docs/library.md."""
-    with open(PAGE, encoding="utf-8") as file:
-        return file.read()
+def typed():
+    """The page's commands: for packages (test_first_steps.py), to build, to install, for the loader, and to compile."""
+    packages, build, install_it, loader, *compilers = commands(block("docs/library.md", "sudo apt install "))
+    assert packages.startswith("sudo apt ") and loader == "sudo ldconfig", "which environment() takes the place of"
+    return build, install_it, compilers
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +41,11 @@ def prefix(tmp_path_factory):
     if not os.access(BUILD, os.W_OK):
         pytest.skip("cmake --install writes a list into the build folder, which is read-only here")
     folder = tmp_path_factory.mktemp("prefix")
-    run("cmake", "--install", BUILD, "--prefix", str(folder))
+    _, command, _ = typed()
+    for theirs, ours in ("build/release", BUILD), ("/usr/local", folder):
+        assert f" {theirs}" in command
+        command = command.replace(theirs, shlex.quote(str(ours)))
+    run("sh", "-c", SUDO + command)
     return folder
 
 
@@ -50,22 +56,22 @@ def environment(prefix):
 
 
 def program(name):
-    """The page's C code that is called so, and its other ways to wait."""
-    server, ring, waiting = re.findall(r"\n```c\n(.*?)```", page(), re.DOTALL)
+    """The page's C code that is called so, and its other way to wait."""
     if name == "server":
-        return server
+        return block("docs/library.md", "#include <ktls/stream_io.h>")
+    ring = block("docs/library.md", "#include <uring/server.h>")
     loop = "\twhile ((!over || peers) && !uring_turn(loop))\n\t\t;\n"
     assert loop in ring
-    return ring if name == "ring" else ring.replace(loop, waiting)
+    return ring if name == "ring" else ring.replace(loop, block("docs/library.md", "\tstruct pollfd ring"))
 
 
 @pytest.mark.parametrize("name", ["server", "ring", "ring in poll"])
 @pytest.mark.parametrize("how", ["shared", "static"])
 def test_program(name, how, prefix, environment, tmp_path, pki):
     """Built with the page's own command lines; shakes hands with openssl s_client, each version, and echoes."""
-    commands = re.findall(r"^cc server\.c .*$", page(), re.M)
+    _, _, compilers = typed()
     (tmp_path / "server.c").write_text(program(name), encoding="utf-8")
-    run("sh", "-c", f"{commands[how == 'static']} {SANITIZERS} -Wall -Wextra -Werror -o server", cwd=tmp_path,
+    run("sh", "-c", f"{compilers[how == 'static']} {SANITIZERS} -Wall -Wextra -Werror -o server", cwd=tmp_path,
         env=environment)
     linked = run("ldd", "server", cwd=tmp_path, env=environment)
     assert (f"{prefix}/lib/libserktls.so.0" in linked) == (how == "shared"), linked
@@ -130,11 +136,13 @@ def is_refused(port):
 
 def test_bare_system(tmp_path):
     """The page's first command needs nothing that tests need."""
-    configure, = re.findall(r"^(cmake --preset release) ", page(), re.M)
+    build, _, _ = typed()
+    configure, compile_it = build.split(" && ")
+    assert compile_it == "cmake --build --preset release", "as in what was installed here"
     finder = tmp_path / "pkg-config"
     finder.write_text('#!/bin/sh\ncase "$*" in *cmocka*) exit 1 ;; esac\nexec pkg-config "$@"\n', encoding="ascii")
     finder.chmod(0o755)
-    run(*configure.split(), "-B", str(tmp_path / "build"), cwd=os.path.dirname(os.path.dirname(PAGE)),
+    run(*configure.split(), "-B", str(tmp_path / "build"), cwd=ROOT,
         env={**os.environ, "PKG_CONFIG": str(finder)})
 
 
@@ -188,7 +196,7 @@ def test_cxx(prefix, environment, tmp_path):
 
 def test_module(prefix):
     """SER's module lies where the page says."""
-    assert "`lib/ser-ktls/tls.so`" in page()
+    assert "`lib/ser-ktls/tls.so`" in read("docs/library.md")
     module = prefix / "lib" / "ser-ktls" / "tls.so"
     assert os.path.getsize(module) == os.path.getsize(settings.MODULE)
     assert "serktls" not in run("ldd", str(module)), "it needs no library of ours"
@@ -196,7 +204,7 @@ def test_module(prefix):
 
 def test_manuals(prefix):
     """Those that are there."""
-    source = os.path.join(os.path.dirname(PAGE), "man")
+    source = os.path.join(ROOT, "docs", "man")
     names = sorted(name for name in os.listdir(source) if name.endswith(".7")) if os.path.isdir(source) else []
     installed = prefix / "share" / "man" / "man7"
     assert sorted(os.listdir(installed) if installed.exists() else []) == names

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The manual's links and files are there, it knows every counter and command, and the manual page is made of it."""
+"""
+The manual's links and files are there, tests try all its blocks, it knows every counter and command, and the manual page
+is made of it.
+"""
+import ast
 import glob
 import os
 import re
@@ -7,15 +11,14 @@ import subprocess
 
 import pytest
 
-ROOT = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+import manual
+from manual import ROOT, read
+
 PAGES = sorted(os.path.relpath(path, ROOT) for path in
                [*glob.glob(f"{ROOT}/*.md"), *glob.glob(f"{ROOT}/docs/*.md"), *glob.glob(f"{ROOT}/bench/*.md")])
-
-
-def read(path):
-    """A file of the source."""
-    with open(os.path.join(ROOT, path), encoding="utf-8") as file:
-        return file.read()
+NOT_TRIED = {
+    ("docs/outbound.md", " worker "): "a drawing",
+}
 
 
 def without_code(text):
@@ -47,6 +50,32 @@ def test_files(page):
     """Files of the source that a page names are there."""
     for name in re.findall(r"`((?:bench|cfg|docs|ktls|select|ser|tests|uring)/[\w./-]+)`", read(page)):
         assert os.path.exists(os.path.join(ROOT, name)), f"{page}: {name}"
+
+
+def taken():
+    """The blocks that tests take, as they name them: pages and beginnings."""
+    for path in glob.glob(f"{ROOT}/tests/**/*.py", recursive=True):
+        for node in ast.walk(ast.parse(read(path))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "block":
+                yield tuple(ast.literal_eval(argument) for argument in node.args)
+
+
+def test_blocks():
+    """A test takes each block of commands, configuration or code from its page; what it takes is there once."""
+    named, untried = {*taken(), *NOT_TRIED}, []
+    for page in manual.PAGES:
+        for block in manual.blocks(page):
+            if not [begin for of, begin in named if of == page and block.text.startswith(begin)]:
+                untried.append(f"{page}:{block.line}")
+    assert not untried
+    for page, begin in named:
+        manual.block(page, begin)
+
+
+def test_fences():
+    """They are at the beginning of lines and in pairs, or blocks would be overlooked."""
+    for page in manual.PAGES:
+        assert len(re.findall("```|~~~", read(page))) == 2 * len(manual.blocks(page)), page
 
 
 def test_all_in_the_index():

@@ -7,6 +7,7 @@ import pytest
 import outbound
 import peers
 import settings
+from manual import block
 from outbound import ASYNC, BOTH, Client
 from server import MODULES
 
@@ -69,6 +70,19 @@ def test_drop(share, pki, how):
     with peers.Peer(peers.context(pki.two)) as peer, Client(ser) as client:
         assert client.forward(peer).status == 200
     ser.wait_idle()
+
+
+def test_as_on_the_page(start, pki):
+    """The route in docs/outbound.md hangs up on who does not verify, and says who that was."""
+    ser = start(**outbound.options(modules=("xlog",), routes=[block("docs/outbound.md", "event_route[tls:")], tls={
+        "verify_certificate": 0, "verify_client": "optional_no_ca"}))
+    with peers.Peer(peers.context(pki.stranger)) as peer, Client(ser) as client:
+        assert client.forward(peer).status in (408, 477)
+        assert peer.connections[0].ended.wait(settings.PATIENCE)
+        assert not peer.seen()
+        assert ser.logged(f"unverified: 127.0.0.1:{peer.address[1]}$", 1), ser.log()
+    with peers.Peer(peers.context(pki.two)) as peer, Client(ser) as client:
+        assert client.forward(peer).status == 200
 
 
 @pytest.mark.skipif(not os.path.exists(MODULES + "app_jsdt.so"), reason="Kamailio has no app_jsdt.so")

@@ -1,9 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The tables of docs/parameters.md have the names, types, defaults and ranges that the code has."""
+"""
+The tables of docs/parameters.md have the names, types, defaults and ranges that the code has, and its examples do what
+stands beside them.
+"""
 import os
 import re
 
+import outbound
+import peers
 from domains import AWAY, write
+from manual import block
+from test_ser_manual import shown
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 # A type of cfg/attribute.c, and how the manual calls it.
@@ -149,3 +156,47 @@ def test_all_of_the_stock_module():
     where = {"ATTRIBUTE": OF_DOMAINS, "MODULE": OF_THE_MODULE, "NO_MEANING": WITHOUT_MEANING}
     assert all(name in where[use] for name, (use, *_) in stock().items())
     assert len(stock()) == len(re.findall(r"^\t(?:ATTRIBUTE|MODULE|NO_MEANING)\(", read("cfg", "stock_params.c"), re.M))
+
+
+PLACES = "tls:127.0.0.1", "tcp:127.0.0.1", "tls:[::1]", "tls:127.0.0.2"
+
+
+def here(text, server, pki, peer):
+    """An example with this machine's addresses and the peer's, and its files beside the server's configuration."""
+    folder = os.path.dirname(server.config)
+    for name, pair in ("cert", pki.server), ("other", pki.one), ("v6", pki.two), ("sip", pki.two), ("ours", pki.one):
+        with open(os.path.join(folder, f"{name}.pem"), "wb") as both:
+            both.write(b"".join(open(part, "rb").read() for part in (pair.cert, pair.key)))
+    for theirs, where, port in (("192.0.2.1", "127.0.0.1", server.ports[0][1]), ("[2001:db8::1]", "[::1]", server.ports[2][1]),
+                                ("198.51.100.7", *peer.address)):
+        text = text.replace(f"{theirs}:5061", f"{where}:{port}")
+    return text
+
+
+def call_out(ser, peer):
+    """The certificate that SER shows to a peer."""
+    with outbound.Client(ser) as client:
+        assert client.forward(peer).status == 200
+    return [connection.certificate for connection in peer.connections]
+
+
+def test_domains_as_modparams(start, pki):
+    text = block("docs/parameters.md", 'modparam("tls", "certificate"')
+    values = re.findall(r'^modparam\("tls", "certificate", "(.*)"\) +# ', text, re.M)
+    assert len(values) == len(text.splitlines())
+    with peers.Peer(peers.context(pki.server, ca=pki.ca)) as peer:
+        ser = start(**outbound.options(listen=PLACES, tls={**AWAY, "certificate": [
+            lambda server, value=value: here(value, server, pki, peer) for value in values]}))
+        assert [shown(ser, index, None)[0] for index in (0, 2, 3)] == \
+            ["sni1.example.org", "sni2.example.org", "sip.example.org"]
+        assert call_out(ser, peer) == ["sni1.example.org"]
+
+
+def test_domains_as_a_file(start, pki):
+    text = block("docs/parameters.md", "[server:default]")
+    with peers.Peer(peers.context(pki.server, ca=pki.ca)) as peer:
+        ser = start(**outbound.options(listen=PLACES, tls={
+            **AWAY, "config": lambda server: write(server, here(text, server, pki, peer))}))
+        assert [shown(ser, index, None, name)[0] for index, name in (
+            (0, None), (2, None), (2, "sip.example.org"))] == ["sni1.example.org", "sip.example.org", "sni2.example.org"]
+        assert call_out(ser, peer) == ["sni1.example.org"]

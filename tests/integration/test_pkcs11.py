@@ -5,6 +5,7 @@ bookworm-backports only, so these tests skip where it is not installed; PKCS11_P
 """
 import glob
 import os
+import re
 import shutil
 import subprocess
 
@@ -12,6 +13,7 @@ import pytest
 
 import settings
 import sip
+from manual import block
 
 PIN = "1234"
 PROVIDER = os.environ.get("PKCS11_PROVIDER") or next(iter(glob.glob("/usr/lib/*/ossl-modules/pkcs11.so")), None)
@@ -23,19 +25,14 @@ pytestmark = [
     pytest.mark.skipif(bool(MISSING), reason=f"keys in a token are NOT tested, missing: {MISSING}"),
     pytest.mark.skipif(bool(settings.PRELOAD), reason="sanitizers refuse the provider's dlopen() with RTLD_DEEPBIND")]
 
-CONFIG = """openssl_conf = all
-[all]
-providers = providers
-[providers]
-default = builtin
-pkcs11 = token
-[builtin]
-activate = 1
-[token]
-module = {provider}
-pkcs11-module-path = {token}
-activate = 1
-"""
+
+def on_the_page():
+    """docs/parameters.md: openssl.cnf with this machine's files, and modparams."""
+    text = block("docs/parameters.md", "# openssl.cnf")
+    for name, value in (r"module = (.*)", PROVIDER), (r"pkcs11-module-path = (.*)", TOKEN):
+        theirs, = re.findall(f"^{name}$", text, re.M)
+        text = text.replace(f" = {theirs}\n", f" = {value}\n")
+    return text.split("\n# SER's configuration\n")
 
 
 class Token:
@@ -45,7 +42,7 @@ class Token:
         self.environment = {"OPENSSL_CONF": str(folder / "openssl.cnf"), "SOFTHSM2_CONF": str(folder / "softhsm2.conf")}
         (folder / "tokens").mkdir()
         (folder / "softhsm2.conf").write_text(f"directories.tokendir = {folder}/tokens\nlog.level = ERROR\n")
-        (folder / "openssl.cnf").write_text(CONFIG.format(provider=PROVIDER, token=TOKEN))
+        (folder / "openssl.cnf").write_text(on_the_page()[0])
         self.run("--init-token", "--free", "--label", "ser", "--so-pin", PIN, "--pin", PIN)
         for number, (label, pair) in enumerate(pairs.items()):
             plain = str(folder / f"{label}.p8")
@@ -68,14 +65,14 @@ class Token:
 @pytest.fixture(scope="module")
 def token(tmp_path_factory, pki):
     """One for all tests here."""
-    return Token(tmp_path_factory.mktemp("token"), {"ec": pki.server, "rsa": pki.server_rsa})
+    return Token(tmp_path_factory.mktemp("token"), {"server": pki.server, "rsa": pki.server_rsa})
 
 
 @pytest.mark.parametrize("version", ["1.2", "1.3"])
-@pytest.mark.parametrize("label", ["ec", "rsa"])
+@pytest.mark.parametrize("label", ["server", "rsa"])
 def test_handshakes(share_here, pki, token, label, version):
     """Both of two engines sign with the token's key."""
-    pair = {"ec": pki.server, "rsa": pki.server_rsa}[label]
+    pair = {"server": pki.server, "rsa": pki.server_rsa}[label]
     ser = share_here(label, environment=token.environment,
                      tls={"certificate": pair.cert, "private_key": token.key(label), "engines": 2})
     for _ in range(8):
@@ -85,9 +82,10 @@ def test_handshakes(share_here, pki, token, label, version):
 
 
 def test_pin_as_password(start, pki, token):
-    """The PIN may stand beside the URI."""
-    ser = start(environment=token.environment, tls={
-        "certificate": pki.server.cert, "private_key": token.key("ec", ""), "private_key_password": PIN})
+    """The PIN may stand beside the URI, as the page has it."""
+    own = dict(re.findall(r'^modparam\("tls", "(\w+)", "(.*)"\)', on_the_page()[1], re.M))
+    assert own == {"private_key": token.key("server", ""), "private_key_password": PIN}
+    ser = start(environment=token.environment, tls={"certificate": pki.server.cert, **own})
     for _ in range(2):
         with sip.TlsClient(ser.address()) as client:
             client.ask()
@@ -96,7 +94,7 @@ def test_pin_as_password(start, pki, token):
 
 def test_reload_and_death(start, pki, token):
     """New engines log in to the token anew."""
-    ser = start(environment=token.environment, tls={"certificate": pki.server.cert, "private_key": token.key("ec")})
+    ser = start(environment=token.environment, tls={"certificate": pki.server.cert, "private_key": token.key("server")})
     ser.accept("the TLS engine .* died")
     for _ in range(3):
         ser.text("tls.reload")
@@ -113,7 +111,7 @@ def test_reload_and_death(start, pki, token):
 
 def test_confinement(start, refused, pki, token):
     """The token's library may need files and calls; all else that the kernel offers holds, and a line says why."""
-    tls = {"certificate": pki.server.cert, "private_key": token.key("ec")}
+    tls = {"certificate": pki.server.cert, "private_key": token.key("server")}
     plain = set(start().info("tls.engines")["confined"].split(", "))
     ser = start(environment=token.environment, tls=tls)
     with sip.TlsClient(ser.address()) as client:
@@ -127,9 +125,9 @@ def test_confinement(start, refused, pki, token):
 
 @pytest.mark.parametrize("key, reason", [
     (Token.key("nobody"), "leads to no private key"),
-    (Token.key("ec", "?pin-value=4321"), "leads to no private key"),
-    (Token.key("ec", ""), "set its password (a token's PIN) beside it"),
-    ("/engine:pkcs11:token=ser;object=ec", "which OpenSSL 3 retires"),
+    (Token.key("server", "?pin-value=4321"), "leads to no private key"),
+    (Token.key("server", ""), "set its password (a token's PIN) beside it"),
+    ("/engine:pkcs11:token=ser;object=server", "which OpenSSL 3 retires"),
     (Token.key("rsa"), "does not belong to"),
 ])
 def test_mistakes(refused, pki, token, key, reason):
@@ -143,7 +141,7 @@ def test_mistakes(refused, pki, token, key, reason):
 
 def test_check(refused, pki, token):
     """kamailio -c finds the key."""
-    ser = refused(environment=token.environment, tls={"certificate": pki.server.cert, "private_key": token.key("ec")})
+    ser = refused(environment=token.environment, tls={"certificate": pki.server.cert, "private_key": token.key("server")})
     code, log = ser.run_to_end("-c")
     assert not code, log
 
@@ -151,6 +149,6 @@ def test_check(refused, pki, token):
 def test_without_provider(refused, pki, token):
     """What is missing is named."""
     ser = refused(environment={**token.environment, "OPENSSL_CONF": "/dev/null"},
-                  tls={"certificate": pki.server.cert, "private_key": token.key("ec")})
+                  tls={"certificate": pki.server.cert, "private_key": token.key("server")})
     code, log = ser.run_to_end("-DD")
     assert code and "loads the provider of the URI's scheme" in log, log

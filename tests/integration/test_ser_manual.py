@@ -16,18 +16,11 @@ import settings
 import sip
 from domains import AWAY, write
 from kernel import TALLY
+from manual import block, read
 
-PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "from-the-ser-manual.md")
 LISTEN = ("tls:127.0.0.1", "tls:127.0.0.2", "tls:[::1]")
 ADDRESSES = ("192.0.2.1", "192.0.2.2", "[2001:db8::1]")  # of the page, for those above
 UNVERIFIED = {"verify_certificate": None, "verify_client": "optional_no_ca"}
-
-
-def blocks(heading):
-    """The configurations below a heading."""
-    with open(PAGE, encoding="utf-8") as file:
-        part = file.read().split(f"\n## {heading}\n")[1].split("\n## ")[0]
-    return re.findall(r"\n```\n(.*?)```", part, re.DOTALL)
 
 
 def here(text, pki, server):
@@ -57,9 +50,9 @@ def shown(ser, index, context, server_name=None):
 
 
 def test_several_domains(start, pki):
-    block = blocks("Several domains")[0]
-    assert [f"tls:{address}:5061" for address in ADDRESSES] == re.findall(r"^listen=(.*)$", block, re.M)
-    ser = start(listen=LISTEN, tls=modparams(block, pki))
+    text = block("docs/from-the-ser-manual.md", "enable_tls=yes")
+    assert [f"tls:{address}:5061" for address in ADDRESSES] == re.findall(r"^listen=(.*)$", text, re.M)
+    ser = start(listen=LISTEN, tls=modparams(text, pki))
     bob, nobody = sip.context(pki.bob, "1.2"), sip.context(version="1.2")
     assert shown(ser, 0, bob) == ("sip.example.org", "1")
     assert shown(ser, 0, nobody) == ("sip.example.org", "0")
@@ -73,8 +66,8 @@ def test_several_domains(start, pki):
 
 
 def test_several_domains_as_a_file(start, pki):
-    block = blocks("Several domains")[1]
-    ser = start(listen=LISTEN, tls={**AWAY, "config": lambda server: write(server, here(block, pki, server))})
+    text = block("docs/from-the-ser-manual.md", "[server:default]")
+    ser = start(listen=LISTEN, tls={**AWAY, "config": lambda server: write(server, here(text, pki, server))})
     bob, nobody = sip.context(pki.bob, "1.2"), sip.context(version="1.2")
     assert shown(ser, 0, bob) == shown(ser, 2, bob) == ("sip.example.org", "1")
     assert shown(ser, 1, bob) == ("sni1.example.org", "1")
@@ -90,12 +83,12 @@ def asking(pki, pair):
 
 def test_another_certificate_for_each_destination(start, pki):
     """The last one has a certificate that SER does not trust, and no domain that would look."""
-    block, = blocks("Another certificate for each destination")
+    text = block("docs/from-the-ser-manual.md", 'modparam("tls", "certificate"')
     with asking(pki, pki.server) as one, asking(pki, pki.server) as two, asking(pki, pki.stranger) as other:
         places = {"203.0.113.7:5061": one, "203.0.113.8:5061": two}
         for place, peer in places.items():
-            block = block.replace(place, f"127.0.0.1:{peer.address[1]}")
-        ser = start(**outbound.options(tls=modparams(block, pki)))
+            text = text.replace(place, f"127.0.0.1:{peer.address[1]}")
+        ser = start(**outbound.options(tls=modparams(text, pki)))
         with outbound.Client(ser) as client:
             for peer, shown_to in (one, "sni1.example.org"), (two, "sni2.example.org"), (other, "sip.example.org"):
                 assert client.forward(peer).status == 200
@@ -120,9 +113,9 @@ def others(pki):
 
 def test_authentication(start, pki, others):
     """As in 2006."""
-    block = blocks("Authentication with certificates")[0]
-    assert 'proto == TLS && @tls.peer != "Bob"' in block
-    ser = start(script=[block], listen=("tls:127.0.0.1", "tcp:127.0.0.1"))
+    text = block("docs/from-the-ser-manual.md", "if (proto == TLS")
+    assert 'proto == TLS && @tls.peer != "Bob"' in text
+    ser = start(script=[text], listen=("tls:127.0.0.1", "tcp:127.0.0.1"))
     assert status(sip.TlsClient(ser.address(), sip.context(pki.bob))) == b"SIP/2.0 200 OK"
     assert status(sip.Wire(ser.address(1))) == b"SIP/2.0 200 OK"
     for pair in others[0], others[2]:
@@ -132,7 +125,7 @@ def test_authentication(start, pki, others):
 
 
 def test_authentication_that_asks_for_verification(start, pki, others):
-    ser = start(script=[blocks("Authentication with certificates")[1]], tls=UNVERIFIED,
+    ser = start(script=[block("docs/from-the-ser-manual.md", "if (proto != TLS")], tls=UNVERIFIED,
                 listen=("tls:127.0.0.1", "tcp:127.0.0.1"))
     assert status(sip.TlsClient(ser.address(), sip.context(pki.bob))) == b"SIP/2.0 200 OK"
     assert status(sip.Wire(ser.address(1))) == b"SIP/2.0 403 You are not Bob"
@@ -144,8 +137,7 @@ def test_authentication_that_asks_for_verification(start, pki, others):
                                       ("@tls.cipher.bits > 128", "(int)@tls.cipher.bits > 128")])
 def test_what_the_core_refuses(refused, old, new):
     """And takes as the page spells it."""
-    with open(PAGE, encoding="utf-8") as file:
-        assert f"| `{old}` | `{new}`" in file.read()
+    assert f"| `{old}` | `{new}`" in read("docs/from-the-ser-manual.md")
     code, log = refused(script=[f'if ({old}) {{ sl_send_reply("403", "No"); exit; }}']).run_to_end("-c")
     assert code and re.search("parse error|type mismatch", log), log
     code, log = refused(script=[f'if ({new}) {{ sl_send_reply("403", "No"); exit; }}']).run_to_end("-c")
@@ -154,8 +146,7 @@ def test_what_the_core_refuses(refused, old, new):
 
 def curl(heading, ser, pair, ca):
     """What the page's own call of curl prints, with the files of a test and the server at its name's address."""
-    with open(PAGE, encoding="utf-8") as file:
-        part = file.read().split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    part = read("docs/from-the-ser-manual.md").split(f"\n## {heading}\n")[1].split("\n## ")[0]
     host, port = ser.address()
     words = shlex.split(re.search(r"^`(curl .*?)`", part, re.M | re.DOTALL)[1])
     words = [{"bob.pem": pair.cert, "bob.key": pair.key, "ca.pem": ca.cert}.get(word, word) for word in words]
@@ -170,10 +161,10 @@ def curl(heading, ser, pair, ca):
 
 def test_management(start, pki, others):
     """tls.list over HTTPS, for Bob alone."""
-    block = blocks("Management over TLS")[0]
-    route = block[block.index("event_route"):]
-    assert re.findall(r'loadmodule "(\w+)\.so"', block) == ["xhttp", "jsonrpcs"]
-    assert re.findall(r"^modparam(.*)$", block, re.M) == ['("jsonrpcs", "transport", 1)']
+    text = block("docs/from-the-ser-manual.md", 'loadmodule "xhttp.so"')
+    route = text[text.index("event_route"):]
+    assert re.findall(r'loadmodule "(\w+)\.so"', text) == ["xhttp", "jsonrpcs"]
+    assert re.findall(r"^modparam(.*)$", text, re.M) == ['("jsonrpcs", "transport", 1)']
     ser = start(core=("tcp_accept_no_cl=yes",), modules=("xhttp",), routes=[
         'loadmodule "jsonrpcs.so"', 'modparam("jsonrpcs", "transport", 1)', route], tls=UNVERIFIED)
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tls.list"})
@@ -208,11 +199,11 @@ def call(client, method):
 
 def test_management_by_xmlrpc(refused, pki, others):
     """For verified certificates; to end the server one of them only."""
-    block = blocks("Management by XML-RPC")[0]
+    text = block("docs/from-the-ser-manual.md", 'loadmodule "xmlrpc.so"')
     ser = refused(core=("tcp_accept_no_cl=yes",), tls=UNVERIFIED, listen=("tls:127.0.0.1", "tcp:127.0.0.1"), routes=[
-        'loadmodule "xmlrpc.so"', 'modparam("xmlrpc", "route", "XMLRPC")', block[block.index("route["):]])
+        'loadmodule "xmlrpc.so"', 'modparam("xmlrpc", "route", "XMLRPC")', text[text.index("route["):]])
     ser.start()
-    assert 'loadmodule "xmlrpc.so"\nmodparam("xmlrpc", "route", "XMLRPC")' in block
+    assert 'loadmodule "xmlrpc.so"\nmodparam("xmlrpc", "route", "XMLRPC")' in text
     killer = pki.make("killer", "SER-Killer", pki.ca)
     with sip.Wire(ser.address(1)) as client:
         assert "A verified certificate is needed" == call(client, "core.version")

@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """docs/several-machines.md: two nodes behind a balancer share tickets and registrations."""
-import os
 import re
+import shutil
+import subprocess
 
 import pytest
 
 import settings
 import sip
 import whole
+from manual import block
 from ports import free_port
-from server import MODULES
+from server import MODULES, PATH
 from test_proxy import v2
 
-PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "several-machines.md")
 PHONE, CALLER = ("192.0.2.11", 40011), ("192.0.2.12", 40012)
 NODES = "10.0.0.1", "10.0.0.2"
 
@@ -25,8 +26,7 @@ class Node(whole.Whole):
         super().__init__(pki)
 
     def lines(self, core, load):
-        with open(PAGE, encoding="utf-8") as page:
-            text, = re.findall(r"^```\n# node\n(.*?)^```$", page.read(), re.M | re.S)
+        text = block("docs/several-machines.md", "# node\n")
         for name, value in {'"tls.so"': f'"{settings.MODULE}"', "/etc/kamailio/tickets": self.tickets,
                             "/etc/kamailio/example.org.pem": self.pki.server.cert,
                             "/etc/kamailio/example.org.key": self.pki.server.key,
@@ -44,7 +44,8 @@ class Node(whole.Whole):
 def nodes(pki, tmp_path):
     """Both, and that they know each other."""
     tickets = tmp_path / "tickets"
-    tickets.write_bytes(os.urandom(80))
+    command = block("docs/several-machines.md", "openssl rand ")
+    subprocess.run(command.replace("/etc/kamailio/tickets", str(tickets)).split(), check=True, timeout=settings.PATIENCE)
     udp = [free_port() for _ in NODES]
     with whole.running(*(Node(pki, udp, me, str(tickets)) for me in range(2))) as both:
         for node in both:
@@ -97,3 +98,21 @@ def test_session_of_the_other_node(nodes, version):
         session = phone.tls.session
     with connect(nodes[1], PHONE, context, session) as phone:
         assert phone.tls.session_reused
+
+
+def test_parts_agree(tmp_path):
+    """Names in DNS and the balancer lead to the node's listener, which expects the header that the balancer sends."""
+    node = block("docs/several-machines.md", "# node\n")
+    domain, = re.findall(r'^alias="(.*)"$', node, re.M)
+    listener, = re.findall(r"^listen=tls:(.*)$", node, re.M)
+    port = listener.split(":")[1]
+    for record in block("docs/several-machines.md", "_sips._tcp").splitlines():
+        assert re.fullmatch(rf"_sips\._tcp\.{domain}\. +\d+ IN SRV \d+ \d+ {port} \w+\.{domain}\.", record), record
+    balancer = block("docs/several-machines.md", "frontend ")
+    assert re.findall(r"^\tserver \w+ (\S+) check send-proxy-v2$", balancer, re.M) == [f"{own}:{port}" for own in NODES]
+    assert listener == f"{NODES[0]}:{port}" and "\ntcp_accept_haproxy=yes\n" in node
+    assert block("docs/several-machines.md", 'modparam("tls"') in node
+    if shutil.which("haproxy", path=PATH):
+        (tmp_path / "haproxy.cfg").write_text(balancer, encoding="ascii")
+        subprocess.run(["haproxy", "-c", "-f", "haproxy.cfg"], cwd=tmp_path, check=True, env={"PATH": PATH},
+                       timeout=settings.PATIENCE)

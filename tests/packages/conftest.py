@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Packages of each Debian release, made in a bare root of it."""
 import collections
+import fnmatch
 import re
 import shutil
+import sys
 
 import pytest
 
 from roots import REPO, Root, make
+
+sys.path.append(str(REPO / "tests" / "integration"))
+from manual import block, commands  # noqa: E402
 
 KAMAILIO = "kamailio kamailio-tls-modules openssl iproute2".split()
 
@@ -21,12 +26,14 @@ def packaging():
 
 @pytest.fixture(scope="session", params=["bookworm", "trixie"])
 def debian(request):
-    """A release: a root with its Kamailio, one that builds, and what packaging/build makes in that."""
+    """A release: a root with its Kamailio, one that builds, and what docs/install.md's command makes in that."""
     release = request.param
     bare = make(release, f"{release}.bare", KAMAILIO)
     builder = Root(make(release, f"{release}.packaging", [*packaging(), "ccache", "lintian"], bare))
     folder = REPO / "build" / "packages" / release
     shutil.rmtree(folder, ignore_errors=True)
-    builder.run(REPO / "packaging" / "build", folder)
+    build, use = commands(block("docs/install.md", "packaging/build"))
+    builder.run(build, folder)
     packages = sorted(path for path in folder.glob("*.deb") if "-dbgsym_" not in path.name)
+    assert len(fnmatch.filter([f"sudo apt install ./build/packages/{path.name}" for path in packages], use)) == 1
     return Debian(release, bare, builder, packages)

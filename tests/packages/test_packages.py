@@ -5,19 +5,24 @@ import re
 
 import pytest
 
+from manual import block
 from roots import REPO, Scratch
 
 pytestmark = [pytest.mark.timeout(1800),
               pytest.mark.skipif(os.geteuid() != 0, reason="only root can make and enter roots")]
 HERE = REPO / "tests" / "packages"
 OURS = "ser-ktls libserktls0 libserktls-dev".split()
-SET_UP = """
-cd /etc/kamailio
-cp /usr/share/doc/ser-ktls/examples/kamailio-local.cfg .
-openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost -keyout kamailio-selfsigned.key \\
-	-out kamailio-selfsigned.pem
-chgrp kamailio kamailio-selfsigned.key
-chmod 640 kamailio-selfsigned.key
+REGISTER = """
+for _ in $(seq 20); do
+	answer=$( {}) || true
+	[ "${{answer#SIP/2.0 200 OK}}" = "$answer" ] || break
+done
+echo "$answer"
+"""
+GO_BACK = """
+sed -i '/^mpath=/d' /etc/kamailio/kamailio-local.cfg
+systemctl restart kamailio
+sudo kamcmd tls.engines
 """
 TAKE_BACK = "rm /etc/kamailio/kamailio-local.cfg /etc/kamailio/kamailio-selfsigned.*"
 BUILD_PROGRAM = r"""
@@ -49,19 +54,38 @@ def test_lintian(debian):
     assert not re.search("^[EW]:", said, re.M), said
 
 
-def test_serves_and_goes(debian):
-    """Beside Debian's own, with its configuration; nothing of others' is changed, nothing stays."""
+@pytest.fixture
+def installed(debian):
+    """A root where the packages are, beside Debian's own; at the end nothing of them is left, and nothing else changed."""
     with Scratch(debian.bare) as root:
         before = lines(root)
         install(root, debian.packages)
         assert not before - lines(root)
-        root.run("sh", "-ec", SET_UP)
-        said = root.run(HERE / "serve")
-        assert said.startswith("SIP/2.0 200 ") and re.search(r"\bestablished: 1\n", said), said
+        yield root
         root.run("sh", "-ec", TAKE_BACK)
         root.run("apt-get", "-qq", "purge", *OURS)
         root.run("apt-get", "-qq", "autoremove", "--purge")
         assert not lines(root) ^ before
+
+
+def test_serves_and_goes(installed):
+    """With Debian's configuration, as the page says, and back."""
+    said = installed.run(HERE / "follow", "".join([
+        block("docs/install.md", "sudo apt install kamailio "), block("docs/install.md", "echo 'mpath="),
+        REGISTER.format(block("docs/install.md", "(printf ")), block("docs/install.md", "sudo kamcmd tls.engines"),
+        GO_BACK]))
+    assert re.search(r"^SIP/2.0 200 OK\r?$", said, re.M) and re.search(r"\bestablished: [1-9]", said), said
+    assert said.endswith("error: 500 - command tls.engines not found\n"), said
+
+
+def test_serves_in_the_place_of_stock(installed):
+    """Without a change of the configuration, as the page says, and back."""
+    said = installed.run(HERE / "follow", "".join([
+        block("docs/install.md", "sudo apt install kamailio "), block("docs/install.md", "sudo dpkg-divert "),
+        block("docs/install.md", "sudo kamcmd tls.engines"), block("docs/install.md", "sudo rm "),
+        block("docs/install.md", "sudo kamcmd tls.engines")]))
+    assert re.search(r"\bestablished: 0\n", said), said
+    assert said.endswith("error: 500 - command tls.engines not found\n"), said
 
 
 def test_library(debian):

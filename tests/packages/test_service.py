@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Debian's kamailio.service with our package, in a guest that boots with systemd: with the service as it is, with
-docs/examples/hardened.conf and as root SER answers, and its engine is as confined as the kernel can."""
+docs/examples/hardened.conf and as root SER answers, and its engine is as confined as the kernel can. What
+docs/install.md types is run there."""
 import collections
 import contextlib
 import os
@@ -11,16 +12,35 @@ import subprocess
 
 import pytest
 
-from roots import REPO, Scratch, make
-from test_packages import HERE, SET_UP, install
+from manual import block
+from roots import Scratch, make
+from test_packages import HERE, install
 
 pytestmark = [pytest.mark.timeout(3600),
               pytest.mark.skipif(os.geteuid() != 0, reason="only root can make and enter roots")]
 MODULES = pathlib.Path("/usr/lib/uml/modules")
+SET_UP = """
+cd /etc/kamailio
+cp /usr/share/doc/ser-ktls/examples/kamailio-local.cfg .
+openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost -keyout kamailio-selfsigned.key \\
+	-out kamailio-selfsigned.pem
+chgrp kamailio kamailio-selfsigned.key
+chmod 640 kamailio-selfsigned.key
+"""
+# What is typed in the guest.
+TYPED = {
+    "kernel": block("docs/install.md", "sudo systemctl restart systemd-modules-load"),
+    "hardened": block("docs/install.md", "sudo install -D -m 644 /usr/share/doc"),
+    "root": """
+mkdir -p /etc/systemd/system/kamailio.service.d
+printf '[Service]\\nUser=root\\nGroup=root\\n' >/etc/systemd/system/kamailio.service.d/root.conf
+systemctl daemon-reload
+systemctl restart kamailio
+""",
+}
 PREPARE = f"""
 mkdir -p /results /guest /usr/lib/modules
-cp {HERE}/ask {HERE}/guest {REPO}/docs/examples/hardened.conf /guest
-printf '[Service]\\nUser=root\\nGroup=root\\n' >/guest/root.conf
+cp {HERE}/ask {HERE}/guest /guest
 cat >/etc/systemd/system/guest.service <<'END'
 [Unit]
 After=kamailio.service
@@ -37,7 +57,7 @@ systemctl enable guest.service kamailio.service
 WAYS = "debian", "hardened", "root"
 PATIENCE = 900  # seconds for a guest
 
-Guest = collections.namedtuple("Guest", "kernel ways")
+Guest = collections.namedtuple("Guest", "kernel kernel_tls ways")
 
 
 def boot(folder, image):
@@ -65,6 +85,8 @@ def make_image(debian, image):
         install(root, debian.packages)
         root.run("sh", "-ec", SET_UP)
         root.run("sh", "-ec", PREPARE)
+        for name, text in TYPED.items():
+            root.run("sh", "-ec", 'printf %s "$1" >"/guest/$0"', name, text)
         root.run_outside("cp", "-r", f"{MODULES}/.", f"{root.folder}/usr/lib/modules")
         root.run_outside("mkfs.ext4", "-q", "-d", root.folder, image, "2G")
 
@@ -78,7 +100,8 @@ def show(debian, folder):
     image.unlink()
     assert (results / "root").exists(), console
     ways = {way: (results / way).read_text(encoding="utf-8") for way in WAYS}
-    return Guest((results / "kernel").read_text(encoding="utf-8"), ways)
+    kernel, kernel_tls = ((results / name).read_text(encoding="utf-8") for name in ("kernel", "kernel-tls"))
+    return Guest(kernel, kernel_tls, ways)
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +120,11 @@ def test_service(guest, way):
         assert "the TLS engine is confined (memory, ring, files, system calls)\n" in said, said
     else:
         assert "is confined in part (memory, ring, system calls): this kernel has no Landlock" in said, said
+
+
+def test_kernel_tls(guest):
+    """There without another boot, with the page's commands."""
+    assert re.search(r"^\s*ktls: yes$", guest.kernel_tls, re.M), guest.kernel_tls
 
 
 @pytest.mark.parametrize("way, user, limits", [
