@@ -190,11 +190,17 @@ static unsigned users_at(const struct uring_places *places, const union uring_ad
 struct uring_place *uring_places_first_for(
 	const struct uring_places *places, const union uring_address *newcomer)
 {
-	const struct at_stage *at = &places->stages[URING_STAGE_ANSWERED];
-	const struct uring_source *host = at->largest ? TAILQ_FIRST(&at->by_size[at->largest]) : NULL;
-	const struct uring_crowd *crowd = host ? &host->crowds[URING_STAGE_ANSWERED] : NULL;
+	const struct uring_crowd *largest = NULL;
 
-	if (!crowd || crowd->count <= places->few || crowd->count <= users_at(places, newcomer))
+	for (int stage = 0; stage < URING_STAGES; stage++) {
+		const struct at_stage *at = &places->stages[stage];
+		const struct uring_crowd *crowd =
+			at->largest ? &TAILQ_FIRST(&at->by_size[at->largest])->crowds[stage] : NULL;
+
+		if (crowd && (!largest || crowd->count > largest->count))
+			largest = crowd;
+	}
+	if (!largest || largest->count <= places->few || largest->count <= users_at(places, newcomer))
 		return NULL;
-	return TAILQ_FIRST(&crowd->places);
+	return TAILQ_FIRST(&largest->places);
 }

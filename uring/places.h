@@ -47,8 +47,7 @@ struct uring_place *uring_places_first(const struct uring_places *places, int64_
 
 /*
  * Who has to make way for a newcomer at this address, though it should have been left alone for a while yet:
- * the first of the handshakes of the largest crowd. NULL unless that crowd is larger than what the
- * newcomer's host has.
+ * the first of the largest crowd. NULL unless that crowd is larger than what the newcomer's host has.
  */
 struct uring_place *uring_places_first_for(
 	const struct uring_places *places, const union uring_address *newcomer);

@@ -68,7 +68,7 @@ static int send_away(struct connection *c)
 {
 	struct uring_server *s = c->server;
 
-	if (uring_cancel(s->loop, &c->op))
+	if (!c->op.due && uring_cancel(s->loop, &c->op))
 		return 0;
 	c->op.patient = 0;
 	c->like_it = c->place.source->crowds[c->place.stage].count;
@@ -118,7 +118,8 @@ int server_make_way(struct uring_server *s, const union uring_address *newcomer)
 	if (!first)
 		return 0;
 	c = (struct connection *)((char *)first - offsetof(struct connection, place));
-	return !c->op.due && send_away(c);
+	c->makes_way = send_away(c);
+	return c->makes_way;
 }
 
 void server_keep_spare(struct uring_server *s)

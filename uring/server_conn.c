@@ -99,7 +99,7 @@ static int ends_anyway(struct connection *c, int res)
 		end_timed_out(c);
 		return 1;
 	}
-	if (c->is_leaving && (res <= 0 || server_take_back(c))) {
+	if (c->is_leaving && (res <= 0 || c->makes_way || server_take_back(c))) {
 		end_sent_away(c);
 		return 1;
 	}

@@ -25,6 +25,7 @@ struct connection {
 	int timed_out;
 	int has_place;        /* and may be sent away */
 	int is_leaving;       /* it was: its operation ends now */
+	int makes_way;        /* and stays gone, whatever it has said meanwhile */
 	unsigned like_it;     /* connections of its host at that time */
 	int has_spoken;       /* behind its PROXY header */
 	int was_full;         /* the server, when it came: somebody has to make way for it */
@@ -80,7 +81,10 @@ void server_note(struct connection *c, enum uring_stage stage);
 /* Sends somebody away as long as too few places are free. */
 void server_keep_spare(struct uring_server *s);
 
-/* Sends away one of a crowd that is larger than the newcomer's. Returns 0 where nobody can be. */
+/*
+ * Sends away one of a crowd that is larger than the newcomer's, also one that has just said something: else a
+ * crowd that speaks faster than it is listened to had all places. Returns 0 where nobody can be.
+ */
 int server_make_way(struct uring_server *s, const union uring_address *newcomer);
 
 /* It was sent away, but had said something before it knew. Returns 0, or -ENOMEM where it has to go. */

@@ -320,7 +320,7 @@ static void caller_turn(struct caller *c)
 struct goal {
 	struct serving *s;
 	int (*over)(struct serving *s);
-	unsigned established, failed;
+	unsigned established, failed, evicted;
 	const struct caller *c;
 };
 
@@ -374,6 +374,21 @@ void serving_expect(struct serving *s, unsigned wanted, unsigned wanted_failures
 	assert_int_equal(s->failed, wanted_failures);
 }
 
+static int goal_evicted(void *arg)
+{
+	struct goal *g = arg;
+
+	turn_all(g->s);
+	return g->s->all_evicted >= g->evicted;
+}
+
+void serving_until_evicted(struct serving *s, unsigned count)
+{
+	struct goal g = {.s = s, .evicted = count};
+
+	turns_until(&s->turns, goal_evicted, &g);
+}
+
 static int goal_closed(void *arg)
 {
 	struct goal *g = arg;
@@ -387,6 +402,23 @@ void serving_until_closed(struct serving *s, struct caller *c)
 	struct goal g = {.s = s, .c = c};
 
 	turns_until(&s->turns, goal_closed, &g);
+}
+
+static int goal_all_gone(void *arg)
+{
+	const struct serving *s = ((struct goal *)arg)->s;
+
+	return s->established + s->failed + s->all_evicted >= s->calls;
+}
+
+void serving_hang_up(struct serving *s)
+{
+	struct goal g = {.s = s};
+
+	for (unsigned i = 0; i < s->calls; i++)
+		caller_hang_up(&s->callers[i]);
+	turns_until(&s->turns, goal_all_gone, &g);
+	serving_close(s);
 }
 
 int caller_was_reset(const struct caller *c)

@@ -85,6 +85,9 @@ void serving_until_ended(struct serving *s);
 /* Ends the server and all connections; no handshake may be under way and no descriptor left behind. */
 void serving_close(struct serving *s);
 
+/* The same, when all clients have hung up. */
+void serving_hang_up(struct serving *s);
+
 /* One more client. */
 struct caller *serving_call(struct serving *s, SSL_CTX *client);
 
@@ -102,6 +105,9 @@ void serving_go_on(struct serving *s);
 
 /* Turns until so many connections are established and so many have failed; then a bit longer: never more. */
 void serving_expect(struct serving *s, unsigned established, unsigned failed);
+
+/* Turns until so many were sent away. */
+void serving_until_evicted(struct serving *s, unsigned count);
 
 /* Turns until that client sees the end of its connection. */
 void serving_until_closed(struct serving *s, struct caller *c);

@@ -37,28 +37,10 @@ static struct caller *call(const struct uring_server_config *limits, unsigned ho
 	return c;
 }
 
-static unsigned wanted;
-
-static int are_evicted(struct serving *serving)
-{
-	return serving->all_evicted >= wanted;
-}
-
-static void until_evicted(unsigned count)
-{
-	wanted = count;
-	serving_until(&s, are_evicted);
-}
-
 static void hang_up_all(void)
 {
-	for (unsigned i = 0; i < s.calls; i++)
-		caller_hang_up(&s.callers[i]);
-	serving_go_on(&s);
 	clock_go();
-	while (s.established + s.failed + s.all_evicted < s.calls)
-		serving_go_on(&s);
-	serving_close(&s);
+	serving_hang_up(&s);
 }
 
 /* No time passes, and yet each client gets through, while as many come as there are places for thrice. */
@@ -79,7 +61,7 @@ static void check_crowd(
 		serving_expect(&s, round, 0);
 		serving_talk(&s, c);
 	}
-	until_evicted(CROWD - PLACES);
+	serving_until_evicted(&s, CROWD - PLACES);
 	assert_true(s.evicted[why] > 0);
 	assert_true(s.most <= PLACES);
 	assert_int_equal(s.refused, 0);
@@ -143,7 +125,7 @@ static void test_time(void **state)
 	}
 	assert_int_equal(s.all_evicted, 0);
 	clock_pass(LONG);
-	until_evicted(1);
+	serving_until_evicted(&s, 1);
 	assert_int_equal(s.evictions[0], silent[0]->port);
 	assert_int_equal(s.evicted[URING_EVICTED_SILENT], 1);
 	assert_int_equal(s.like_it, 1);
@@ -182,15 +164,15 @@ static void test_stalled(void **state)
 	call(&limits, 20, 0);
 	serving_go_on(&s);
 	clock_pass(700);
-	until_evicted(1);
+	serving_until_evicted(&s, 1);
 	assert_int_equal(s.evicted[URING_EVICTED_SILENT], 1);
 	call(&limits, 21, 0);
 	serving_go_on(&s);
 	assert_int_equal(s.all_evicted, 1);
 	clock_pass(LONG);
-	until_evicted(2);
+	serving_until_evicted(&s, 2);
 	call(&limits, 22, 0);
-	until_evicted(3);
+	serving_until_evicted(&s, 3);
 	serving_go_on(&s);
 	assert_int_equal(s.established, 0);
 	hang_up_all();
@@ -224,7 +206,7 @@ static void test_slow_taker(void **state)
 		clock_pass(STEP);
 	}
 	assert_in_range(bits, 1, BITS);
-	until_evicted(1);
+	serving_until_evicted(&s, 1);
 	assert_int_equal(s.evicted[URING_EVICTED_SLOW], 1);
 	hang_up_all();
 	SSL_CTX_free(verbose);
@@ -284,7 +266,7 @@ static void test_make_room(void **state)
 	assert_int_equal(uring_server_make_room(s.server), 1);
 	assert_int_equal(uring_server_handshakes(s.server), 0);
 	assert_int_equal(uring_server_make_room(s.server), 0);
-	until_evicted(1);
+	serving_until_evicted(&s, 1);
 	serving_until_closed(&s, silent);
 	hang_up_all();
 }
@@ -328,7 +310,7 @@ static void test_crowd_behind_a_proxy(void **state)
 	while (s.asked < s.calls)
 		serving_go_on(&s);
 	assert_int_equal(uring_server_make_room(s.server), 1);
-	until_evicted(1);
+	serving_until_evicted(&s, 1);
 	assert_int_not_equal(s.evictions[0], alone->port);
 	hang_up_all();
 }
