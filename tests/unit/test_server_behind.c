@@ -4,14 +4,18 @@
 #include "one_client.h"
 #include "serving.h"
 
+#include <errno.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 enum {
 	PLACES = 8,
+	CROWD = 10,     /* more than the server looks at in a turn, and than are no crowd */
 	PATIENT = 3600, /* seconds: no handshake of this file may end by its time */
+	LONG = 20000,   /* milliseconds: nobody is left alone for so long */
 };
 
 static struct serving s;
@@ -89,10 +93,74 @@ static void test_newcomer(void **state)
 	assert_true(gone > 0);
 }
 
+/* Of a crowd those have to go that say nothing, not those that have just spoken. */
+static void test_just_spoken(void **state)
+{
+	(void)state;
+	clock_stop();
+	serving_open(&s, server, 100, PATIENT);
+	call_crowd(2 * CROWD, 0);
+	speak(CROWD, 0, 22);
+	assert_int_equal(uring_turn(s.turns.loop), 0);
+	assert_int_equal(uring_server_make_room(s.server), 1);
+	serving_until_evicted(&s, 1);
+	assert_int_equal(s.evicted[URING_EVICTED_SILENT], 1);
+	assert_int_equal(s.evictions[0], s.callers[CROWD].port);
+	hang_up_all();
+}
+
+/* Uses up all descriptors but those above the limit. Returns how many it took. */
+static int use_up(int *fds, int max)
+{
+	int n = 0;
+
+	while (n < max && (fds[n] = dup(s.listener)) >= 0)
+		n++;
+	assert_true(n < max && errno == EMFILE);
+	return n;
+}
+
+static int has_trouble(struct serving *serving)
+{
+	return serving->troubles > 0;
+}
+
+/* The one whose descriptor a listener waits for speaks in this moment and stays: the listener tries again. */
+static void test_descriptor_that_stays(void **state)
+{
+	struct rlimit before, low;
+	int fds[256], count;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	low = before;
+	low.rlim_cur = 128;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	clock_stop();
+	serving_open(&s, server, 100, PATIENT);
+	call_crowd(1, 0);
+	clock_pass(LONG);
+	count = use_up(fds, COUNT(fds));
+	close(fds[--count]);
+	serving_call_from(&s, client, "127.0.0.3"); /* takes the last one */
+	speak(1, 0, 22);
+	serving_until(&s, has_trouble);
+	assert_int_equal(s.error, -EMFILE);
+	while (count)
+		close(fds[--count]);
+	serving_expect(&s, 1, 0);
+	assert_int_equal(s.all_evicted, 0);
+	assert_int_equal(uring_server_handshakes(s.server), 1);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	hang_up_all();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_newcomer),
+		cmocka_unit_test(test_just_spoken),
+		cmocka_unit_test(test_descriptor_that_stays),
 	};
 
 	return cmocka_run_group_tests_name("server_behind", tests, one_client_prepare, one_client_clean_up);
