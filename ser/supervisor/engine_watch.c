@@ -8,6 +8,10 @@
 
 #include <signal.h>
 
+enum {
+	TICKS_TO_STOP = 20, /* in which it turns; honest engines need one or two, and idle ones turn often */
+};
+
 /* Before its loop runs, an engine may open keys in a token, for which it has as long as at the start of SER.
  */
 static unsigned patience_of(const struct engine_process *p)
@@ -27,6 +31,17 @@ static void end(const struct engine_process *p)
 	kill(p->pid, SIGKILL);
 }
 
+static void end_that_goes_on(const struct engine_process *p)
+{
+	counters_add(COUNTER_ENGINE_HANGS);
+	ser_log(LOG_LEVEL_CRITICAL,
+		"the TLS engine (process %d) is killed, because it did not stop accepting connections after a"
+		" reload; it may have been taken over; connections that it relays and handshakes are lost, "
+		"all others go on",
+		(int)p->pid);
+	kill(p->pid, SIGKILL);
+}
+
 static void look_at(struct engine_process *p)
 {
 	uint32_t beat = __atomic_load_n(&scoreboard_page(supervisor.index, p->page)->beat, __ATOMIC_RELAXED);
@@ -34,12 +49,15 @@ static void look_at(struct engine_process *p)
 	p->ran |= beat != 0;
 	if (!supervisor.parts.params->engine_patience)
 		return;
-	if (beat != p->beat) {
-		p->beat = beat;
-		p->silent = 0;
-	} else if (++p->silent == patience_of(p) * TICKS_A_SECOND) { /* once, even if it cannot die yet */
-		end(p);
+	if (beat == p->beat) {
+		if (++p->silent == patience_of(p) * TICKS_A_SECOND) /* once, even if it cannot die yet */
+			end(p);
+		return;
 	}
+	p->beat = beat;
+	p->silent = 0;
+	if (p->retired && !p->stopped && ++p->stopping == TICKS_TO_STOP)
+		end_that_goes_on(p);
 }
 
 void engine_watch(void)

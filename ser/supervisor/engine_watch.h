@@ -4,8 +4,9 @@
 #define SER_SUPERVISOR_ENGINE_WATCH_H
 
 /*
- * Called with each tick: kills engines of this supervisor whose loop has not turned for engine_patience. They
- * are replaced like others that die.
+ * Called with each tick: kills engines of this supervisor whose loop has not turned for engine_patience, and
+ * those whose loop turns, but that do not stop accepting when a newer one has taken over. They are replaced
+ * like others that die.
  *
  * Silence is counted in ticks, so time during which the supervisor did not run itself does not count: the
  * machine slept, the whole service was frozen, or there was no CPU time for anybody.

@@ -31,6 +31,7 @@ struct engine_process {
 	uint32_t beat;       /* the last one seen (engine_watch.c) */
 	int ran;             /* its loop has turned */
 	unsigned silent;     /* ticks since then */
+	unsigned stopping;   /* ticks in which it turned, but had not stopped accepting as it was told to */
 };
 
 struct supervisor {

@@ -44,6 +44,7 @@ enum lie { /* as in liar.py */
 	REPEAT,    /* the message count times more, with its descriptor; counted, if offset is 1 */
 	GIVE,      /* another descriptor, of kind offset */
 	HANG_UP,   /* an empty message in front, with its descriptor */
+	SWALLOW,   /* nothing at all */
 };
 
 enum gift { /* as in liar.py */
@@ -210,6 +211,8 @@ static ssize_t tell_lie(int fd, const struct msghdr *msg, enum lie lie)
 		put(fd, &changed);
 		iov.iov_len = msg->msg_iov->iov_len;
 		break;
+	case SWALLOW:
+		return 0;
 	default:
 		break;
 	}

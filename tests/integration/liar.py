@@ -29,6 +29,7 @@ class Lie(enum.IntEnum):
     REPEAT = 4
     GIVE = 5
     HANG_UP = 6
+    SWALLOW = 7
 
 
 class Gift(enum.IntEnum):

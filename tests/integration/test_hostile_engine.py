@@ -18,6 +18,7 @@ from server import core_knows
 
 REFUSED = r"CRITICAL: tls: the TLS engine \(process \d+\) is ended: a message of it was refused, because "
 FULL = "CRITICAL: tls: the TLS engine is ended: its supervisor's ring is full"
+GOES_ON = r"CRITICAL: tls: the TLS engine \(process \d+\) is killed, because it did not stop accepting connections"
 DEATH = r"CRITICAL: tls: (the TLS engine \(process \d+\) died \(signal 9\)|a TLS engine of an earlier configuration)"
 # Wrong values for fields of a connection's message. A server has few of them, because engines that die again and
 # again are started later and later.
@@ -162,6 +163,25 @@ def test_stopped_twice(place):
         place.ser.settle(lambda: place.ser.log_count("an earlier configuration"), place.ser.log)
     place.refused += 1
     place.check()
+
+
+def test_goes_on_accepting(start, liar):
+    """One of an older configuration that never says that it has stopped is ended, and holds up no reload."""
+    ser = start(environment=liar.environment, tls={"engine_confinement": 0})
+    ser.accept(GOES_ON)
+    ser.accept(DEATH)
+    with DIRECT[0].client(ser) as settled, RELAYED[0].client(ser) as relayed:
+        settled.ask()
+        relayed.ask()
+        liar.lie(ser.engines()[0]["pid"], Kind.STOPPED, Lie.SWALLOW)
+        assert "goes on with the configuration before" not in ser.text("tls.reload")
+        assert liar.told == 1
+        assert ser.log_count(GOES_ON) == 1 == ser.counter("engine_hangs")
+        settled.ask()
+        with pytest.raises(LOST):
+            relayed.ask()
+    with DIRECT[0].client(ser) as client:
+        client.ask()
 
 
 def test_unconnected_socket(place):

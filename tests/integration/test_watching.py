@@ -91,6 +91,19 @@ def test_retired_engine(ser, frozen):
     ser.wait_idle()
 
 
+def test_frozen_at_a_reload(ser, frozen):
+    """The one that is to stop: the reload waits for it as long as the watch does, and not for ever."""
+    engine = ser.engines()[0]["pid"]
+    with DIRECT[0].client(ser) as client:
+        client.ask()
+        frozen(engine)
+        assert "goes on with the configuration before" not in ser.text("tls.reload")
+        assert ser.log_count(HANGS.format(engine)) == 1
+        client.ask()
+    served(ser)
+    ser.wait_idle()
+
+
 def test_all_are_frozen(ser, frozen):
     """When the whole service did not run, nobody is to blame."""
     engine, = ser.engines()
