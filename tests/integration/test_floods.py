@@ -64,7 +64,7 @@ class Crowd:
 
     def connect(self):
         """One more, if the system has a port for it."""
-        sock = socket.socket()
+        sock = socket.socket(socket.AF_INET6 if ":" in self.address[0] else socket.AF_INET)
         sock.setblocking(False)
         with contextlib.suppress(BlockingIOError):
             if not self.proxied:
@@ -136,6 +136,16 @@ def test_crowd(start, sources, slow, policy):
 
 
 @POLICIES
+def test_crowd_over_ipv6(start, policy):
+    """Listeners have their places in common."""
+    ser = start(tls={"limit_policy": policy}, listen=("tls:127.0.0.1", "tls:[::1]"))
+    with Crowd(ser.address(1), ["::1"]) as crowd:
+        check_served(ser, crowd)
+    assert ser.logged(GIVES_WAY.format(r"\[::1\]", "(send nothing|are slow)"))
+    assert not ser.log_count(f"{CLIENT}.*refused")
+
+
+@POLICIES
 def test_crowd_that_stops_half_way(start, stack, policy):
     """With whole ClientHellos, from which on the server waits longer."""
     ser = start(tls={"limit_policy": policy, "max_handshakes": 32})
@@ -151,11 +161,12 @@ def test_crowd_that_stops_half_way(start, stack, policy):
 ONE_NET, MANY_NETS = [f"2001:db8::{number}" for number in range(1, 51)], [f"2001:db8:{n}::1" for n in range(1, 51)]
 
 
-@pytest.mark.parametrize("sources", [ONE, MANY, ONE_NET, MANY_NETS], ids=["one", "many", "one-net", "many-nets"])
-def test_crowd_behind_a_proxy(start, sources):
+@pytest.mark.parametrize("sources, policy", [(ONE, "wait"), (MANY, "refuse"), (ONE_NET, "refuse"), (MANY_NETS, "wait")],
+                         ids=["one", "many", "one-net", "many-nets"])
+def test_crowd_behind_a_proxy(start, sources, policy):
     """The crowd and the client have the proxy's address in common; IPv6 counts by /64."""
     honest = "2001:db8:aaaa::1" if ":" in sources[0] else "192.0.2.1"
-    ser = start(core=["tcp_accept_haproxy=yes"], preamble=header("192.0.2.99"))
+    ser = start(tls={"limit_policy": policy}, core=["tcp_accept_haproxy=yes"], preamble=header("192.0.2.99"))
     with Crowd(ser.address(), sources, proxied=True) as crowd:
         check_served(ser, crowd, source=None, preamble=header(honest))
     assert ser.counter("evicted_silent")
