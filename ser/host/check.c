@@ -1,81 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/host/check.h"
 
+#include "ser/host/check_connections.h"
 #include "ser/host/layout.h"
 #include "ser/shared/log.h"
-#include "ser/shared/services.h"
 
 #include <arpa/inet.h>
 #include <dlfcn.h>
 #include <link.h>
 #include <stdio.h>
 #include <string.h>
-
-enum {
-	SOCKET = 12345, /* not a descriptor; nothing uses it */
-};
-
-/* Says what differs in a connection that tcpconn_new() made from these values, or NULL. */
-static const char *differs(const struct host_tcp_connection *c, const union host_sockaddr *remote,
-	const union host_sockaddr *local, const struct host_socket_info *si)
-{
-	if (c->s != SOCKET || c->fd != -1)
-		return "its descriptors";
-	if (memcmp(&c->rcv.src_su, remote, sizeof(remote->sin)))
-		return "the peer's socket address";
-	if (c->rcv.src_ip.af != AF_INET || c->rcv.src_ip.len != 4 ||
-		memcmp(c->rcv.src_ip.u, &remote->sin.sin_addr, 4) ||
-		c->rcv.src_port != ntohs(remote->sin.sin_port))
-		return "the peer's address";
-	if (memcmp(c->rcv.dst_ip.u, &local->sin.sin_addr, 4) || c->rcv.dst_port != ntohs(local->sin.sin_port))
-		return "the local address";
-	if (c->rcv.bind_address != si)
-		return "the listener";
-	if (c->type != HOST_PROTO_TLS || c->rcv.proto != HOST_PROTO_TLS)
-		return "the protocol";
-	if (c->req.buf != (const char *)(c + 1) || c->req.pos != c->req.buf || c->req.start != c->req.buf)
-		return "the read buffer";
-	if (c->req.b_size != (unsigned)tcp_cfg->rd_buf_size - 1)
-		return "the size of the read buffer";
-	if (c->timer.data != c)
-		return "the timer";
-#ifdef FACT_AT_host_tcp_connection_initstate
-	if (c->initstate != HOST_CONN_CONNECT)
-		return "the first state";
-#endif
-	if (c->state != HOST_CONN_CONNECT || c->refcnt || c->extra_data || c->flags || c->write_lock ||
-		c->wbuf_first)
-		return "state, flags or locks";
-	return NULL;
-}
-
-static struct host_tcp_connection *make(union host_sockaddr *remote, union host_sockaddr *local)
-{
-	return tcpconn_new(SOCKET, remote, local, tls_listen, HOST_PROTO_TLS, HOST_CONN_CONNECT);
-}
-
-static const char *check_connections(void)
-{
-	union host_sockaddr remote = {.sin = {.sin_family = AF_INET, .sin_port = htons(10000)}};
-	union host_sockaddr local = {.sin = {.sin_family = AF_INET, .sin_port = htons(5061)}};
-	struct host_tcp_connection *a, *b;
-	const char *what = "tcpconn_new() fails";
-
-	inet_pton(AF_INET, "192.0.2.1", &remote.sin.sin_addr);
-	inet_pton(AF_INET, "192.0.2.2", &local.sin.sin_addr);
-	a = make(&remote, &local);
-	b = a ? make(&remote, &local) : NULL;
-	if (b) {
-		what = differs(a, &remote, &local, tls_listen);
-		if (!what && b->id != a->id + 1)
-			what = "the connection's id";
-	}
-	if (b)
-		services.memory.release(b);
-	if (a)
-		services.memory.release(a);
-	return what;
-}
 
 static const char *check_listeners(const struct host_check_parts *parts)
 {
@@ -137,14 +71,47 @@ static const char *check_sizes(void)
 	return NULL;
 }
 
-/* The core writes a null value; its flags are behind its number. */
+/* What the core writes into structures of ours; all of their bytes are set before. */
 static const char *check_values(void)
 {
 	struct host_value value[2];
+	struct host_kemi_value kemi;
+	struct host_variable_spec spec;
+	struct host_tcp_gen_info info;
+	char digit = '7';
+	struct host_str index = {.s = &digit, .len = 1};
 
 	memset(value, 0xff, sizeof(value));
 	pv_get_null(NULL, NULL, value);
-	return value[0].i || value[0].flags != HOST_VALUE_NULL ? "the value of a variable" : NULL;
+	if (value[0].i || value[0].flags != HOST_VALUE_NULL)
+		return "the value of a variable";
+	memset(&spec, 0xff, sizeof(spec));
+	if (pv_parse_index(&spec, &index) || spec.param.index_type == -1 || spec.param.index.i != 7)
+		return "the index of a variable";
+	memset(&kemi, 0xff, sizeof(kemi));
+	sr_kemi_xval_null(&kemi, HOST_KEMI_NULL_EMPTY);
+	if (kemi.type != HOST_KEMI_STR || kemi.v.s.len)
+		return "the value of a function for scripts";
+	memset(&info, 0xff, sizeof(info));
+	tcp_get_info(&info);
+	return info.tls_connections_no ? "the number of connections" : NULL;
+}
+
+/* A message that the core makes for its own routes is from port 5060 of this machine. */
+static const char *check_message(void)
+{
+	static struct host_sip_msg msg[2];
+	const unsigned char *end = (const unsigned char *)(msg + 1);
+
+	memset(msg, 0xff, sizeof(msg));
+	if (faked_msg_get_new(msg))
+		return "making a message";
+	free_sip_msg(msg);
+	if (end[-1] || *end != 0xff)
+		return "the size of a message";
+	if (msg->rcv.src_ip.af != AF_INET || msg->rcv.src_port != 5060 || msg->rcv.dst_port != 5060)
+		return "where a message is from";
+	return NULL;
 }
 
 int host_check(const struct host_check_parts *parts)
@@ -154,10 +121,12 @@ int host_check(const struct host_check_parts *parts)
 	what = check_release();
 	if (!what)
 		what = check_sizes();
-	if (!what && memcmp(&tls_hook, parts->hooks, sizeof(tls_hook)))
-		what = "the TLS hooks";
 	if (!what)
 		what = check_values();
+	if (!what)
+		what = check_message();
+	if (!what && memcmp(&tls_hook, parts->hooks, sizeof(tls_hook)))
+		what = "the TLS hooks";
 	if (!what)
 		what = check_listeners(parts);
 	if (!what && tls_listen) {
@@ -169,8 +138,7 @@ int host_check(const struct host_check_parts *parts)
 		return 0;
 	ser_log(LOG_LEVEL_CRITICAL,
 		"this core (%s) is not laid out as the module knows it: %s differs; build the module from "
-		"the "
-		"source of this core with -DKAMAILIO_SOURCE_DIR=FOLDER",
+		"the source of this core with -DKAMAILIO_SOURCE_DIR=FOLDER",
 		full_version, what);
 	return -1;
 }

@@ -15,9 +15,10 @@ struct host_check_parts {
 };
 
 /*
- * Compares ser/host/layout.h with the running core: its version, and a connection that it makes for us from
- * known values. Call it in the main process when the listeners exist and before any process is forked.
- * Returns 0, or -1 with a log line that says what differs and which versions are known.
+ * Compares ser/host/layout.h with the running core: its release, sizes in its symbol table, what it writes
+ * into structures of ours, connections that it makes from known values, and how it finds these. Call it in
+ * the main process when the listeners exist and before any process is forked. Returns 0, or -1 with a log
+ * line that says what differs.
  */
 int host_check(const struct host_check_parts *parts);
 

@@ -701,6 +701,7 @@ int tcp_init(struct host_socket_info *si);
 struct host_socket_info *find_si(struct host_ip *ip, unsigned short port, unsigned short proto);
 struct host_tcp_connection *tcpconn_new(int sock, union host_sockaddr *remote, union host_sockaddr *local,
 	struct host_socket_info *si, int type, int state);
+int tcpconn_add_alias(int id, int port, int proto);
 /* 1 if that many connections from one address were accepted. NULL where the core has no such limit. */
 int tcp_connection_limit_srcip(union host_sockaddr *from, int limit) HOST_MAYBE;
 void tcp_get_info(struct host_tcp_gen_info *info);
@@ -730,6 +731,8 @@ int route_lookup(struct host_route_list *list, char *name);
 int run_top_route(void *route, struct host_sip_msg *msg, struct host_run_context *context);
 int faked_msg_init(void);
 struct host_sip_msg *faked_msg_next(void);
+int faked_msg_get_new(struct host_sip_msg *msg);
+void free_sip_msg(struct host_sip_msg *msg);
 void *sr_kemi_eng_get(void);
 int sr_kemi_ctx_route(void *engine, struct host_run_context *context, struct host_sip_msg *msg, int route,
 	struct host_str *callback, struct host_str *event);
