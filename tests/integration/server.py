@@ -21,7 +21,7 @@ from ports import free_port
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
 BINARY = shutil.which("kamailio", path=PATH) or "kamailio"
 KAMCMD = shutil.which("kamcmd", path=PATH) or "kamcmd"
-MODULES = f"/usr/lib/{sysconfig.get_config_var('MULTIARCH')}/kamailio/modules/"
+MODULES = settings.CORES_MODULES or f"/usr/lib/{sysconfig.get_config_var('MULTIARCH')}/kamailio/modules/"
 STOP_WITHIN = 5
 
 

@@ -6,6 +6,8 @@ import pytest
 
 # loadmodule looks names that are not absolute up elsewhere.
 MODULE = os.environ.get("TLS_MODULE") and os.path.abspath(os.environ["TLS_MODULE"])
+# Where the modules of a Kamailio are that is not the distribution's, with a / at its end; PATH leads to the program.
+CORES_MODULES = os.environ.get("KAMAILIO_MODULES")
 PRELOAD = os.environ.get("PRELOAD", "")
 TLS_STAT = "/proc/net/tls_stat"
 EXPECT = os.environ.get("EXPECT_OFFLOAD") or ("kernel" if os.path.exists(TLS_STAT) else "user")
