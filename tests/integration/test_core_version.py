@@ -72,11 +72,17 @@ def ends(refused):
     return run
 
 
-def test_other_version(ends, tmp_path):
+def renumbered(folder):
+    """The installed core, which says that it is another release."""
     version = release()
     core = read(BINARY).replace(b"kamailio " + version, b"kamailio " + another(version)).replace(
         b"\0" + version + b"\0", b"\0" + another(version) + b"\0")
-    log = ends(binary=program(tmp_path / "kamailio", core), load=())
+    return program(folder / "kamailio", core)
+
+
+def test_other_version(ends, tmp_path):
+    version = release()
+    log = ends(binary=renumbered(tmp_path), load=())
     assert complaint(log, "tls.so", another(version).decode(), f" {version.decode()} ", "-DKAMAILIO_SOURCE_DIR"), \
         f"no line says what it knows:\n{log}"
 
@@ -106,13 +112,13 @@ def test_alone(ends, tmp_path):
 
 
 def test_wrong_part(ends, tmp_path):
-    """A part for another release by the name of the right one."""
-    shutil.copy(settings.MODULE, tmp_path)
+    """The part for another release than the core says it is, which lies there by the name of the right one."""
     number, folder = release(), os.path.dirname(settings.MODULE)
     for path in glob.glob(os.path.join(folder, "tls-*.so")):
-        part = read(path).replace(b"\0" + number + b"\0", b"\0" + another(number) + b"\0")
-        (tmp_path / os.path.basename(path)).write_bytes(part)
-    log = ends(tmp_path, load=())
+        shutil.copy(path, tmp_path)
+    known = read(settings.MODULE).replace(b"\0" + number + b"\0", b"\0" + another(number) + b"\0")
+    (tmp_path / "tls.so").write_bytes(known)
+    log = ends(tmp_path, binary=renumbered(tmp_path), load=())
     assert complaint(log, "not laid out as the module knows it: its release differs"), log
 
 
