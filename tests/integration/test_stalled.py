@@ -26,6 +26,7 @@ ROUNDS = 2000  # of a few messages: far more than two socket buffers hold
 LOOKS = 5 if settings.EXPECT == "kernel" or settings.PRELOAD else 2  # at bytes that wait
 BATCH = 48  # messages; of such that wait, tcp_conn_wq_max holds some more
 PLENTY = "tcp_conn_wq_max=1048576"  # the most it may be
+NOT_THE_KERNEL = "tcp_send_timeout=600"  # from 5.8 on that is its TCP_USER_TIMEOUT
 
 
 @pytest.fixture
@@ -159,7 +160,7 @@ def test_longer_than_it_may_wait(begin, home):
 @HOMES
 def test_who_is_closed_is_named(start, pki, home):
     """One line, with the limit. A relayed connection meets the relay's own limit first."""
-    ser = start(**home.options(pki, {"send_timeout": SHORT}, core=["tcp_async=no", PLENTY]))
+    ser = start(**home.options(pki, {"send_timeout": SHORT}, core=["tcp_async=no", PLENTY, NOT_THE_KERNEL]))
     with deaf(ser, home) as client:
         peer = "%s:%d" % client.sock.getsockname()
         stall(ser, client)
@@ -195,7 +196,7 @@ def test_pause(begin, home):
 @HOMES
 def test_slow_reader(start, pki, home):
     """Whoever takes a little within send_timeout each time keeps his connection for longer than that."""
-    ser = start(**home.options(pki, {"send_timeout": SHORT}, core=["tcp_async=no", PLENTY]))
+    ser = start(**home.options(pki, {"send_timeout": SHORT}, core=["tcp_async=no", PLENTY, NOT_THE_KERNEL]))
     with deaf(ser, home) as client:
         asked = stall(ser, client)
         end = time.monotonic() + 2 * SHORT
@@ -358,7 +359,7 @@ def test_close_while_bytes_wait(start, pki, home, cache):
 @HOMES
 def test_close_of_a_stalled_connection(start, pki, home):
     """What is not taken within send_timeout after the core has closed the connection is dropped."""
-    ser = start(**home.options(pki, {"send_timeout": SHORT}, core=["tcp_async=no", PLENTY]))
+    ser = start(**home.options(pki, {"send_timeout": SHORT}, core=["tcp_async=no", PLENTY, NOT_THE_KERNEL]))
     before = Usage(ser)
     with deaf(ser, home) as client:
         stall(ser, client)
