@@ -96,6 +96,23 @@ static int is_warning(const char *line)
 	return !strncmp(line, RELOAD_WARNING, strlen(RELOAD_WARNING));
 }
 
+/* fault() may answer at once: whoever reads the answer finds the log complete. */
+static void refuse_reload(struct host_rpc *rpc, void *ctx, char *text)
+{
+	char *line, *rest = text;
+	unsigned lines = 0;
+
+	while ((line = strsep(&rest, "\n"))) {
+		if (!*line)
+			continue;
+		lines++;
+		ser_log(is_warning(line) ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR,
+			"tls.reload changes nothing: %s", line);
+	}
+	/* Some transports have only room for 255 bytes. */
+	rpc->fault(ctx, 500, "%.200s%s", text, lines > 1 ? " (the log has more)" : "");
+}
+
 /* Answers in the stock module's words if it has any. */
 static void reload(struct host_rpc *rpc, void *ctx)
 {
@@ -109,14 +126,7 @@ static void reload(struct host_rpc *rpc, void *ctx)
 	rc = reload_request(file, text);
 	free(file);
 	if (rc) {
-		for (unsigned n = 0; (line = strsep(&rest, "\n")); n++) {
-			if (!n) /* some transports have only room for 255 bytes */
-				rpc->fault(ctx, 500, "%.200s%s", line,
-					rest && *rest ? " (the log has more)" : "");
-			if (*line)
-				ser_log(is_warning(line) ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR,
-					"tls.reload changes nothing: %s", line);
-		}
+		refuse_reload(rpc, ctx, text);
 		return;
 	}
 	ser_log(LOG_LEVEL_NOTICE, "the TLS configuration was reloaded");
