@@ -49,7 +49,8 @@ enum uring_failure {
 /* Why a connection was sent away so that another one has a place. */
 enum uring_eviction {
 	URING_EVICTED_SILENT, /* it had not said a byte */
-	URING_EVICTED_SLOW,   /* it had not finished its ClientHello, or had not gone on for long */
+	URING_EVICTED_SLOW,   /* it had not finished its ClientHello or not gone on for long, or is of the
+				 largest crowd */
 	URING_EVICTIONS
 };
 

@@ -76,11 +76,11 @@ static void end_timed_out(struct connection *c)
 	end_connection(c, URING_FAILED_TIMED_OUT, reason);
 }
 
-static void end_sent_away(struct connection *c)
+static void end_sent_away(struct connection *c, int said)
 {
 	struct uring_server_config *config = &c->server->config;
 	enum uring_eviction why =
-		c->place.stage == URING_STAGE_SILENT ? URING_EVICTED_SILENT : URING_EVICTED_SLOW;
+		c->place.stage == URING_STAGE_SILENT && !said ? URING_EVICTED_SILENT : URING_EVICTED_SLOW;
 
 	uring_close_politely(c->fd);
 	if (config->evicted)
@@ -100,7 +100,7 @@ static int ends_anyway(struct connection *c, int res)
 		return 1;
 	}
 	if (c->is_leaving && (res <= 0 || c->makes_way || server_take_back(c))) {
-		end_sent_away(c);
+		end_sent_away(c, res > 0);
 		return 1;
 	}
 	return 0;
