@@ -76,8 +76,8 @@ int uring_poll(struct uring_loop *loop, struct uring_op *op, int fd, unsigned ev
 int uring_timeout(struct uring_loop *loop, struct uring_op *op, struct __kernel_timespec *ts);
 
 /*
- * For who found the kernel busy and has nothing else to be woken by: done() is called in the next turn, with
- * -EBUSY. This needs no room in the ring.
+ * For who found the kernel busy and has nothing else to be woken by: done() is called soon, as that of a
+ * patient operation, with -EBUSY. This needs no room in the ring.
  */
 void uring_again(struct uring_loop *loop, struct uring_op *op);
 

@@ -306,7 +306,7 @@ void uring_server_pause(struct uring_server *server, int paused)
 {
 	struct listener *l;
 
-	if (server->paused == !!paused)
+	if (!paused && !server->paused)
 		return;
 	server->paused = !!paused;
 	if (!paused) {
@@ -314,7 +314,9 @@ void uring_server_pause(struct uring_server *server, int paused)
 		server_keep_spare(server);
 		return;
 	}
-	/* A listener whose accept is not cancelled, for it was faster or the ring is full, lets one more in.
+	/*
+	 * A listener whose accept is not cancelled, for it was faster or the ring is full, lets one more in,
+	 * unless the caller asks again.
 	 */
 	LIST_FOREACH(l, &server->listeners, link)
 	{

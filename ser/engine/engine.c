@@ -128,7 +128,11 @@ static void say_stopped(struct engine *e)
 {
 	const struct message_plain message = {MESSAGE_STOPPED};
 
-	if (e->retired && !e->stopped && !uring_server_is_accepting(e->server))
+	if (!e->retired || e->stopped)
+		return;
+	if (uring_server_is_accepting(e->server))
+		uring_server_pause(e->server, 1); /* again, should the ring have been full */
+	else
 		e->stopped = !uring_pass_fd(e->parts->channel, &message, sizeof(message), URING_NO_FD);
 }
 
@@ -248,7 +252,8 @@ void engine_run(const struct engine_parts *parts, int report)
 	if (!rc)
 		_exit(0); /* as the core's processes exit */
 	ser_log(LOG_LEVEL_CRITICAL,
-		"the TLS engine ends, and another one starts: its ring is of no use any more (%s)",
+		"the TLS engine ends, and another one starts if it accepted: its ring is of no use any more "
+		"(%s)",
 		strerror(-rc));
 	_exit(1);
 }
