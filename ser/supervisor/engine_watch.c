@@ -9,7 +9,8 @@
 #include <signal.h>
 
 enum {
-	TICKS_TO_STOP = 20, /* in which it turns; honest engines need one or two, and idle ones turn often */
+	TICKS_TO_STOP =
+		20, /* in which it turns: idle ones turn four times a second, and stop in one or two turns */
 };
 
 /* Before its loop runs, an engine may open keys in a token, for which it has as long as at the start of SER.
@@ -49,6 +50,12 @@ static void look_at(struct engine_process *p)
 	p->ran |= beat != 0;
 	if (!supervisor.parts.params->engine_patience)
 		return;
+	/* It must not win time by turning seldom. */
+	if (p->retired && !p->stopped && p->stopping < TICKS_TO_STOP &&
+		++p->told == 2 * patience_of(p) * TICKS_A_SECOND) {
+		end_that_goes_on(p);
+		return;
+	}
 	if (beat == p->beat) {
 		if (++p->silent == patience_of(p) * TICKS_A_SECOND) /* once, even if it cannot die yet */
 			end(p);

@@ -32,6 +32,7 @@ struct engine_process {
 	int ran;             /* its loop has turned */
 	unsigned silent;     /* ticks since then */
 	unsigned stopping;   /* ticks in which it turned, but had not stopped accepting as it was told to */
+	unsigned told;       /* all ticks since then */
 };
 
 struct supervisor {

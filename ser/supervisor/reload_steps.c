@@ -102,7 +102,7 @@ static void say_all(const char *what, const struct cfg_errors *errors, const cha
 	for (unsigned i = 0; i < errors->count; i++)
 		more += say_unless_full("%s%s\n", what, errors->list[i].text);
 	if (more)
-		say("%sand %u more%s\n", what, more, where);
+		say("%sand %u more%s\n", what, more, errors->dropped ? "" : where);
 }
 
 static void say_domains(const struct cfg_config *config)
