@@ -356,6 +356,8 @@ const char *ktls_kernel_refusal(int error)
 		return "no descriptor was left to try it: raise the limit of open files (ulimit -n)";
 	case ETIMEDOUT:
 		return "a record that was tried on loopback did not arrive";
+	case ENOTCONN:
+		return "the peer had closed the connection already";
 	case EADDRNOTAVAIL:
 	case ENETUNREACH:
 		return "it could not be tried, because there is no loopback interface with 127.0.0.1";

@@ -5,6 +5,7 @@
 #include "ser/shared/log.h"
 
 #include <errno.h>
+#include <string.h>
 
 static struct engine_home user(enum home_why why, int error)
 {
@@ -42,8 +43,8 @@ int engine_choose_home(struct engine *e, const SSL *ssl, int fd, const struct kt
 	if (rc > 0)
 		return -ENOTRECOVERABLE;
 	ser_log_limited(&refused, LOG_LEVEL_WARNING,
-		"records of a connection stay in user space: the kernel refused them: %s",
-		ktls_kernel_refusal(rc));
+		"records of a connection stay in user space: the kernel refused them: %s (%s)",
+		ktls_kernel_refusal(rc), strerror(-rc));
 	*home = user(HOME_WHY_REFUSED, rc);
 	return 0;
 }

@@ -136,6 +136,10 @@ int host_check(const struct host_check_parts *parts)
 	}
 	if (!what)
 		return 0;
+	if (what == check_no_memory) {
+		ser_log(LOG_LEVEL_CRITICAL, "%s", what);
+		return -1;
+	}
 	ser_log(LOG_LEVEL_CRITICAL,
 		"this core (%s) is not laid out as the module knows it: %s differs; build the module from "
 		"the source of this core with -DKAMAILIO_SOURCE_DIR=FOLDER",

@@ -9,9 +9,11 @@
 
 enum {
 	SOCKET = 12345, /* not a descriptor; nothing uses it */
-	PORT = 10001,   /* an address more of a connection */
+	PORT = 10001,   /* a further address of a connection */
 	ADDRESSES = 3,  /* at most, for one port */
 };
+
+const char check_no_memory[] = "shared memory is used up: raise it with kamailio -m";
 
 static const union host_sockaddr *remote(void)
 {
@@ -184,7 +186,7 @@ static const char *check_two(struct host_tcp_connection *first, struct host_tcp_
 static const char *check_tls(void)
 {
 	struct host_tcp_connection *first = make(HOST_PROTO_TLS), *second = make(HOST_PROTO_TLS);
-	const char *what = first && second ? check_two(first, second) : "tcpconn_new(), which fails,";
+	const char *what = first && second ? check_two(first, second) : check_no_memory;
 
 	if (what)
 		return what;
@@ -197,7 +199,7 @@ static const char *check_tcp(void)
 {
 	unsigned before = get_ticks_raw();
 	struct host_tcp_connection *c = make(HOST_PROTO_TCP);
-	const char *what = c ? tcp_differs(c, before) : "tcpconn_new(), which fails,";
+	const char *what = c ? tcp_differs(c, before) : check_no_memory;
 
 	if (c)
 		services.memory.release(c);

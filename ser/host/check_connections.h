@@ -3,7 +3,12 @@
 #ifndef SER_HOST_CHECK_CONNECTIONS_H
 #define SER_HOST_CHECK_CONNECTIONS_H
 
-/* Says what differs, or NULL. The core must have a TLS listener and no other process. */
+/*
+ * Says what differs, or NULL; check_no_memory if shared memory is used up. The core must have a TLS listener
+ * and no other process.
+ */
 const char *check_connections(void);
+
+extern const char check_no_memory[];
 
 #endif

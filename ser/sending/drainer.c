@@ -4,6 +4,7 @@
 #include "ser/host/services.h"
 #include "ser/shared/counters.h"
 #include "ser/shared/log.h"
+#include "ser/shared/shortage.h"
 #include "uring/address.h"
 #include "uring/close.h"
 #include "uring/deadline.h"
@@ -106,7 +107,7 @@ static void break_off(struct drain *d, int error)
 		host_count(tcp_cnts_h.con_reset);
 	ser_log_limited(&failed, LOG_LEVEL_INFO,
 		"connection with %s closed: %zd bytes that waited for it cannot be written: %s", peer, lost,
-		strerror(-error));
+		shortage_text(error));
 }
 
 /*

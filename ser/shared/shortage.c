@@ -16,9 +16,9 @@ const char *shortage_text(int error)
 		return "memory is used up: free some, or raise the service's limit (MemoryMax)";
 	case -EPERM:
 	case -EACCES:
-		return "it is forbidden here: see the filter of system calls of the service "
-		       "(SystemCallFilter) or "
-		       "container";
+		return "it is forbidden here: see SystemCallFilter of the service, the filter of the "
+		       "container, "
+		       "SELinux and AppArmor";
 	default:
 		return strerror(-error);
 	}

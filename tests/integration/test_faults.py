@@ -49,7 +49,7 @@ def cases():
     for error, why in ((errno.EMFILE, r"no descriptor is left: raise the limit of open files \(LimitNOFILE, ulimit -n\)"),
                        (errno.ENFILE, "the machine has no descriptor left: raise fs.file-max"),
                        (errno.ENOBUFS, "memory is used up: free some, or raise the service's limit"),
-                       (errno.EPERM, r"it is forbidden here: see the filter of system calls .*\(SystemCallFilter\)")):
+                       (errno.EPERM, r"it is forbidden here: see SystemCallFilter")):
         yield Case(RELAYED[0], Call.PAIR, error, "failed: " + why)
 
 
