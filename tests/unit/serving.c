@@ -421,6 +421,16 @@ void serving_hang_up(struct serving *s)
 	serving_close(s);
 }
 
+int serving_use_up(const struct serving *s, int *fds, int max)
+{
+	int n = 0;
+
+	while (n < max && (fds[n] = dup(s->listener)) >= 0)
+		n++;
+	assert_true(n < max && errno == EMFILE);
+	return n;
+}
+
 int caller_was_reset(const struct caller *c)
 {
 	struct tcp_info info;

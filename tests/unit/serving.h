@@ -88,6 +88,9 @@ void serving_close(struct serving *s);
 /* The same, when all clients have hung up. */
 void serving_hang_up(struct serving *s);
 
+/* Uses up all descriptors that the process may open. Returns how many it took; they are the highest. */
+int serving_use_up(const struct serving *s, int *fds, int max);
+
 /* One more client. */
 struct caller *serving_call(struct serving *s, SSL_CTX *client);
 

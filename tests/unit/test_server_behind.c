@@ -109,17 +109,6 @@ static void test_just_spoken(void **state)
 	hang_up_all();
 }
 
-/* Uses up all descriptors but those above the limit. Returns how many it took. */
-static int use_up(int *fds, int max)
-{
-	int n = 0;
-
-	while (n < max && (fds[n] = dup(s.listener)) >= 0)
-		n++;
-	assert_true(n < max && errno == EMFILE);
-	return n;
-}
-
 static int has_trouble(struct serving *serving)
 {
 	return serving->troubles > 0;
@@ -140,7 +129,7 @@ static void test_descriptor_that_stays(void **state)
 	serving_open(&s, server, 100, PATIENT);
 	call_crowd(1, 0);
 	clock_pass(LONG);
-	count = use_up(fds, COUNT(fds));
+	count = serving_use_up(&s, fds, COUNT(fds));
 	close(fds[--count]);
 	serving_call_from(&s, client, "127.0.0.3"); /* takes the last one */
 	speak(1, 0, 22);

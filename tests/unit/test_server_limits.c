@@ -222,17 +222,6 @@ static void test_pause_when_asked(void **state)
 	serving_close(&s);
 }
 
-/* Uses up all descriptors. Returns how many it took; they are the highest. */
-static int use_up(int *fds, int max)
-{
-	int n = 0;
-
-	while (n < max && (fds[n] = dup(s.listener)) >= 0)
-		n++;
-	assert_true(n < max && errno == EMFILE);
-	return n;
-}
-
 static unsigned accepts_wanted;
 
 static int tried_so_often(struct serving *serving)
@@ -251,7 +240,7 @@ static void check_shortage(unsigned nth)
 	struct caller *c = serving_call(&s, client);
 	int64_t start;
 
-	count = use_up(fds, COUNT(fds));
+	count = serving_use_up(&s, fds, COUNT(fds));
 	start = ktls_clock_ms();
 	accepts_wanted = accepts + TRIES;
 	serving_until(&s, tried_so_often);
