@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Kamailio with the module under test: configuration, start, stop, log and what it says about itself."""
+import contextlib
 import os
 import re
 import shutil
@@ -349,13 +350,15 @@ class Server:
         return alive
 
     def kill(self):
-        """Whatever of it runs, each by its id."""
-        if self.process:
-            for process in self.processes() | ({self.process.pid} if self.running() else set()):
-                try:
+        """Whatever of it runs, each by its id. Again, because one that starts may fork while we look."""
+        end = time.monotonic() + settings.PATIENCE
+        while self.process and (running := self.processes()):
+            assert time.monotonic() < end, f"survive SIGKILL: {[self.doing(process) for process in running]}"
+            for process in running:
+                with contextlib.suppress(ProcessLookupError):
                     os.kill(process, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
+            time.sleep(0.01)
+        if self.process:
             self.process.wait(settings.PATIENCE)
 
     def clean_up(self):
