@@ -5,6 +5,7 @@
 #include "ser/host/layout.h"
 #include "ser/shared/conn.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <sys/time.h>
 #include <time.h>
@@ -42,6 +43,8 @@ static void on_signal(int sig)
 	 * critical.
 	 */
 	_ksr_slog_func = no_log;
+	/* Else the core would not even look at the connection that is to wake it. */
+	tcp_cfg->max_connections = tcp_cfg->max_tls_connections = INT_MAX;
 	if (listeners_wake_tcp_main() || setitimer(ITIMER_REAL, &patience, NULL))
 		_exit(0);
 }

@@ -93,6 +93,18 @@ def test_sigterm(start, pki, home, used):
         assert (one.end(), two.end()) == ("close_notify", "close_notify")
 
 
+def test_sigterm_at_the_limit(start, stack):
+    """The core takes no connection then, and it is one by which tcp_main learns that it ends."""
+    ser = start(core=["tls_max_connections=3"])
+    clients = []
+    for _ in range(3):
+        ser.settle(lambda: ser.tls_connections() == len(clients), f"{len(clients)} connections")
+        clients.append(stack.enter_context(sip.TlsClient(ser.address())))
+        clients[-1].ask()
+    ser.stop()
+    assert [client.end() for client in clients] == ["close_notify"] * 3
+
+
 def test_sigterm_while_handshakes_are_under_way(start):
     """Half-open connections do not hold it up."""
     ser = start()
