@@ -29,10 +29,10 @@ def run(*command, **options):
 
 
 def typed():
-    """The page's commands: for packages (test_first_steps.py), to build, to install, for the loader, and to compile."""
-    packages, build, install_it, loader, *compilers = commands(block("docs/library.md", "sudo apt install "))
+    """The page's commands: for packages (test_first_steps.py), to build, to install, and for the loader."""
+    packages, build, install_it, loader = commands(block("docs/library.md", "sudo apt install "))
     assert packages.startswith("sudo apt ") and loader == "sudo ldconfig", "which environment() takes the place of"
-    return build, install_it, compilers
+    return build, install_it
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def prefix(tmp_path_factory):
     if not os.access(BUILD, os.W_OK):
         pytest.skip("cmake --install writes a list into the build folder, which is read-only here")
     folder = tmp_path_factory.mktemp("prefix")
-    _, command, _ = typed()
+    _, command = typed()
     for theirs, ours in ("build/release", BUILD), ("/usr/local", folder):
         assert f" {theirs}" in command
         command = command.replace(theirs, shlex.quote(str(ours)))
@@ -67,16 +67,18 @@ def program(name):
 
 @pytest.mark.parametrize("name", ["server", "ring", "ring in poll"])
 @pytest.mark.parametrize("how", ["shared", "static"])
-def test_program(name, how, prefix, environment, tmp_path, pki):
-    """Built with the page's own command lines; shakes hands with openssl s_client, each version, and echoes."""
-    _, _, compilers = typed()
+def test_program(name, how, prefix, environment, tmp_path):
+    """Compiled, started and asked with the page's own command lines, each version; echoes."""
+    compilers = commands(block("docs/library.md", "cc -o server "))
+    certify, start = commands(block("docs/library.md", "openssl req "))
     (tmp_path / "server.c").write_text(program(name), encoding="utf-8")
-    run("sh", "-c", f"{compilers[how == 'static']} {SANITIZERS} -Wall -Wextra -Werror -o server", cwd=tmp_path,
+    run("sh", "-c", f"{compilers[how == 'static']} {SANITIZERS} -Wall -Wextra -Werror", cwd=tmp_path,
         env=environment)
     linked = run("ldd", "server", cwd=tmp_path, env=environment)
     assert (f"{prefix}/lib/libserktls.so.0" in linked) == (how == "shared"), linked
     port, before = free_port(), counters()
-    with subprocess.Popen(["./server", str(port), pki.server.cert, pki.server.key], cwd=tmp_path, env=environment,
+    run(*certify.split(), cwd=tmp_path)
+    with subprocess.Popen(start.replace("4433", str(port)).split(), cwd=tmp_path, env=environment,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as started:
         try:
             assert wait_for_listener(port), started.stdout.read()
@@ -94,8 +96,8 @@ def test_program(name, how, prefix, environment, tmp_path, pki):
 
 def echo(port, version):
     """A client that is understood."""
-    client = tools.Command(["openssl", "s_client", "-quiet", "-connect", f"127.0.0.1:{port}",
-                            "-tls" + version.replace(".", "_")])
+    command, = commands(block("docs/library.md", "openssl s_client "))
+    client = tools.Command([*command.replace("4433", str(port)).split(), "-tls" + version.replace(".", "_")])
     for text in b"spring\n", b"x" * 3000 + b"\n":
         client.type(text)
         client.wait_for(text)
@@ -136,7 +138,7 @@ def is_refused(port):
 
 def test_bare_system(tmp_path):
     """The page's first command needs nothing that tests need."""
-    build, _, _ = typed()
+    build, _ = typed()
     configure, compile_it = build.split(" && ")
     assert compile_it == "cmake --build --preset release", "as in what was installed here"
     finder = tmp_path / "pkg-config"
