@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """docs/several-machines.md: two nodes behind a balancer share tickets and registrations."""
+import os
 import re
 import shutil
 import subprocess
@@ -9,7 +10,7 @@ import pytest
 import settings
 import sip
 import whole
-from manual import block
+from manual import SUDO, block
 from ports import free_port
 from server import MODULES, PATH
 from test_proxy import v2
@@ -44,8 +45,12 @@ class Node(whole.Whole):
 def nodes(pki, tmp_path):
     """Both, and that they know each other."""
     tickets = tmp_path / "tickets"
-    command = block("docs/several-machines.md", "openssl rand ")
-    subprocess.run(command.replace("/etc/kamailio/tickets", str(tickets)).split(), check=True, timeout=settings.PATIENCE)
+    command = block("docs/several-machines.md", "sudo install -m 640 ")
+    for theirs, ours in ("/etc/kamailio/tickets", tickets), ("-g kamailio", f"-g {os.getgid()}"):
+        assert theirs in command
+        command = command.replace(theirs, str(ours))
+    subprocess.run(["sh", "-ec", SUDO + command], check=True, timeout=settings.PATIENCE)
+    assert tickets.stat().st_mode & 0o777 == 0o640
     udp = [free_port() for _ in NODES]
     with whole.running(*(Node(pki, udp, me, str(tickets)) for me in range(2))) as both:
         for node in both:
