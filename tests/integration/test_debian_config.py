@@ -4,12 +4,14 @@ import os
 
 import pytest
 
+import manual
 import settings
 import sip
 import whole
 from server import MODULES
 
 DEBIAN = "/etc/kamailio"
+ABOVE_OURS = f'modparam("tls", "config", "{DEBIAN}/tls.cfg")'
 
 
 def read(name):
@@ -48,6 +50,15 @@ class DebianServer(whole.Whole):
             file.write(text)
 
 
+class WithParameter(DebianServer):
+    """The same with a parameter where the page says that they go."""
+
+    def lines(self, core, load):
+        text, = super().lines(core, load)
+        assert text.count(ABOVE_OURS) == 1
+        yield text.replace(ABOVE_OURS, f'{ABOVE_OURS}\nmodparam("tls", "max_handshakes", 77)')
+
+
 @pytest.fixture
 def debian(pki):
     """The server."""
@@ -80,3 +91,10 @@ def test_reload(debian):
     assert "Ok." in debian.text("tls.reload")
     with sip.TlsClient(debian.address()) as phone:
         assert register(phone).status == 200
+
+
+def test_parameter(pki):
+    """One of ours has its place in Debian's configuration."""
+    assert f"`kamailio.cfg`, below `{ABOVE_OURS}`" in manual.read("docs/install.md")
+    with whole.running(WithParameter(pki)) as (server,):
+        assert "max_handshakes: 77\n" in server.text("tls.options")
