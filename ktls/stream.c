@@ -11,14 +11,6 @@
 #include <openssl/crypto.h>
 #include <string.h>
 
-/* Opened content that did not fit into the reader's buffer, then bytes of records that are not opened yet. */
-struct ktls_stash {
-	uint32_t cap;
-	uint32_t plain_off, plain_len;
-	uint32_t cipher_off, cipher_len;
-	uint8_t bytes[];
-};
-
 void ktls_stream_init(
 	struct ktls_stream *s, enum ktls_home home, const struct ktls_session_keys *keys, int can_rekey)
 {
@@ -61,8 +53,7 @@ void ktls_stream_wipe(struct ktls_stream *s, const struct ktls_allocator *mem)
 	OPENSSL_cleanse(s, sizeof(*s));
 }
 
-/* Keeps what a read left over. An incomplete record gets room for the rest of it at once. */
-static int keep(struct ktls_stream *s, const uint8_t *plain, size_t plain_len, const uint8_t *cipher,
+int stream_keep(struct ktls_stream *s, const uint8_t *plain, size_t plain_len, const uint8_t *cipher,
 	size_t cipher_len, const struct ktls_allocator *mem)
 {
 	struct ktls_stash *stash = s->stash;
@@ -405,7 +396,7 @@ static void open_records(struct ktls_stream *s, int fd, uint8_t *chunk, size_t h
 		}
 	}
 	r->more |= left_len || (have - off >= KTLS_HEADER_LEN && to->filled == to->room);
-	if (keep(s, left, left_len, chunk + off, have - off, mem))
+	if (stream_keep(s, left, left_len, chunk + off, have - off, mem))
 		end_with_error(r, -ENOMEM, 1);
 }
 

@@ -1,12 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a stream does with received bytes, whoever received them. Implemented in stream.c, used by
- * stream_io.c.
+ * What a stream does with received bytes, whoever received them, and what it keeps of them. Implemented in
+ * stream.c, used by stream_io.c and stream_state.c.
  */
 #ifndef KTLS_STREAM_PRIVATE_H
 #define KTLS_STREAM_PRIVATE_H
 
 #include "ktls/stream.h"
+
+/* Opened content that did not fit into the reader's buffer, then bytes of records that are not opened yet. */
+struct ktls_stash {
+	uint32_t cap;
+	uint32_t plain_off, plain_len;
+	uint32_t cipher_off, cipher_len;
+	uint8_t bytes[];
+};
+
+/*
+ * Keeps what a read left over, instead of what the stream kept before. An incomplete record gets room for the
+ * rest of it at once. Returns 0 or -ENOMEM.
+ */
+int stream_keep(struct ktls_stream *s, const uint8_t *plain, size_t plain_len, const uint8_t *cipher,
+	size_t cipher_len, const struct ktls_allocator *mem);
 
 /* Bytes that may be received next; 0 while opened content waits in the stash. */
 size_t stream_room(const struct ktls_stream *s);

@@ -2,7 +2,7 @@
 /* Streams whose records live in this machine's kernel. Skipped where it takes none: see kernel_real.c. */
 #include "pair.h"
 
-#include "ktls/stream.h"
+#include "ktls/stream_state.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -62,6 +62,42 @@ static void test_stream(void **state)
 {
 	(void)state;
 	for_each_supported(check_stream);
+}
+
+/* A stream that was saved and restored goes on with another descriptor of its socket. */
+static void check_saved(struct pair *p)
+{
+	struct ktls_stream before = start_stream(p), s;
+	uint8_t state[KTLS_STREAM_STATE_MAX];
+	struct ktls_read r;
+	char buf[100];
+	ssize_t len;
+	int other;
+
+	peer_writes(p, KTLS_APPLICATION_DATA, "one, two", 8);
+	assert_int_equal(stream_read(p, &before, buf, 4, &r), 4);
+	len = ktls_stream_save(&before, state, sizeof(state));
+	assert_true(len > 0);
+	ktls_stream_wipe(&before, NULL);
+	other = dup(p->b);
+	assert_true(other >= 0);
+	close(p->b);
+	p->b = other;
+	assert_int_equal(ktls_stream_restore(&s, state, (size_t)len, NULL), 0);
+	assert_int_equal(stream_read(p, &s, buf, sizeof(buf), &r), 4);
+	assert_memory_equal(buf, " two", 4);
+	assert_int_equal(ktls_stream_count_write(&s, 6), 0);
+	assert_int_equal(send(p->b, "answer", 6, 0), 6);
+	assert_peer_reads(p, KTLS_APPLICATION_DATA, "answer", 6);
+	assert_int_equal(ktls_stream_send_alert(&s, p->b, KTLS_CLOSE_NOTIFY), 0);
+	assert_peer_reads(p, KTLS_ALERT, "\1\0", 2);
+	ktls_stream_wipe(&s, NULL);
+}
+
+static void test_saved(void **state)
+{
+	(void)state;
+	for_each_supported(check_saved);
 }
 
 /* Ends that are no close_notify: the connection is cut off, or what comes is no record. */
@@ -256,6 +292,7 @@ int run_kernel_stream_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_stream),
+		cmocka_unit_test(test_saved),
 		cmocka_unit_test(test_bad_ends),
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_parts_of_padding),
