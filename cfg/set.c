@@ -191,6 +191,11 @@ SSL_CTX *cfg_set_client_context(const struct cfg_set *set, const char *server_id
 	return set->contexts[cfg_find_client(set->config, server_id, remote, server_name)->index];
 }
 
+unsigned cfg_set_count(const struct cfg_set *set)
+{
+	return set->config->count;
+}
+
 SSL_CTX *cfg_set_context(const struct cfg_set *set, unsigned domain)
 {
 	return domain < set->config->count ? set->contexts[domain] : NULL;

@@ -76,6 +76,9 @@ SSL_CTX *cfg_set_server_context(const struct cfg_set *set, const struct sockaddr
 SSL_CTX *cfg_set_client_context(const struct cfg_set *set, const char *server_id,
 	const struct sockaddr *remote, const char *server_name);
 
+/* How many domains there are, numbered from 0. */
+unsigned cfg_set_count(const struct cfg_set *set);
+
 /* The context of the domain with that number, or NULL; owned by the set. */
 SSL_CTX *cfg_set_context(const struct cfg_set *set, unsigned domain);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/connection/hooks.h"
 
+#include "ser/connection/drain.h"
 #include "ser/connection/listeners.h"
 #include "ser/connection/shutdown.h"
 #include "ser/host/connections.h"
@@ -186,35 +187,13 @@ static void respond(struct host_tcp_connection *c, struct conn *conn, struct ktl
 	r->error = rc;
 }
 
-static int on_read(struct host_tcp_connection *c, int *flags)
+static int read_stream(struct host_tcp_connection *c, struct conn *conn, int *flags)
 {
-	static struct log_limit limit;
-	struct conn *conn = c->extra_data;
 	struct host_tcp_req *req = &c->req;
-	ssize_t room = (ssize_t)req->b_size - (req->pos - req->buf);
 	struct ktls_read r;
-	char peer[URING_ADDRESS_TEXT];
-	ssize_t n;
+	ssize_t n = ktls_stream_read(&conn->stream, c->fd, req->pos,
+		(size_t)((ssize_t)req->b_size - (req->pos - req->buf)), &services.memory, &r);
 
-	*flags &= ~HOST_RD_REPEAT;
-	if (!conn) {
-		req->error = HOST_TCP_READ_ERROR;
-		return -1;
-	}
-	if (conn->queue.broken || (!conn_is_established(conn) && outbound_take_over(c))) {
-		say_eof(c, flags);
-		return 0;
-	}
-	if (room <= 0) {
-		uring_address_text(&c->rcv.src_su.s, peer);
-		ser_log_limited(&limit, LOG_LEVEL_WARNING,
-			"connection with %s closed: its message does not fit tcp_rd_buf_size (%u bytes)",
-			peer, req->b_size + 1);
-		req->error = HOST_TCP_REQ_OVERRUN;
-		return -1;
-	}
-	host_work_for(conn);
-	n = ktls_stream_read(&conn->stream, c->fd, req->pos, (size_t)room, &services.memory, &r);
 	req->pos += n;
 	if (r.ticket_len && conn->outbound)
 		orders_bring_tickets(conn, r.ticket, r.ticket_len);
@@ -227,6 +206,63 @@ static int on_read(struct host_tcp_connection *c, int *flags)
 	else if (r.drained)
 		*flags |= HOST_RD_SHORT_READ;
 	return (int)n;
+}
+
+static int read_more(struct host_tcp_connection *c, int *flags)
+{
+	static struct log_limit limit;
+	struct conn *conn = c->extra_data;
+	struct host_tcp_req *req = &c->req;
+	char peer[URING_ADDRESS_TEXT];
+
+	*flags &= ~HOST_RD_REPEAT;
+	if (!conn) {
+		req->error = HOST_TCP_READ_ERROR;
+		return -1;
+	}
+	if (conn->queue.broken || (!conn_is_established(conn) && outbound_take_over(c))) {
+		say_eof(c, flags);
+		return 0;
+	}
+	if (req->pos - req->buf >= (ssize_t)req->b_size) {
+		uring_address_text(&c->rcv.src_su.s, peer);
+		ser_log_limited(&limit, LOG_LEVEL_WARNING,
+			"connection with %s closed: its message does not fit tcp_rd_buf_size (%u bytes)",
+			peer, req->b_size + 1);
+		req->error = HOST_TCP_REQ_OVERRUN;
+		return -1;
+	}
+	host_work_for(conn);
+	return read_stream(c, conn, flags);
+}
+
+/*
+ * With a keeper the core is told to read again whenever something was read: it does when that is done with,
+ * and then nothing is read, so that other connections get their turn.
+ */
+static int on_read(struct host_tcp_connection *c, int *flags)
+{
+	static int done_with; /* the connection from which something was read last; 0: none */
+	static int short_read;
+	int n;
+
+	if (!drain_is_on())
+		return read_more(c, flags);
+	if (done_with == c->id) {
+		done_with = 0;
+		drain_leave();
+		*flags = (*flags & ~HOST_RD_REPEAT) | short_read;
+		return 0;
+	}
+	drain_enter(c->id);
+	n = read_more(c, flags);
+	done_with = n > 0 && c->state != HOST_CONN_EOF && !(*flags & HOST_RD_REPEAT) ? c->id : 0;
+	short_read = *flags & HOST_RD_SHORT_READ;
+	if (n <= 0)
+		drain_leave();
+	else if (done_with)
+		*flags |= HOST_RD_REPEAT;
+	return n;
 }
 
 static int on_encode(struct host_tcp_connection *c, const char **buf, unsigned *len, const char **rest,

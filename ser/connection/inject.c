@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/connection/inject.h"
 
+#include "ser/connection/aliases.h"
 #include "ser/connection/hooks.h"
 #include "ser/connection/idle.h"
 #include "ser/connection/listeners.h"
@@ -97,6 +98,7 @@ void inject_init(struct uring_loop *loop, unsigned index)
 	first_id = SCOREBOARD_FIRST_ID + (int)index * SCOREBOARD_IDS_EACH;
 	uring_pass_queue_init(&queue, loop, unix_tcp_sock);
 	idle_init(loop);
+	aliases_init(loop);
 	hooks_inject(1);
 }
 
@@ -124,18 +126,14 @@ static int has_room(void)
 	return p != NULL;
 }
 
-static struct host_tcp_connection *new_connection(
-	int fd, const struct message_established *m, struct host_socket_info *listener)
+static struct host_tcp_connection *new_connection(int fd, const union uring_address *from,
+	const union uring_address *to, struct host_socket_info *listener)
 {
 	union host_sockaddr remote = {0}, local = {0};
-	struct host_tcp_connection *c;
 
-	memcpy(&remote, &m->remote, sizeof(m->remote));
-	memcpy(&local, &m->local, sizeof(m->local));
-	c = tcpconn_new(fd, &remote, &local, listener, HOST_PROTO_TLS, HOST_CONN_OK);
-	if (c)
-		host_mark_accepted(c);
-	return c;
+	memcpy(&remote, from, sizeof(*from));
+	memcpy(&local, to, sizeof(*to));
+	return has_room() ? tcpconn_new(fd, &remote, &local, listener, HOST_PROTO_TLS, HOST_CONN_OK) : NULL;
 }
 
 static struct host_ip ip_of(const union uring_address *a)
@@ -147,16 +145,16 @@ static struct host_ip ip_of(const union uring_address *a)
 }
 
 /* The core stores the proxy's own connection here, for scripts. */
-static void note_proxy(
-	struct host_tcp_connection *c, const struct message_established *m, struct host_socket_info *listener)
+static void note_proxy(struct host_tcp_connection *c, const union uring_address *remote,
+	const union uring_address *local, struct host_socket_info *listener)
 {
 	if (!host_reads_proxy_headers())
 		return;
 	c->cinfo = (struct host_coninfo){
-		.src_ip = ip_of(&m->transport_remote),
-		.dst_ip = ip_of(&m->transport_local),
-		.src_port = ntohs(m->transport_remote.in.sin_port),
-		.dst_port = ntohs(m->transport_local.in.sin_port),
+		.src_ip = ip_of(remote),
+		.dst_ip = ip_of(local),
+		.src_port = ntohs(remote->in.sin_port),
+		.dst_port = ntohs(local->in.sin_port),
 		.proto = HOST_PROTO_TLS,
 		.csocket = listener,
 	};
@@ -165,25 +163,48 @@ static void note_proxy(
 /* The core's part comes first, because it is bigger and must get the memory that has just become free. */
 static struct host_tcp_connection *make_whole(int fd, const struct conn_made *made)
 {
-	struct host_socket_info *listener = listeners_core(made->message->listener);
-	struct host_tcp_connection *c = has_room() ? new_connection(fd, made->message, listener) : NULL;
+	const struct message_established *m = made->message;
+	struct host_socket_info *listener = listeners_core(m->listener);
+	struct host_tcp_connection *c = new_connection(fd, &m->remote, &m->local, listener);
 
 	if (!c)
 		return NULL;
+	host_mark_accepted(c);
 	c->extra_data = conn_new(made);
 	if (c->extra_data) {
-		note_proxy(c, made->message, listener);
+		note_proxy(c, &m->transport_remote, &m->transport_local, listener);
 		return c;
 	}
 	services.memory.release(c);
 	return NULL;
 }
 
+static void pass_on(int fd, struct host_tcp_connection *c, struct injection *i)
+{
+	struct conn *conn = c->extra_data;
+
+	c->id = conn->id = new_id();
+	c->flags |= HOST_F_CONN_FD_CLOSED;
+	c->refcnt = 1; /* the core's hash table */
+	/*
+	 * The core counts these when an accepted connection carries its first byte; ours are established
+	 * already.
+	 */
+	host_count(tcp_cnts_h.established);
+	if (!conn->outbound) {
+		c->flags |= HOST_F_CONN_PASSIVE;
+		host_count(tcp_cnts_h.passive_open);
+	}
+	*i = (struct injection){.message = {(long)c, HOST_CONN_NEW}, .c = c, .id = conn->id};
+	i->passing = (struct uring_passing){
+		.data = i->message, .len = sizeof(i->message), .fd = fd, .done = passed};
+	uring_pass(&queue, &i->passing);
+}
+
 void inject(int fd, const struct conn_made *made)
 {
 	struct injection *i = malloc(sizeof(*i));
 	struct host_tcp_connection *c;
-	struct conn *conn;
 
 	if (is_beyond_limit(made->message)) {
 		inject_refuse(&made->message->remote, "its address has as many as tcp_accept_iplimit allows");
@@ -195,28 +216,45 @@ void inject(int fd, const struct conn_made *made)
 			i ? "shared memory is used up: raise it with kamailio -m" : "memory is used up");
 		goto failed;
 	}
-	conn = c->extra_data;
 	if (is_duplicate(c)) {
 		inject_refuse(
 			&made->message->remote, "one with the same addresses exists (tcp_accept_unique)");
 		discard(c);
 		goto failed;
 	}
-	c->id = conn->id = new_id();
-	c->flags |= HOST_F_CONN_FD_CLOSED | HOST_F_CONN_PASSIVE;
-	c->refcnt = 1; /* the core's hash table */
-	/*
-	 * The core counts these when an accepted connection carries its first byte; ours are established
-	 * already.
-	 */
-	host_count(tcp_cnts_h.established);
-	host_count(tcp_cnts_h.passive_open);
-	*i = (struct injection){.message = {(long)c, HOST_CONN_NEW}, .c = c, .id = conn->id};
-	i->passing = (struct uring_passing){
-		.data = i->message, .len = sizeof(i->message), .fd = fd, .done = passed};
-	uring_pass(&queue, &i->passing);
+	pass_on(fd, c, i);
 	return;
 failed:
 	close(fd);
 	free(i);
+}
+
+int inject_again(int fd, const struct kept *kept, struct conn *conn, struct host_socket_info *listener,
+	const char **why)
+{
+	struct injection *i = malloc(sizeof(*i));
+	struct host_tcp_connection *c = i ? new_connection(fd, &kept->remote, &kept->local, listener) : NULL;
+
+	*why = i ? "shared memory is used up: raise it with kamailio -m" : "memory is used up";
+	if (!c)
+		goto failed;
+	*why = "what was read of its message does not fit tcp_rd_buf_size";
+	if (kept->unread_len > c->req.b_size) {
+		services.memory.release(c);
+		goto failed;
+	}
+	memcpy(c->req.pos, kept->unread, kept->unread_len); /* the core reads on behind it */
+	c->req.pos += kept->unread_len;
+	c->extra_data = conn;
+	if (!kept->outbound) {
+		host_mark_accepted(c);
+		note_proxy(c, &kept->transport_remote, &kept->transport_local, listener);
+	}
+	pass_on(fd, c, i);
+	aliases_restore(conn->id, kept->alias, kept->aliases);
+	return 0;
+failed:
+	close(fd);
+	free(i);
+	return -1;
 }

@@ -6,6 +6,7 @@
 #ifndef SER_CONNECTION_INJECT_H
 #define SER_CONNECTION_INJECT_H
 
+#include "ser/host/layout.h"
 #include "ser/shared/conn.h"
 #include "uring/loop.h"
 
@@ -18,6 +19,15 @@ void inject_init(struct uring_loop *loop, unsigned index);
  * connection is gone.
  */
 void inject(int fd, const struct conn_made *made);
+
+/*
+ * Gives the core a connection that a SER before had, with its record conn, which belongs to the core from
+ * then on; fd is closed in this process in any case. listener: where it came in, or one with the local
+ * address of a connection that SER opened. Returns 0, or -1 with a phrase in *why; then conn still belongs to
+ * the caller.
+ */
+int inject_again(int fd, const struct kept *kept, struct conn *conn, struct host_socket_info *listener,
+	const char **why);
 
 /* Counts and logs a connection that the core does not get; the caller closes it. */
 void inject_refuse(const union uring_address *remote, const char *why);

@@ -96,10 +96,12 @@ void listeners_stop(void)
 
 int listeners_wake_tcp_main(void)
 {
-	int fd;
+	static int fd = -1;
 
 	if (!replacement_address_len)
 		return -1;
+	if (fd >= 0)
+		close(fd); /* the one of the call before */
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	/* It stays open, because accept() in tcp_main must still find it. */
 	return fd < 0 ? -1 : connect(fd, (struct sockaddr *)&replacement_address, replacement_address_len);

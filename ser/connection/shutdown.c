@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/connection/shutdown.h"
 
+#include "ser/connection/drain.h"
+#include "ser/connection/keep.h"
 #include "ser/connection/listeners.h"
+#include "ser/host/connections.h"
 #include "ser/host/layout.h"
 #include "ser/shared/conn.h"
 
@@ -12,16 +15,22 @@
 #include <unistd.h>
 
 enum {
-	PATIENCE_SECONDS = 3, /* how long tcp_main may take to get back to its loop, on a busy machine, too */
+	PATIENCE_MS = 3000, /* how long tcp_main may take to get back to its loop, on a busy machine, too */
+	DRAIN_MS = 2000,    /* how long readers may work on what they have read */
+	LOOK_MS = 10,       /* between two looks at them */
 	OTHERS_END_MS = 20,
 };
 
-static volatile sig_atomic_t ending;
+static volatile sig_atomic_t ending, looks;
+static void (*core_log)(struct host_log_data *data, const char *format, ...);
 
-static void give_up(int sig)
+/* tcp_main's loop goes on until the readers have finished, because they may need a descriptor of it. */
+static void on_alarm(int sig)
 {
 	(void)sig;
-	_exit(0);
+	if (!drain_is_on() || ++looks > PATIENCE_MS / LOOK_MS)
+		_exit(0);
+	listeners_wake_tcp_main();
 }
 
 static void no_log(struct host_log_data *data, const char *format, ...)
@@ -32,7 +41,9 @@ static void no_log(struct host_log_data *data, const char *format, ...)
 
 static void on_signal(int sig)
 {
-	struct itimerval patience = {.it_value = {.tv_sec = PATIENCE_SECONDS}};
+	int ms = drain_is_on() ? LOOK_MS : PATIENCE_MS;
+	struct timeval period = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+	struct itimerval alarms = {period, period};
 
 	(void)sig;
 	if (ending)
@@ -42,16 +53,17 @@ static void on_signal(int sig)
 	 * Silences this process's log from here on, because the core would log an AF_UNIX peer's address as
 	 * critical.
 	 */
+	core_log = _ksr_slog_func;
 	_ksr_slog_func = no_log;
 	/* Else the core would not even look at the connection that is to wake it. */
 	tcp_cfg->max_connections = tcp_cfg->max_tls_connections = INT_MAX;
-	if (listeners_wake_tcp_main() || setitimer(ITIMER_REAL, &patience, NULL))
+	if (listeners_wake_tcp_main() || setitimer(ITIMER_REAL, &alarms, NULL))
 		_exit(0);
 }
 
 void shutdown_prepare(void)
 {
-	struct sigaction quit = {.sa_handler = give_up}, end = {.sa_handler = on_signal};
+	struct sigaction quit = {.sa_handler = on_alarm}, end = {.sa_handler = on_signal};
 
 	sigaction(SIGALRM, &quit, NULL);
 	sigaction(SIGTERM, &end, NULL);
@@ -84,16 +96,47 @@ static void say_goodbye(struct host_tcp_connection *c)
 	ktls_stream_send_alert(&conn->stream, c->s, KTLS_CLOSE_NOTIFY);
 }
 
+static int has_reader(int id)
+{
+	const struct host_tcp_connection *c = host_find_connection(id);
+
+	return c && c->flags & HOST_F_CONN_READER;
+}
+
+static int readers_work(void)
+{
+	if (!drain_is_on() || looks > DRAIN_MS / LOOK_MS)
+		return 0;
+	drain_begin();
+	return !drain_is_done(has_reader);
+}
+
+static void end_connection(struct host_tcp_connection *c, int keeping)
+{
+	if (c->type != HOST_PROTO_TLS && c->type != HOST_PROTO_WSS)
+		return;
+	if (!keeping || !keep_connection(c))
+		say_goodbye(c);
+}
+
 void shutdown_check(void)
 {
+	struct itimerval off = {{0}, {0}};
 	struct host_tcp_connection *c;
+	int keeping;
 
-	if (!ending)
+	if (!ending || readers_work())
 		return;
+	setitimer(ITIMER_REAL, &off, NULL); /* what follows has limits of its own */
+	_ksr_slog_func = core_log;
 	let_others_end();
+	keeping = drain_is_on() && !keep_begin();
 	for (unsigned i = 0; i < HOST_ID_HASH_SIZE; i++)
 		for (c = tcpconn_id_hash[i]; c; c = c->id_next)
-			if (c->type == HOST_PROTO_TLS || c->type == HOST_PROTO_WSS)
-				say_goodbye(c);
+			end_connection(c, keeping);
+	if (keeping)
+		keep_end();
+	if (drain_is_on())
+		drain_end();
 	_exit(0);
 }

@@ -59,6 +59,9 @@ static const struct {
 	[COUNTER_CONNECTS_FAILED] = {"connects_failed",
 		"connections that SER wanted and that could not be opened or secured"},
 	[COUNTER_CONNECTS_RESUMED] = {"connects_resumed", "of connects_ok: resumed sessions"},
+	[COUNTER_TAKEN_BACK] = {"taken_back", "connections that go on after a restart of SER"},
+	[COUNTER_NOT_TAKEN_BACK] = {"not_taken_back",
+		"connections that the keeper gave back and that had to be closed"},
 	[COUNTER_LOOKUPS] = {"lookups",
 		"reads of selects and variables outside the connection's own process: each takes the core's "
 		"lock"},

@@ -51,6 +51,8 @@ static void info(struct host_rpc *rpc, void *ctx)
 		tcp.tls_connections_no);
 	/* The stock module's name. With tcp_async=yes the core queues, and core.tcp_info shows how much. */
 	rpc->struct_add(handle, "d", "clear_text_write_queued_bytes", (int)send_queue_total());
+	rpc->struct_add(handle, "dd", "taken_back", (int)scoreboard_sum(COUNTER_TAKEN_BACK), "not_taken_back",
+		(int)scoreboard_sum(COUNTER_NOT_TAKEN_BACK));
 	rpc->struct_add(handle, "s", "ktls",
 		kernel_is_wanted(rpc_about.config) ? yes_or_why(rpc_about.caps->ulp)
 						   : "no: the parameter ktls is 0");

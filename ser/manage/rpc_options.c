@@ -44,6 +44,7 @@ void rpc_options(struct host_rpc *rpc, void *ctx)
 		text(rpc_about.params->session_ticket_keys), "session_ticket_rotation",
 		rpc_about.params->session_ticket_rotation, "session_tickets",
 		rpc_about.params->session_tickets);
+	rpc->struct_add(handle, "s", "keeper", text(rpc_about.params->keeper));
 	/* The stock module's fields, whose answers never change here. */
 	rpc->struct_add(handle, "dddddd", "session_cache", 0, "disable_compression", 1, "send_close_notify",
 		1, "renegotiation", 0, "ssl_release_buffers", 1, "force_run", 0);

@@ -7,7 +7,9 @@
  */
 #include "cfg/openssl_config.h"
 #include "ktls/cipher.h"
+#include "ser/connection/drain.h"
 #include "ser/connection/hooks.h"
+#include "ser/connection/keep.h"
 #include "ser/connection/listeners.h"
 #include "ser/connection/shutdown.h"
 #include "ser/host/check.h"
@@ -145,6 +147,12 @@ static int mod_init(void)
 	if (drainer_prepare((unsigned)params.send_timeout) || reload_prepare(&params) ||
 		outbound_prepare(&params)) {
 		ser_log(LOG_LEVEL_ERROR, "shared memory or descriptors are used up before the start");
+		return -1;
+	}
+	keep_prepare(params.keeper);
+	if (params.keeper && drain_prepare()) {
+		ser_log(LOG_LEVEL_ERROR,
+			"shared memory is used up before the start: raise it with kamailio -m");
 		return -1;
 	}
 	kernel_probe_and_log(config, &caps);

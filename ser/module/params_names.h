@@ -18,7 +18,7 @@
 	X(engine_nice) X(engine_confinement) X(engine_patience) X(supervisor_patience) X(max_handshakes) \
 	X(max_handshakes_per_source) X(max_connections_per_source) \
 	X(limit_policy) X(certificate_watch) X(low_mem_threshold1) X(session_ticket_keys) X(session_ticket_rotation) \
-	X(session_tickets) X(con_ct_wq_max) X(ct_wq_max) X(xavp_cfg) X(event_callback)
+	X(session_tickets) X(con_ct_wq_max) X(ct_wq_max) X(keeper) X(xavp_cfg) X(event_callback)
 
 #define PARAMS_WITHOUT_MEANING(X) \
 	X(tls_debug) X(low_mem_threshold2) X(tls_force_run) X(tls_disable_compression) \

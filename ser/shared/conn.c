@@ -24,24 +24,33 @@ static void copy_facts(struct snapshot *to, const struct conn_made *made)
 	to->own = made->domain ? domain_own(made->domain) : NULL;
 }
 
-struct conn *conn_new(const struct conn_made *made)
+static struct conn *new_inbound(const struct snapshot *facts, const union uring_address *remote)
 {
-	struct conn *conn =
-		services.memory.alloc(offsetof(struct conn, snapshot) + made->message->snapshot.size);
+	struct conn *conn = services.memory.alloc(offsetof(struct conn, snapshot) + facts->size);
 
 	if (!conn)
 		return NULL;
 	memset(conn, 0, offsetof(struct conn, snapshot));
-	note(conn, made);
-	copy_facts(&conn->snapshot, made);
+	memcpy(&conn->snapshot, facts, facts->size);
 	conn->refcnt = 1;
 	conn->facts = &conn->snapshot;
 	conn->serial = scoreboard_next_serial();
 	send_queue_init(&conn->queue);
 	conn->since = (uint32_t)time(NULL);
-	conn->source = scoreboard_source_of(&made->message->remote);
+	conn->source = scoreboard_source_of(remote);
 	scoreboard_source_enter(&conn->source);
 	scoreboard_count_connections(1);
+	return conn;
+}
+
+struct conn *conn_new(const struct conn_made *made)
+{
+	struct conn *conn = new_inbound(&made->message->snapshot, &made->message->remote);
+
+	if (!conn)
+		return NULL;
+	note(conn, made);
+	conn->snapshot.own = made->domain ? domain_own(made->domain) : NULL;
 	return conn;
 }
 
@@ -78,6 +87,51 @@ int conn_complete(struct conn *conn, const struct conn_made *made)
 	note(conn, made);
 	__atomic_store_n(&conn->facts, facts, __ATOMIC_RELEASE);
 	return 0;
+}
+
+static struct conn *new_outbound_again(const struct kept *kept)
+{
+	size_t id = strlen(kept->server_id) + 1, name = strlen(kept->server_name) + 1;
+	struct conn *conn = conn_new_outbound(id + name);
+	struct snapshot *facts = conn ? services.memory.alloc(kept->snapshot->size) : NULL;
+	struct outbound *out;
+
+	if (!facts) {
+		if (conn)
+			conn_close(conn);
+		return NULL;
+	}
+	memcpy(facts, kept->snapshot, kept->snapshot->size);
+	conn->facts = facts;
+	out = conn->outbound;
+	out->remote = kept->remote;
+	out->local = kept->local;
+	out->server_id = memcpy(out->names, kept->server_id, id);
+	out->server_name = memcpy(out->names + id, kept->server_name, name);
+	out->text.busy = 0;
+	out->phase = OUTBOUND_ESTABLISHED;
+	return conn;
+}
+
+struct conn *conn_new_again(const struct kept *kept, struct domain *domain, int *rc)
+{
+	struct conn *conn =
+		kept->outbound ? new_outbound_again(kept) : new_inbound(kept->snapshot, &kept->remote);
+
+	*rc = -ENOMEM;
+	if (!conn)
+		return NULL;
+	*rc = ktls_stream_restore(&conn->stream, kept->stream, kept->stream_len, &services.memory);
+	if (*rc) {
+		conn_close(conn);
+		return NULL;
+	}
+	conn->why = kept->why;
+	conn->why_error = kept->why_error;
+	conn->since = kept->since;
+	conn->domain = domain ? domain_get(domain) : NULL;
+	((struct snapshot *)conn->facts)->own = domain ? domain_own(domain) : NULL;
+	return conn;
 }
 
 struct conn *conn_get(struct conn *conn)

@@ -15,6 +15,7 @@
 #include "ktls/stream.h"
 #include "select/snapshot.h"
 #include "ser/shared/domain.h"
+#include "ser/shared/kept.h"
 #include "ser/shared/messages.h"
 #include "ser/shared/scoreboard.h"
 #include "ser/shared/send_queue.h"
@@ -89,6 +90,13 @@ struct conn *conn_new_outbound(size_t names);
  * Returns 0, or -ENOMEM if shared memory is used up.
  */
 int conn_complete(struct conn *conn, const struct conn_made *made);
+
+/*
+ * Makes the record of a connection that a SER before had, and counts it. For one that SER opened it has an
+ * outbound part, which is not listed yet (ser/outbound/identity.h). Takes a reference to domain, which may be
+ * NULL. Returns NULL with a negative errno in *rc: -ENOMEM, or what ktls_stream_restore() returns.
+ */
+struct conn *conn_new_again(const struct kept *kept, struct domain *domain, int *rc);
 
 /* Takes another reference. */
 struct conn *conn_get(struct conn *conn);

@@ -34,6 +34,8 @@ enum counter {
 	COUNTER_CONNECTS_OK,
 	COUNTER_CONNECTS_FAILED,
 	COUNTER_CONNECTS_RESUMED,
+	COUNTER_TAKEN_BACK,
+	COUNTER_NOT_TAKEN_BACK,
 	/* Counted by processes that run scripts. */
 	COUNTER_LOOKUPS,
 	COUNTER_REJECTS, /* not in the group: these go to the core's local_reject */

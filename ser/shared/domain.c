@@ -36,27 +36,50 @@ static size_t round_up(size_t n)
 	return (n + _Alignof(struct snapshot_cert) - 1) & ~(_Alignof(struct snapshot_cert) - 1);
 }
 
-static struct domain *make(const char *name, X509 *cert)
+static struct snapshot_cert *own_of(struct domain *d)
+{
+	return (struct snapshot_cert *)(d->data + d->own);
+}
+
+/* The certificate's bytes are the caller's to fill in. */
+static struct domain *make(const char *name, size_t cert_len)
 {
 	size_t name_len = round_up(strlen(name) + 1);
-	int len = cert ? i2d_X509(cert, NULL) : 0;
-	struct domain *d;
-	struct snapshot_cert *own;
-	unsigned char *der;
+	struct domain *d =
+		services.memory.alloc(sizeof(*d) + name_len + sizeof(struct snapshot_cert) + cert_len);
 
-	if (len < 0)
-		return NULL;
-	d = services.memory.alloc(sizeof(*d) + name_len + sizeof(*own) + (size_t)len);
 	if (!d)
 		return NULL;
-	*d = (struct domain){.refcnt = 1, .own = len ? (uint32_t)name_len : 0};
+	*d = (struct domain){.refcnt = 1, .own = cert_len ? (uint32_t)name_len : 0};
 	strcpy(d->data, name);
-	if (!len)
-		return d;
-	own = (struct snapshot_cert *)(d->data + name_len);
-	own->len = (uint32_t)len;
-	der = own->der;
-	i2d_X509(cert, &der);
+	if (cert_len)
+		own_of(d)->len = (uint32_t)cert_len;
+	return d;
+}
+
+static struct domain *make_for(const char *name, X509 *cert)
+{
+	int len = cert ? i2d_X509(cert, NULL) : 0;
+	struct domain *d = len < 0 ? NULL : make(name, (size_t)len);
+	unsigned char *der;
+
+	if (d && len) {
+		der = own_of(d)->der;
+		i2d_X509(cert, &der);
+	}
+	return d;
+}
+
+struct domain *domain_as_it_was(struct domain *now, const uint8_t *der, size_t len)
+{
+	const struct snapshot_cert *own = domain_own(now);
+	struct domain *d;
+
+	if (own ? own->len == len && !memcmp(own->der, der, len) : !len)
+		return domain_get(now);
+	d = make(domain_name(now), len);
+	if (d && len)
+		memcpy(own_of(d)->der, der, len);
 	return d;
 }
 
@@ -70,7 +93,7 @@ int domain_attach(SSL_CTX *ctx, const struct cfg_domain *d, struct cfg_error *e)
 	maker = getpid();
 	snprintf(name, sizeof(name), "%s%s%s", cfg_domain_text(d, text), d->server_name ? " " : "",
 		d->server_name ? d->server_name : "");
-	domain = make(name, SSL_CTX_get0_certificate(ctx));
+	domain = make_for(name, SSL_CTX_get0_certificate(ctx));
 	if (!domain)
 		return cfg_fail(e, "shared memory is used up: raise it with kamailio -m");
 	if (SSL_CTX_set_ex_data(ctx, ctx_index, domain) == 1)

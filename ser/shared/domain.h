@@ -21,6 +21,13 @@ struct domain {
  */
 int domain_attach(SSL_CTX *ctx, const struct cfg_domain *d, struct cfg_error *e);
 
+/*
+ * The record of a domain of an earlier configuration, for a connection that outlived it: with the certificate
+ * that was shown then (DER; len 0: none) in place of today's. Returns it with a reference, the domain's own
+ * record if the certificate is the same, or NULL if shared memory is used up.
+ */
+struct domain *domain_as_it_was(struct domain *now, const uint8_t *der, size_t len);
+
 /* The record of a context, or NULL if there is none. Takes no reference. */
 struct domain *domain_of(const SSL_CTX *ctx);
 

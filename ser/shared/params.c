@@ -88,6 +88,7 @@ static const struct text {
 } texts[] = {
 	{"config", offsetof(struct params, config), 1},
 	{"session_ticket_keys", offsetof(struct params, session_ticket_keys), 1},
+	{"keeper", offsetof(struct params, keeper), 1},
 	{"limit_policy", offsetof(struct params, limit_policy), 0},
 	{"xavp_cfg", offsetof(struct params, xavp_cfg), 0},
 	{"event_callback", offsetof(struct params, event_callback), 0},

@@ -10,6 +10,7 @@ struct params {
 	char *config;              /* tls.cfg or a folder, absolute, or NULL */
 	char *limit_policy;        /* "wait" or "refuse" */
 	char *session_ticket_keys; /* file, absolute; NULL: random keys */
+	char *keeper;              /* socket of the keeper, absolute; NULL: connections end with SER */
 	char *xavp_cfg;         /* the script's xavp with choices for connections that SER opens, or NULL */
 	char *event_callback;   /* the script's function for tls:connection-out, or NULL */
 	int tls_log;            /* level of the lines about connections */

@@ -15,6 +15,7 @@
 #include "ser/supervisor/private.h"
 #include "ser/supervisor/privileges.h"
 #include "ser/supervisor/reload.h"
+#include "ser/supervisor/take_back.h"
 #include "ser/supervisor/tick.h"
 
 #include <errno.h>
@@ -142,6 +143,8 @@ static void run(struct cfg_config *config, int report)
 	if (!c)
 		_exit(1);
 	engine_process_activate(c);
+	if (!supervisor.index)
+		take_back_start();
 	while (!(rc = uring_turn(supervisor.loop)))
 		;
 	ser_log(LOG_LEVEL_CRITICAL,

@@ -31,6 +31,10 @@ chmod 640 kamailio-selfsigned.key
 TYPED = {
     "kernel": block("docs/install.md", "sudo systemctl restart systemd-modules-load"),
     "hardened": block("docs/install.md", "sudo install -D -m 644 /usr/share/doc"),
+    "keeper": block("docs/operations.md", "sudo systemctl enable --now ser-ktls-keeper") + """
+sed -i '/^modparam("tls", "config"/r /guest/modparam' /etc/kamailio/kamailio.cfg
+""",
+    "modparam": block("docs/operations.md", 'modparam("tls", "keeper"'),
     "root": """
 mkdir -p /etc/systemd/system/kamailio.service.d
 printf '[Service]\\nUser=root\\nGroup=root\\n' >/etc/systemd/system/kamailio.service.d/root.conf
@@ -57,7 +61,7 @@ systemctl enable guest.service kamailio.service
 WAYS = "debian", "hardened", "root"
 PATIENCE = 900  # seconds for a guest
 
-Guest = collections.namedtuple("Guest", "kernel kernel_tls ways")
+Guest = collections.namedtuple("Guest", "kernel kernel_tls kept ways")
 
 
 def boot(folder, image):
@@ -100,8 +104,7 @@ def show(debian, folder):
     image.unlink()
     assert (results / "root").exists(), console
     ways = {way: (results / way).read_text(encoding="utf-8") for way in WAYS}
-    kernel, kernel_tls = ((results / name).read_text(encoding="utf-8") for name in ("kernel", "kernel-tls"))
-    return Guest(kernel, kernel_tls, ways)
+    return Guest(*((results / name).read_text(encoding="utf-8") for name in ("kernel", "kernel-tls", "kept")), ways)
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +128,13 @@ def test_service(guest, way):
 def test_kernel_tls(guest):
     """There without another boot, with the page's commands."""
     assert re.search(r"^\s*ktls: yes$", guest.kernel_tls, re.M), guest.kernel_tls
+
+
+def test_restart(guest):
+    """A connection outlives `systemctl restart`, which ends every process of the service."""
+    assert guest.kept.count("SIP/2.0 200 Keepalive") == 2, guest.kept
+    for counted in "taken_back: 1", "not_taken_back: 0", "handshakes_ok: 0":
+        assert re.search(rf"^\s*{counted}$", guest.kept, re.M), guest.kept
 
 
 @pytest.mark.parametrize("way, user, limits", [
