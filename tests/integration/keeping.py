@@ -132,7 +132,7 @@ def tcp_pair():
     return client, server
 
 
-def block(content):
+def with_length(content):
     """With its length in front."""
     return struct.pack(">I", len(content)) + content
 
@@ -146,9 +146,9 @@ def record(stream, why=1, home=0, unread=b"", data=b"\0" * 8):
     """Of a connection that came in; data are the texts of its snapshot."""
     snapshot = struct.pack("=IiQIHBBBB6H2xIII", 52 + len(data), 0, 0x1234, 7, 256, home, 0, 0, 0, *[0] * 6, 0, 0, 0)
     addresses = b"".join(address("192.0.2.1", 5061) for _ in range(5))
-    texts = b"".join(block(text + b"\0") for text in (b"server:default", b"", b""))
-    return b"".join([struct.pack(">I", 1700000000), block(snapshot + data), struct.pack(">BBH", 0, why, 0), addresses,
-                     texts, b"\0", block(b""), block(stream), block(unread)])
+    texts = b"".join(with_length(text + b"\0") for text in (b"server:default", b"", b""))
+    return b"".join([struct.pack(">I", 1700000000), with_length(snapshot + data), struct.pack(">BBH", 0, why, 0), addresses,
+                     texts, b"\0", with_length(b""), with_length(stream), with_length(unread)])
 
 
 def expand(secret, label, length, hash_):
@@ -167,7 +167,7 @@ def key(suite, secret):
 def stream_state(suite, their_secret, our_secret):
     """Of a server's TLS 1.3 stream in user space, right after its handshake."""
     return struct.pack(">HBBHBBBBHBBQ4sBI", 1, 0, 0, 0x304, 0, 0, 0, 0, 0, 0, 0, 0, b"", 0, 0) + \
-        key(suite, their_secret) + key(suite, our_secret) + block(b"") + block(b"")
+        key(suite, their_secret) + key(suite, our_secret) + with_length(b"") + with_length(b"")
 
 
 def secrets(keylog):

@@ -120,6 +120,8 @@ def test_page(chain):
     shown = block("docs/operations.md", "10000 TLS connections of the SER before ")
     chain.again()
     assert chain.ser.logged(re.escape(shown.strip().replace("10000", "0")) + "$")
+    with sip.TlsClient(chain.ser.address()) as client:
+        client.ask()
 
 
 @KEPT

@@ -23,9 +23,9 @@ REGISTRAR = {
 class Baresip:
     """baresip with one account, no audio and no terminal; TLS as its configuration file has it."""
 
-    def __init__(self, ser, pki, folder, pair):
+    def __init__(self, ser, pki, folder, pair, more=(), account=""):
         lines = ["module_path /usr/lib/baresip/modules", "module_app account.so", "module_app menu.so",
-                 "sip_listen 127.0.0.1:0", f"sip_cafile {pki.ca.cert}", "net_interface 127.0.0.1"]
+                 "sip_listen 127.0.0.1:0", f"sip_cafile {pki.ca.cert}", "net_interface 127.0.0.1", *more]
         if pair:
             with open(folder / "identity.pem", "wb") as identity:
                 for name in pair.cert, pair.key:
@@ -33,7 +33,7 @@ class Baresip:
                         identity.write(part.read())
             lines.append(f"sip_certificate {folder}/identity.pem")
         (folder / "config").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        (folder / "accounts").write_text("<sip:bob@{}:{};transport=tls>;regint=600;auth_pass=none\n".format(*ser.address()),
+        (folder / "accounts").write_text("<sip:bob@{}:{};transport=tls>;regint=600;auth_pass=none{}\n".format(*ser.address(), account),
                                          encoding="utf-8")
         self.ser, self.log = ser, folder / "log"
         with open(self.log, "wb") as log:
