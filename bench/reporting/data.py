@@ -42,7 +42,7 @@ class Source:
 
     def where(self):
         cores = self.machine["cores"]
-        return f"{self.label()}, {cores} processor{'s' if cores > 1 else ''}{self.guest}"
+        return f"{self.label()}, {cores} processor{'s' if cores > 1 else ''}{self.guest}, " + self.machine["kamailio"].split(" (")[0]
 
 
 def reading(source, section, make):

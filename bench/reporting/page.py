@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""docs/benchmarks.md: a plot and a table for each question, and what was not measured."""
+"""docs/benchmarks.md: a plot and a table for each question that something was measured about."""
 
 from reporting import data, plots, weak
 from reporting.plots import shown_name
 from tables import shown
-
-NOT_MEASURED = "Not measured."
 
 HEAD = """\
 # Benchmarks
@@ -88,10 +86,12 @@ class Page:
         self.throughput()
         self.each("rates", data.constant_rates, self.rates)
         self.each("forward", data.forward, self.forward)
-        self.each("survival", data.survival, self.survival)
+        self.each("survival", data.survival, self.survival,
+                  lambda kinds: any(kind["subjects"] for kind in kinds or ()))
         self.each("stalled", data.stalled, self.stalled)
         self.each("latency", data.latency, self.latency)
-        self.each("memory", data.memory, self.memory)
+        self.each("memory", data.memory, self.memory, lambda measured: any(
+            point[1] is not None for points in (measured or {}).values() for point in points))
         self.each("rivals", data.rivals, self.rivals)
         self.calls()
         self.crowds()
@@ -110,22 +110,19 @@ class Page:
         self.add("The page itself: `bench/report FILE...` with the files these left.\n")
 
     def throughput(self):
+        found = [(source, subjects) for source in self.compared if (subjects := data.throughput(source))]
+        if not found:
+            return
         self.add(f"## {QUESTIONS['throughput']}\n")
-        found = [(source, data.throughput(source)) for source in self.compared]
         drawable = [(source, subjects) for source, subjects in found
-                    if subjects and any(subject["share"] or subject["cpu"] for subject in subjects)]
+                    if any(subject["share"] or subject["cpu"] for subject in subjects)]
         if drawable:
             small = "\n".join(note(source, rounds_of(source, "throughput")) for source, _ in drawable)
             tls = [(source.where(), [s for s in subjects if s["name"] != "tcp"]) for source, subjects in drawable]
             self.plot("throughput", "messages/s and CPU as a share of plain TCP", plots.throughput, tls,
                       note=small)
-        if not found:
-            self.add(NOT_MEASURED + "\n")
         for source, subjects in found:
             self.add(f"### {source.where()}\n")
-            if not subjects:
-                self.add(NOT_MEASURED + "\n")
-                continue
             rows = [("", "messages/s", "/ plain TCP", "CPU µs per message", "/ plain TCP", "session")]
             for s in subjects:
                 trouble = "; ".join(s["fates"] or filter(None, [s["refused"]]))
@@ -137,18 +134,14 @@ class Page:
             if not source.ktls:
                 self.add("No figure for records in the kernel: this kernel has no kernel TLS.\n")
 
-    def each(self, section, read, draw):
-        """A part with one plot for each run of compare."""
-        self.add(f"## {QUESTIONS[section]}\n")
-        for source in self.compared:
+    def each(self, section, read, draw, has_figures=bool):
+        """A part with one plot for each run of compare that has figures."""
+        found = [(source, measured) for source in self.compared if has_figures(measured := read(source))]
+        if found:
+            self.add(f"## {QUESTIONS[section]}\n")
+        for source, measured in found:
             self.add(f"### {source.where()}\n")
-            measured = read(source)
-            if measured:
-                draw(source, measured, f"{section}-{source.slug}", note(source, rounds_of(source, section)))
-            else:
-                self.add(NOT_MEASURED + "\n")
-        if not self.compared:
-            self.add(NOT_MEASURED + "\n")
+            draw(source, measured, f"{section}-{source.slug}", note(source, rounds_of(source, section)))
 
     def rates(self, _, steps, name, small):
         self.plot(name, "CPU per message as a share of plain TCP, at constant rates", plots.rates, steps, note=small)
@@ -162,9 +155,6 @@ class Page:
                  "given more, and wakes up less often for each.\n")
 
     def survival(self, source, kinds, name, small):
-        if not any(kind["subjects"] for kind in kinds):
-            self.add(NOT_MEASURED + "\n")
-            return
         self.plot(name, "handshakes per second over time", plots.survival, kinds, note=small,
                   seconds=source.settings["storm_seconds"], traffic=data.latency(source),
                   traffic_seconds=source.settings["phase_seconds"])
@@ -212,9 +202,6 @@ class Page:
         self.add(table(rows))
 
     def memory(self, _, measured, name, small):
-        if not any(point[1] is not None for points in measured.values() for point in points):
-            self.add(NOT_MEASURED + "\n")
-            return
         self.plot(name, "memory of an idle connection against their number", plots.memory, measured, note=small)
         rows = [("connections", "", "SER's, KB each", "the kernel's for both ends, KB each")]
         for subject, points in measured.items():
@@ -237,15 +224,11 @@ class Page:
                  "each is opened, asked once and held.\n")
 
     def calls(self):
-        self.add("## Calls by SIPp\n")
-        if not self.called:
-            self.add(NOT_MEASURED + "\n")
-        for source in self.called:
+        found = [(source, scenarios) for source in self.called if (scenarios := data.calls(source))]
+        if found:
+            self.add("## Calls by SIPp\n")
+        for source, scenarios in found:
             self.add(f"### {source.where()}\n")
-            scenarios = data.calls(source)
-            if not scenarios:
-                self.add(NOT_MEASURED + "\n")
-                continue
             rows = [("scenario", "", "calls/s", "CPU µs per call", "p50 ms", "p99 ms", "failed")]
             for scenario in scenarios:
                 for s in scenario["subjects"]:
@@ -258,12 +241,11 @@ class Page:
                          "SIPp's clock has steps of 4 ms.\n")
 
     def crowds(self):
-        self.add("## Who gets in beside a crowd that says nothing?\n")
-        if not self.flooded:
-            self.add(NOT_MEASURED + "\n")
+        if self.flooded:
+            self.add("## Who gets in beside a crowd that says nothing?\n")
         for source in self.flooded:
             settings = source.settings
-            self.add(f"### {source.where()}, {source.machine['kamailio'].split(' (')[0]}\n")
+            self.add(f"### {source.where()}\n")
             rows = [("connections", "addresses", "", "honest handshake, median ms", "slowest ms", "failed",
                      "established: p99 ms before", "beside", "generator's own delay, p99 ms", "server")]
             load, cases = data.flood(source)
