@@ -4,6 +4,7 @@
 
 #include "uring/close.h"
 #include "uring/deadline.h"
+#include "uring/network_error.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +13,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 enum {
@@ -99,7 +99,7 @@ static void end_with_errno(struct client_conn *c, const char *what, int error)
 {
 	char reason[128];
 
-	snprintf(reason, sizeof(reason), "%s: %s", what, strerror(-error));
+	snprintf(reason, sizeof(reason), "%s: %s", what, uring_network_error(error));
 	end(c, kind_of(c, error), error, reason);
 }
 

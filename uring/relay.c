@@ -2,13 +2,13 @@
 #include "uring/relay_conn.h"
 
 #include "uring/close.h"
+#include "uring/network_error.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 enum {
@@ -139,7 +139,7 @@ static void start_waiting(struct relay_flow *f)
 		rc = uring_poll(c->relay->loop, &f->op, fd, (unsigned)events);
 	f->poll_is_useless = 0;
 	if (rc) {
-		relay_lost(c, "the engine is overloaded: %s", strerror(-rc));
+		relay_lost(c, "the engine is overloaded");
 		c->over = 1;
 		return;
 	}
@@ -160,7 +160,7 @@ static void ready(struct uring_op *op, int res)
 	 */
 	f->poll_is_useless = res > 0 && f->waits_events == POLLOUT && !(res & (POLLOUT | POLLERR | POLLHUP));
 	if (res < 0 && res != -ECANCELED && res != -EINTR && res != -ETIME) {
-		relay_lost(c, "waiting failed: %s", strerror(-res));
+		relay_lost(c, "waiting failed: %s", uring_network_error(res));
 		c->over = 1;
 	}
 	if (!c->over)

@@ -3,6 +3,7 @@
 #include "uring/relay_conn.h"
 
 #include "ktls/sys.h"
+#include "uring/network_error.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -47,10 +48,10 @@ static void write_failed(struct relay_flow *f, int error)
 	relay_drop_held(f);
 	if (error != -EPIPE && error != -ECONNRESET) {
 		relay_trouble(c, is_in ? "the server cannot be reached: %s" : "sending failed: %s",
-			strerror(-error));
+			uring_network_error(error));
 		c->over = 1;
 	} else if (!is_in) {
-		relay_trouble(c, "sending failed: %s", strerror(-error));
+		relay_trouble(c, "sending failed: %s", uring_network_error(error));
 		f->state = RELAY_DONE;
 	}
 }
@@ -149,7 +150,7 @@ static void move_in(struct relay_conn *c)
 static void end_of_server(struct relay_conn *c, ssize_t error)
 {
 	if (error && error != -ECONNRESET) {
-		relay_trouble(c, "the server cannot be reached: %s", strerror((int)-error));
+		relay_trouble(c, "the server cannot be reached: %s", uring_network_error((int)error));
 		c->over = 1;
 	}
 	if (c->cause == RELAY_NO_CAUSE)

@@ -7,10 +7,10 @@
 #include "uring/relay_conn.h"
 
 #include "ktls/alert.h"
+#include "uring/network_error.h"
 
 #include <errno.h>
 #include <openssl/err.h>
-#include <string.h>
 
 static const char flood[] = "too many key changes or records without content";
 
@@ -188,7 +188,7 @@ static ssize_t nothing_read(struct relay_conn *c, int error)
 			note_unreadable(c);
 			return -EPROTO;
 		}
-		relay_trouble(c, "receiving failed: %s", strerror(-c->recv_error));
+		relay_trouble(c, "receiving failed: %s", uring_network_error(c->recv_error));
 		return c->recv_error;
 	}
 }

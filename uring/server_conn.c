@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A connection from accept to the end of its handshake, one operation at a time. */
 #include "uring/close.h"
+#include "uring/network_error.h"
 #include "uring/server_private.h"
 
 #include <errno.h>
@@ -31,13 +32,13 @@ static void end_with_errno(struct connection *c, enum uring_failure kind, const 
 {
 	char reason[128];
 
-	snprintf(reason, sizeof(reason), "%s: %s", what, strerror(-error));
+	snprintf(reason, sizeof(reason), "%s: %s", what, uring_network_error(error));
 	end_connection(c, kind, reason);
 }
 
-static void end_overloaded(struct connection *c, int error)
+static void end_overloaded(struct connection *c)
 {
-	end_with_errno(c, URING_FAILED_OTHER, "the engine is overloaded", error);
+	end_connection(c, URING_FAILED_OTHER, "the engine is overloaded");
 }
 
 /* The client closed the connection, or it broke. */
@@ -184,7 +185,7 @@ static void advance(struct connection *c)
 		return;
 	}
 	if (rc)
-		end_overloaded(c, rc);
+		end_overloaded(c);
 }
 
 static void refuse(struct connection *c)
@@ -250,7 +251,7 @@ static void await_header(struct connection *c)
 	c->op.patient = 1;
 	rc = uring_poll(c->server->loop, &c->op, c->fd, POLLIN);
 	if (rc)
-		end_overloaded(c, rc);
+		end_overloaded(c);
 }
 
 static void use_header(struct connection *c, const struct uring_proxy_header *h)

@@ -16,9 +16,9 @@
 #include "ser/shared/scoreboard.h"
 #include "ser/shared/services.h"
 #include "uring/address.h"
+#include "uring/network_error.h"
 
 #include <errno.h>
-#include <string.h>
 
 static int injecting; /* this process makes connections that engines accepted */
 
@@ -132,7 +132,7 @@ static void log_end(const struct ktls_read *r, const char *peer)
 				ktls_alert_name(r->alert));
 		else
 			ser_log_limited(&failed, LOG_LEVEL_INFO, "connection with %s closed: %s", peer,
-				strerror(-r->error));
+				uring_network_error(r->error));
 		break;
 	case KTLS_END_NONE:
 	case KTLS_END_CLOSE_NOTIFY:

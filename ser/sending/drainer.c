@@ -4,10 +4,10 @@
 #include "ser/host/services.h"
 #include "ser/shared/counters.h"
 #include "ser/shared/log.h"
-#include "ser/shared/shortage.h"
 #include "uring/address.h"
 #include "uring/close.h"
 #include "uring/deadline.h"
+#include "uring/network_error.h"
 #include "uring/pass_fd.h"
 
 #include <errno.h>
@@ -107,7 +107,7 @@ static void break_off(struct drain *d, int error)
 		host_count(tcp_cnts_h.con_reset);
 	ser_log_limited(&failed, LOG_LEVEL_INFO,
 		"connection with %s closed: %zd bytes that waited for it cannot be written: %s", peer, lost,
-		shortage_text(error));
+		uring_network_error(error));
 }
 
 /*

@@ -7,10 +7,10 @@
 #include "ser/shared/counters.h"
 #include "ser/shared/log.h"
 #include "uring/address.h"
+#include "uring/network_error.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -54,7 +54,8 @@ static void log_failure(const struct send *s, int error)
 		if (error == -ECONNRESET)
 			host_count(tcp_cnts_h.con_reset);
 		ser_log_limited(&failed, LOG_LEVEL_INFO,
-			"connection with %s closed: it cannot be written: %s", peer, strerror(-error));
+			"connection with %s closed: it cannot be written: %s", peer,
+			uring_network_error(error));
 	}
 }
 

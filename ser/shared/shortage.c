@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/shared/shortage.h"
 
+#include "uring/network_error.h"
+
 #include <errno.h>
-#include <string.h>
 
 const char *shortage_text(int error)
 {
@@ -19,7 +20,10 @@ const char *shortage_text(int error)
 		return "it is forbidden here: see SystemCallFilter of the service, the filter of the "
 		       "container, "
 		       "SELinux and AppArmor";
+	case -EPIPE:
+	case -ECONNRESET:
+		return "the process at the other end has ended";
 	default:
-		return strerror(-error);
+		return uring_network_error(error);
 	}
 }

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Any step between a handshake and SER's own processes may fail: it costs that connection at the most."""
 import errno
-import os
 from typing import NamedTuple, Optional
 
 import pytest
@@ -41,11 +40,11 @@ def cases():
         for error in errno.EINVAL, errno.ENOMEM:
             yield Case(home, Call.KEYS_RX, error, "took the keys for sending but not those for receiving")
     for home in *DIRECT, RELAYED[0]:
-        yield Case(home, Call.NONBLOCK, errno.EBADF, "failed: " + os.strerror(errno.EBADF))
+        yield Case(home, Call.NONBLOCK, errno.EBADF, "failed: the system says 'Bad file descriptor'")
         for supervisor, who in (False, "the engine's supervisor does not take it: "), \
                                (True, "tcp_main does not take it over: "):
             yield Case(home, Call.GIVE_AWAY, errno.EAGAIN, None, survives=True, supervisor=supervisor)
-            yield Case(home, Call.GIVE_AWAY, errno.EPIPE, who + os.strerror(errno.EPIPE), supervisor=supervisor)
+            yield Case(home, Call.GIVE_AWAY, errno.EPIPE, who + "the process at the other end has ended", supervisor=supervisor)
     for error, why in ((errno.EMFILE, r"no descriptor is left: raise the limit of open files \(LimitNOFILE, ulimit -n\)"),
                        (errno.ENFILE, "the machine has no descriptor left: raise fs.file-max"),
                        (errno.ENOBUFS, "memory is used up: free some, or raise the service's limit"),

@@ -37,12 +37,13 @@ static void test_errors_of_the_kernel(void **state)
 		int tls, receiving, error;
 		const char *reason;
 	} cases[] = {
-		{1, 1, ETIMEDOUT, "receiving failed: Connection timed out"},
-		{1, 1, ENOMEM, "receiving failed: Cannot allocate memory"},
-		{1, 0, ETIMEDOUT, "sending failed: Connection timed out"},
-		{1, 0, EHOSTUNREACH, "sending failed: No route to host"},
-		{0, 1, ENOMEM, "the server cannot be reached: Cannot allocate memory"},
-		{0, 0, ENOBUFS, "the server cannot be reached: No buffer space available"},
+		{1, 1, ETIMEDOUT,
+			"receiving failed: the peer neither answered nor took anything for too long"},
+		{1, 1, ENOMEM, "receiving failed: memory is used up"},
+		{1, 0, ETIMEDOUT, "sending failed: the peer neither answered nor took anything for too long"},
+		{1, 0, EHOSTUNREACH, "sending failed: the peer's host cannot be reached"},
+		{0, 1, ENOMEM, "the server cannot be reached: memory is used up"},
+		{0, 0, ENOBUFS, "the server cannot be reached: memory is used up"},
 	};
 
 	(void)state;
@@ -73,7 +74,7 @@ static void test_errors_of_the_kernel(void **state)
 /* The connection's last writes fail because the client is gone, yet it had said goodbye. */
 static void test_goodbye_behind_a_failure(void **state)
 {
-	static const char *const reasons[] = {NULL, "sending failed: Broken pipe"};
+	static const char *const reasons[] = {NULL, "sending failed: the peer has closed the connection"};
 
 	(void)state;
 	for (unsigned i = 0; i < COUNT(reasons); i++) {

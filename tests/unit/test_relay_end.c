@@ -227,7 +227,7 @@ static void test_reset(void **state)
 	talk_pass_all(&s, t);
 	relaying_go_on(&s);
 	talk_reset_client(t);
-	relaying_expect_end(&s, t, "receiving failed: Connection reset by peer");
+	relaying_expect_end(&s, t, "receiving failed: the peer reset the connection");
 	talk_server_expect(&s, t, "before", 6);
 	talk_server_expect_end(&s, t);
 	relaying_close(&s);
@@ -252,7 +252,7 @@ static void test_reset_unnoticed(void **state)
 	assert_int_equal(talk_server_say(t, "hello?", 6), 6);
 	relaying_go_on(&s);
 	talk_server_expect(&s, t, much, 16384);
-	relaying_expect_end(&s, t, "sending failed: Connection reset by peer");
+	relaying_expect_end(&s, t, "sending failed: the peer reset the connection");
 	talk_server_expect_end(&s, t);
 	relaying_close(&s);
 }

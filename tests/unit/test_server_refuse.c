@@ -89,7 +89,7 @@ static void test_clients_leave(void **state)
 	(void)state;
 	for (unsigned i = 0; i < COUNT(budgets); i++) {
 		leave(budgets[i], caller_hang_up, "closed the connection");
-		leave(budgets[i], caller_reset, "Connection reset");
+		leave(budgets[i], caller_reset, "the peer reset");
 	}
 }
 
