@@ -3,6 +3,7 @@
 
 #include "ktls/clock.h"
 #include "ktls/name.h"
+#include "ktls/reason.h"
 #include "ktls/record.h"
 
 #include <ctype.h>
@@ -264,14 +265,13 @@ static enum ktls_handshake_cause cause_of(int reason)
 static void describe_failure(struct ktls_handshake *h)
 {
 	unsigned long e = take_error();
-	const char *reason = e ? ERR_reason_error_string(e) : NULL;
 
 	if (ERR_GET_LIB(e) == ERR_LIB_SSL && ERR_GET_REASON(e) == SSL_R_CERTIFICATE_VERIFY_FAILED)
 		describe_refusal(h);
-	else if (!reason && SSL_get_shutdown(h->ssl) & SSL_RECEIVED_SHUTDOWN)
+	else if (!e && SSL_get_shutdown(h->ssl) & SSL_RECEIVED_SHUTDOWN)
 		fail(h, KTLS_CAUSE_ENDED, "the peer closed the connection during the handshake");
 	else
-		fail(h, cause_of(ERR_GET_REASON(e)), reason ? reason : "OpenSSL gives no reason");
+		fail(h, cause_of(ERR_GET_REASON(e)), ktls_reason(e));
 }
 
 /* Walks over the records that the last step appended to the output. */

@@ -80,12 +80,14 @@ static void test_alerts_of_the_server(void **state)
 {
 	(void)state;
 	check_alert_of_the_server(client_of(TLS1_3_VERSION, NULL),
-		server_of(TLS1_2_VERSION, TLS1_2_VERSION, NULL), "protocol version");
+		server_of(TLS1_2_VERSION, TLS1_2_VERSION, NULL),
+		"the peer refused with the alert protocol_version");
 	check_alert_of_the_server(client_of(TLS1_2_VERSION, NULL),
-		server_of(TLS1_3_VERSION, TLS1_3_VERSION, NULL), "protocol version");
+		server_of(TLS1_3_VERSION, TLS1_3_VERSION, NULL),
+		"the peer refused with the alert protocol_version");
 	check_alert_of_the_server(client_of(TLS1_2_VERSION, "ECDHE-ECDSA-AES128-GCM-SHA256"),
 		server_of(TLS1_2_VERSION, TLS1_3_VERSION, "ECDHE-ECDSA-AES256-GCM-SHA384"),
-		"handshake failure");
+		"the peer refused with the alert handshake_failure");
 }
 
 /* A certificate that does not lead to whom we trust: refused, and the server learns it. */

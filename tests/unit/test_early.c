@@ -175,7 +175,7 @@ static void test_early_records(void **state)
 	for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
 		int is_13 = version == TLS1_3_VERSION;
 
-		check_early(version, "15030300020250", "internal error", -1);
+		check_early(version, "15030300020250", "the peer refused with the alert internal_error", -1);
 		check_early(version, "474554202f20485454502f312e310d0a", "plain text", -1);
 		/* Content, a second hello, the end of a handshake that has not begun. */
 		check_early(version, "1703030001ff", "", is_13 ? BAD_RECORD_MAC : UNEXPECTED_MESSAGE);

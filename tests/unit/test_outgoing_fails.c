@@ -56,8 +56,8 @@ static void test_refused(void **state)
 	calling_open(&c, ours, theirs);
 	calling_call_to(&c, &nobody);
 	calling_expect(&c, 0, 1);
-	call_failed(
-		&c.calls[0], URING_CLIENT_REFUSED, -ECONNREFUSED, "connecting failed: refused: nobody listens there");
+	call_failed(&c.calls[0], URING_CLIENT_REFUSED, -ECONNREFUSED,
+		"connecting failed: refused: nobody listens there");
 	calling_close(&c);
 }
 
@@ -298,7 +298,8 @@ static void test_alert_of_the_server(void **state)
 	calling_open(&c, ours, server);
 	calling_call(&c);
 	calling_expect(&c, 0, 1);
-	call_failed(&c.calls[0], URING_CLIENT_HANDSHAKE, 0, "protocol version");
+	call_failed(
+		&c.calls[0], URING_CLIENT_HANDSHAKE, 0, "the peer refused with the alert protocol_version");
 	calling_close(&c);
 	SSL_CTX_free(server);
 }
@@ -315,7 +316,8 @@ static void test_client_certificate_is_missing(void **state)
 	calling_open(&c, client, server);
 	calling_call(&c);
 	calling_expect(&c, 0, 1);
-	call_failed(&c.calls[0], URING_CLIENT_HANDSHAKE, 0, "alert handshake failure");
+	call_failed(
+		&c.calls[0], URING_CLIENT_HANDSHAKE, 0, "the peer refused with the alert handshake_failure");
 	calling_close(&c);
 	SSL_CTX_free(server);
 	SSL_CTX_free(client);

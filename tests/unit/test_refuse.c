@@ -153,7 +153,7 @@ static void test_no_shared_cipher(void **state)
 		assert_int_equal(SSL_CTX_set_ciphersuites(picky, "TLS_AES_256_GCM_SHA384"), 1);
 		connection_open(&c, picky, client);
 		assert_int_equal(connection_run(&c), KTLS_HANDSHAKE_FAILED);
-		assert_failed(c.server, "no shared cipher");
+		assert_failed(c.server, "the peer and we have no cipher suite in common");
 		assert_int_equal(c.client_alert, HANDSHAKE_FAILURE);
 		connection_close(&c);
 		SSL_CTX_free(client);
@@ -209,7 +209,7 @@ static void answer_hello_with(const char *record, const char *phrase)
 static void test_messages_out_of_place(void **state)
 {
 	(void)state;
-	answer_hello_with("15030300020250", "internal error");
+	answer_hello_with("15030300020250", "the peer refused with the alert internal_error");
 	answer_hello_with("15030300020100", "closed"); /* close_notify */
 	answer_hello_with("15030300020000", "alert");  /* a level that is none */
 	answer_hello_with("150303000102", "");         /* half an alert */
