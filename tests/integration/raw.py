@@ -113,8 +113,11 @@ class Client(sip.TlsClient):
             block = prf("sha256", master, seed, 104)
             self.mac, self.key = block[:20], block[40:56]
 
-    def record(self, kind, data=b"", padding=0):
-        """One that the server accepts as far as its keys are concerned."""
+    def record(self, kind, data=b"", padding=0, spoil=0):
+        """
+        One that the server accepts as far as its keys are concerned. padding bytes are more than there have to be; with CBC
+        they are whole blocks, and a bit of the first one is wrong on request.
+        """
         number, self.number = struct.pack(">Q", self.number), self.number + 1
         if self.home.version == "1.3":
             inner = data + bytes([kind]) + bytes(padding)
@@ -126,8 +129,9 @@ class Client(sip.TlsClient):
                                                number + header(kind, len(data)))
             return header(kind, len(sealed)) + sealed
         # Encrypt-then-MAC, which OpenSSL negotiates (RFC 7366).
-        fill, nonce = 15 - len(data) % 16, os.urandom(16)
-        sealed = nonce + self.aes.encrypt(b"AES-128-CBC", self.key, nonce, data + bytes([fill]) * (fill + 1))
+        fill, nonce = 15 - len(data) % 16 + padding, os.urandom(16)
+        tail = bytes([fill ^ spoil]) + bytes([fill]) * fill
+        sealed = nonce + self.aes.encrypt(b"AES-128-CBC", self.key, nonce, data + tail)
         sealed += hmac.new(self.mac, number + header(kind, len(sealed)) + sealed, hashlib.sha1).digest()
         return header(kind, len(sealed)) + sealed
 

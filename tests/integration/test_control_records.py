@@ -67,6 +67,28 @@ def test_not_truncated(ser, good, bad):
     good.ask()
 
 
+@pytest.mark.parametrize("home", (*(home for home in (*DIRECT, *USER) if home.version == "1.3"), RELAYED[0]), ids=str)
+@pytest.mark.parametrize("padding", [16, 128, 240])
+def test_padding(good, bad, padding):
+    """More than there has to be, up to the most that CBC has room for."""
+    for _ in range(3):
+        message = sip.request("MESSAGE")
+        bad.put(bad.record(raw.DATA, message, padding=padding))
+        answer, = bad.answers(1)
+        assert answer.call_id == sip.call_id(message)
+    good.ask()
+
+
+@pytest.mark.parametrize("home", RELAYED[:1], ids=str)
+@pytest.mark.parametrize("padding", [16, 240])
+def test_wrong_padding(ser, good, bad, padding):
+    """A byte of it is not what its length says."""
+    bad.put(bad.record(raw.DATA, sip.request(), padding=padding, spoil=1))
+    assert bad.end().endswith("BAD_RECORD_MAC")
+    logged(ser, bad, "closed: its record cannot be read")
+    good.ask()
+
+
 def flipped(bad):
     data = bytearray(bad.seal(sip.request()))
     data[40] ^= 1
