@@ -18,14 +18,19 @@ enum {
 	NOBODY = -1, /* instead of an id */
 };
 
+struct reader {
+	int busy; /* id of the connection, or NOBODY */
+	pid_t pid;
+};
+
 static struct readers {
 	int ending, over;
-	unsigned count;        /* places taken; more than READERS_MAX: the others are not waited for */
-	int busy[READERS_MAX]; /* id of the connection, or NOBODY */
-} * drain;                     /* in shared memory */
+	unsigned count; /* places taken; more than READERS_MAX: the others are not waited for */
+	struct reader all[READERS_MAX];
+} * drain; /* in shared memory */
 
-static int *place; /* this process's, or &nowhere */
-static int nowhere;
+static struct reader *own; /* this process's, or &nowhere */
+static struct reader nowhere;
 static volatile sig_atomic_t told;
 
 int drain_prepare(void)
@@ -35,7 +40,7 @@ int drain_prepare(void)
 		return -ENOMEM;
 	memset(drain, 0, sizeof(*drain));
 	for (unsigned i = 0; i < READERS_MAX; i++)
-		drain->busy[i] = NOBODY;
+		drain->all[i].busy = NOBODY;
 	return 0;
 }
 
@@ -57,13 +62,18 @@ static void set_alarm(void)
 	setitimer(ITIMER_REAL, &patience, NULL);
 }
 
+static int is_over(void)
+{
+	return __atomic_load_n(&drain->over, __ATOMIC_ACQUIRE);
+}
+
 /* Where tcp_main has died, the alarm ends it. */
 static void wait_for_the_end(void)
 {
 	struct timespec pause = {.tv_nsec = LOOK_MS * 1000000L};
 
 	set_alarm();
-	while (!__atomic_load_n(&drain->over, __ATOMIC_ACQUIRE))
+	while (!is_over())
 		nanosleep(&pause, NULL);
 	_exit(0);
 }
@@ -82,7 +92,7 @@ static void on_signal(int sig)
 	(void)sig;
 	told = 1;
 	set_alarm();
-	if (__atomic_load_n(place, __ATOMIC_RELAXED) == NOBODY)
+	if (is_over() || __atomic_load_n(&own->busy, __ATOMIC_RELAXED) == NOBODY)
 		wait_for_the_end();
 }
 
@@ -92,8 +102,9 @@ static void begin(void)
 			 end = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
 	unsigned n = __atomic_fetch_add(&drain->count, 1, __ATOMIC_RELAXED);
 
-	nowhere = NOBODY;
-	place = n < READERS_MAX ? &drain->busy[n] : &nowhere;
+	nowhere.busy = NOBODY;
+	own = n < READERS_MAX ? &drain->all[n] : &nowhere;
+	own->pid = getpid();
 	sigaction(SIGALRM, &quit, NULL);
 	sigaction(SIGTERM, &end, NULL);
 	sigaction(SIGINT, &end, NULL);
@@ -101,17 +112,17 @@ static void begin(void)
 
 void drain_enter(int id)
 {
-	if (!place)
+	if (!own)
 		begin();
 	/* In this order, and drain_begin() in the other: one of the two sees what the other did. */
-	__atomic_store_n(place, id, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&own->busy, id, __ATOMIC_SEQ_CST);
 	if (is_ending())
 		drain_leave();
 }
 
 void drain_leave(void)
 {
-	__atomic_store_n(place, NOBODY, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&own->busy, NOBODY, __ATOMIC_SEQ_CST);
 	if (is_ending())
 		wait_for_the_end();
 }
@@ -131,7 +142,7 @@ static unsigned reader_count(void)
 int drain_is_busy(int id)
 {
 	for (unsigned i = 0; i < reader_count(); i++)
-		if (__atomic_load_n(&drain->busy[i], __ATOMIC_SEQ_CST) == id)
+		if (__atomic_load_n(&drain->all[i].busy, __ATOMIC_SEQ_CST) == id)
 			return 1;
 	return 0;
 }
@@ -141,7 +152,7 @@ int drain_is_done(int (*has_reader)(int id))
 	int id;
 
 	for (unsigned i = 0; i < reader_count(); i++) {
-		id = __atomic_load_n(&drain->busy[i], __ATOMIC_SEQ_CST);
+		id = __atomic_load_n(&drain->all[i].busy, __ATOMIC_SEQ_CST);
 		/* One that gave its connection back, because that ended, did not say so. */
 		if (id != NOBODY && has_reader(id))
 			return 0;
@@ -149,7 +160,15 @@ int drain_is_done(int (*has_reader)(int id))
 	return 1;
 }
 
+/* One whose connection ended did not say that it is done, and may never read again. So it is told. */
 void drain_end(void)
 {
-	__atomic_store_n(&drain->over, 1, __ATOMIC_RELEASE);
+	const struct reader *r;
+
+	__atomic_store_n(&drain->over, 1, __ATOMIC_SEQ_CST);
+	for (unsigned i = 0; i < reader_count(); i++) {
+		r = &drain->all[i];
+		if (r->pid > 0 && __atomic_load_n(&r->busy, __ATOMIC_SEQ_CST) != NOBODY)
+			kill(r->pid, SIGTERM);
+	}
 }

@@ -36,7 +36,7 @@ int drain_is_done(int (*has_reader)(int id));
 /* For tcp_main: 1 if a reader still works on what it has read from the connection with that id. */
 int drain_is_busy(int id);
 
-/* For tcp_main: the readers end. */
+/* For tcp_main, in a signal handler, too: the readers end, whatever they are at. */
 void drain_end(void);
 
 #endif

@@ -24,12 +24,19 @@ enum {
 static volatile sig_atomic_t ending, looks;
 static void (*core_log)(struct host_log_data *data, const char *format, ...);
 
+static _Noreturn void end(void)
+{
+	if (drain_is_on())
+		drain_end();
+	_exit(0);
+}
+
 /* tcp_main's loop goes on until the readers have finished, because they may need a descriptor of it. */
 static void on_alarm(int sig)
 {
 	(void)sig;
 	if (!drain_is_on() || ++looks > PATIENCE_MS / LOOK_MS)
-		_exit(0);
+		end();
 	listeners_wake_tcp_main();
 }
 
@@ -58,7 +65,7 @@ static void on_signal(int sig)
 	/* Else the core would not even look at the connection that is to wake it. */
 	tcp_cfg->max_connections = tcp_cfg->max_tls_connections = INT_MAX;
 	if (listeners_wake_tcp_main() || setitimer(ITIMER_REAL, &alarms, NULL))
-		_exit(0);
+		end();
 }
 
 void shutdown_prepare(void)
@@ -136,7 +143,5 @@ void shutdown_check(void)
 			end_connection(c, keeping);
 	if (keeping)
 		keep_end();
-	if (drain_is_on())
-		drain_end();
-	_exit(0);
+	end();
 }

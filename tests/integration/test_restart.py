@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import tempfile
 
 import pytest
@@ -27,6 +28,18 @@ from test_key_update import client_of, follows, updates_are_followed
 KEPT = pytest.mark.parametrize("home", DIRECT + USER, ids=str)
 SEEN = "tls.version", "tls.cipher", "tls.peer.subject", "tls.peer.verified", "tls.me", "tls.offload"
 GO_ON = r"(\d+) TLS connections of the SER before go on, (\d+) could not be taken back"
+
+# To be preloaded: an alarm that comes once never comes. tcp_main's comes again and again.
+NO_ALARM = """
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <unistd.h>
+int setitimer(__itimer_which_t which, const struct itimerval *new, struct itimerval *old)
+{
+	static const struct itimerval off;
+	return syscall(SYS_setitimer, which, new->it_interval.tv_usec ? new : &off, old);
+}
+"""
 
 
 class Chain:
@@ -166,6 +179,23 @@ def test_half_a_message(chain, pki, home):
                 answer, = client.answers(1)
                 assert answer.call_id == sip.call_id(message)
                 client.ask()
+
+
+def test_last_message(chain, tmp_path):
+    """A worker whose connection ended with the message ends with SER at once, not when its patience is over."""
+    library = tmp_path / "no_alarm.so"
+    subprocess.run(["cc", "-D_GNU_SOURCE", "-shared", "-fPIC", "-x", "c", "-o", library, "-"], input=NO_ALARM, text=True,
+                   check=True)
+    chain.begin(environment={"LD_PRELOAD": str(library)})
+    with sip.TlsClient(chain.ser.address()) as stays, sip.TlsClient(chain.ser.address()) as ends:
+        stays.ask()
+        ends.ask()
+        ends.tls.write(sip.request("MESSAGE"))
+        ends.close()  # with it: both go in one write
+        chain.ser.settle(lambda: chain.ser.tls_connections() == 1, "it does not end")
+        chain.again()
+        assert chain.result() == (1, 0)
+        stays.ask()
 
 
 @pytest.mark.parametrize("how", ["k", "K"], ids=["update", "update-and-ask-for-one"])
