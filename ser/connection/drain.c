@@ -24,7 +24,7 @@ struct reader {
 };
 
 static struct readers {
-	int ending, over;
+	int begun, ending, over;
 	unsigned count; /* places taken; more than READERS_MAX: the others are not waited for */
 	struct reader all[READERS_MAX];
 } * drain; /* in shared memory */
@@ -47,6 +47,16 @@ int drain_prepare(void)
 int drain_is_on(void)
 {
 	return drain != NULL;
+}
+
+void drain_tcp_main_runs(void)
+{
+	__atomic_store_n(&drain->begun, 1, __ATOMIC_RELEASE);
+}
+
+int drain_has_tcp_main(void)
+{
+	return __atomic_load_n(&drain->begun, __ATOMIC_ACQUIRE);
 }
 
 static void give_up(int sig)

@@ -18,6 +18,10 @@ int drain_prepare(void);
 /* 1 if drain_prepare() was called. */
 int drain_is_on(void);
 
+/* For tcp_main: from now on it can give connections away, and so others may give it some. */
+void drain_tcp_main_runs(void);
+int drain_has_tcp_main(void);
+
 /*
  * For a reader, before it reads from the connection with that id. Does not return if SER ends. The first call
  * in a process takes its SIGTERM and SIGINT over.

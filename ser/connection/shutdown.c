@@ -75,6 +75,8 @@ void shutdown_prepare(void)
 	sigaction(SIGALRM, &quit, NULL);
 	sigaction(SIGTERM, &end, NULL);
 	sigaction(SIGINT, &end, NULL);
+	if (drain_is_on())
+		drain_tcp_main_runs();
 }
 
 /*

@@ -2,6 +2,7 @@
 #include "ser/supervisor/take_back.h"
 
 #include "cfg/config.h"
+#include "ser/connection/drain.h"
 #include "ser/connection/inject.h"
 #include "ser/connection/keeper.h"
 #include "ser/connection/listeners.h"
@@ -28,6 +29,7 @@
 #include <unistd.h>
 
 enum {
+	LOOK_MS = 20,
 	MESSAGES_A_TURN = 64,
 	REASONS_MAX = 8, /* that are counted by themselves */
 	TEXT_MAX = 768,
@@ -36,7 +38,7 @@ enum {
 static const char damaged[] = "the keeper's record is damaged";
 
 static struct take_back {
-	struct uring_op readable; /* the first member */
+	struct uring_op wait, readable;
 	int channel;
 	unsigned taken;
 	struct {
@@ -288,14 +290,12 @@ static void readable(struct uring_op *op, int res)
 	}
 }
 
-void take_back_start(void)
+static void ask(void)
 {
 	const struct keeper_header take = {KEEPER_MAGIC, KEEPER_VERSION, KEEPER_TAKE};
 	const char *path = supervisor.parts.params->keeper, *why;
 	int rc;
 
-	if (!path)
-		return;
 	self.channel = keeper_connect(path, &why);
 	if (self.channel < 0) {
 		ser_log(LOG_LEVEL_WARNING, "keeper '%s': %s; a restart ends all TLS connections", path, why);
@@ -309,4 +309,24 @@ void take_back_start(void)
 		return;
 	ser_log(LOG_LEVEL_ERROR, "keeper '%s' cannot be asked for connections: %s", path, shortage_text(rc));
 	stop();
+}
+
+static void look(struct uring_op *op, int res)
+{
+	static struct __kernel_timespec pause = {.tv_nsec = LOOK_MS * 1000000L};
+
+	(void)res;
+	if (drain_has_tcp_main())
+		ask();
+	else if (uring_timeout(supervisor.loop, op, &pause))
+		ser_log(LOG_LEVEL_ERROR, "connections stay with the keeper: the supervisor's ring is full");
+}
+
+/* If the start fails before tcp_main runs, the connections must still be with the keeper. */
+void take_back_start(void)
+{
+	if (!supervisor.parts.params->keeper)
+		return;
+	self.wait.done = look;
+	look(&self.wait, 0);
 }

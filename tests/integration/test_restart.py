@@ -41,6 +41,41 @@ int setitimer(__itimer_which_t which, const struct itimerval *new, struct itimer
 }
 """
 
+# The same: the main process cannot fork any more after an engine's supervisor, when the file FAIL is there.
+NO_FORK = """
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+static pid_t main_process;
+static int forks;
+int pipe2(int ends[2], int flags)
+{
+	main_process = getpid();
+	forks = 0;
+	return syscall(SYS_pipe2, ends, flags);
+}
+pid_t fork(void)
+{
+	pid_t (*real)(void) = (pid_t (*)(void))dlsym(RTLD_NEXT, "fork");
+	if (getpid() != main_process || !forks++)
+		return real();
+	while (access(getenv("FAIL"), F_OK))
+		usleep(1000);
+	errno = EAGAIN;
+	return -1;
+}
+"""
+
+
+def build(folder, source):
+    """What is to be preloaded."""
+    library = folder / "preload.so"
+    subprocess.run(["cc", "-D_GNU_SOURCE", "-shared", "-fPIC", "-x", "c", "-o", library, "-"], input=source, text=True,
+                   check=True)
+    return {"LD_PRELOAD": str(library)}
+
 
 class Chain:
     """One SER after another, each with the listeners of the one before."""
@@ -183,10 +218,7 @@ def test_half_a_message(chain, pki, home):
 
 def test_last_message(chain, tmp_path):
     """A worker whose connection ended with the message ends with SER at once, not when its patience is over."""
-    library = tmp_path / "no_alarm.so"
-    subprocess.run(["cc", "-D_GNU_SOURCE", "-shared", "-fPIC", "-x", "c", "-o", library, "-"], input=NO_ALARM, text=True,
-                   check=True)
-    chain.begin(environment={"LD_PRELOAD": str(library)})
+    chain.begin(environment=build(tmp_path, NO_ALARM))
     with sip.TlsClient(chain.ser.address()) as stays, sip.TlsClient(chain.ser.address()) as ends:
         stays.ask()
         ends.ask()
@@ -450,6 +482,24 @@ def test_next_is_refused(chain, refused):
         chain.end()
         code, log = refused(tls={"keeper": chain.keeper.path, "certificate": "/nowhere"}).run_to_end("-DD")
         assert code, log
+        assert client.silent()
+        chain.again()
+        assert chain.result() == (1, 0)
+        client.ask()
+
+
+def test_start_fails(chain, refused, tmp_path):
+    """A SER that ends before its tcp_main runs takes nothing either, although its supervisor does run."""
+    chain.begin()
+    with sip.TlsClient(chain.ser.address()) as client:
+        client.ask()
+        chain.end()
+        fail = tmp_path / "fail"
+        server = refused(tls={"keeper": chain.keeper.path}, environment={**build(tmp_path, NO_FORK), "FAIL": str(fail)})
+        server.spawn("-DD")
+        server.logged("the TLS engine is ")  # confined, or not: it is up
+        fail.touch()
+        assert server.process.wait(settings.PATIENCE), server.log()
         assert client.silent()
         chain.again()
         assert chain.result() == (1, 0)
