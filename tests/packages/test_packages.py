@@ -49,6 +49,12 @@ def test_lintian(debian):
     assert not re.search("^[EW]:", said, re.M), said
 
 
+def test_update_leaves_the_keeper(debian):
+    """It may hold connections just then."""
+    for package in debian.packages:
+        assert "restart" not in debian.builder.run("sh", "-ec", f"dpkg-deb --ctrl-tarfile {package} | tar -xO")
+
+
 @pytest.fixture
 def installed(debian):
     """A root where the packages are, beside Debian's own; at the end nothing of them is left, and nothing else changed."""
