@@ -132,14 +132,16 @@ void shutdown_check(void)
 {
 	struct itimerval off = {{0}, {0}};
 	struct host_tcp_connection *c;
-	int keeping;
+	int keeping = 0;
 
 	if (!ending || readers_work())
 		return;
-	setitimer(ITIMER_REAL, &off, NULL); /* what follows has limits of its own */
-	_ksr_slog_func = core_log;
 	let_others_end();
-	keeping = drain_is_on() && !keep_begin();
+	if (drain_is_on()) { /* what follows has limits of its own, and says how it went */
+		setitimer(ITIMER_REAL, &off, NULL);
+		_ksr_slog_func = core_log;
+		keeping = !keep_begin();
+	}
 	for (unsigned i = 0; i < HOST_ID_HASH_SIZE; i++)
 		for (c = tcpconn_id_hash[i]; c; c = c->id_next)
 			end_connection(c, keeping);
