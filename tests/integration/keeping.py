@@ -188,7 +188,8 @@ def tls_pair(pki, folder):
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     server_tls = context.wrap_bio(incoming, outgoing, server_side=True)
     plain, server = tcp_pair()
-    trusting = ssl.create_default_context(cafile=pki.ca.cert)
+    trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    trusting.load_verify_locations(pki.ca.cert)
     client = trusting.wrap_socket(plain, server_hostname=pki.server.name, do_handshake_on_connect=False,
                                   suppress_ragged_eofs=False)
     shaking = threading.Thread(target=client.do_handshake)
