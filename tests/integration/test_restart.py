@@ -496,10 +496,12 @@ def test_start_fails(chain, refused, tmp_path):
         chain.end()
         fail = tmp_path / "fail"
         server = refused(tls={"keeper": chain.keeper.path}, environment={**build(tmp_path, NO_FORK), "FAIL": str(fail)})
+        before = counters()
         server.spawn("-DD")
         server.logged("the TLS engine is ")  # confined, or not: it is up
         fail.touch()
         assert server.process.wait(settings.PATIENCE), server.log()
+        TALLY.started(before)
         assert client.silent()
         chain.again()
         assert chain.result() == (1, 0)
