@@ -2,7 +2,6 @@
 #include "ser/connection/aliases.h"
 
 #include "ser/host/connections.h"
-#include "ser/host/services.h"
 #include "uring/deadline.h"
 
 #include <stdlib.h>
@@ -22,21 +21,11 @@ struct ports_of {
 
 static struct uring_deadlines looks;
 
-static int is_there(int id)
-{
-	int there;
-
-	host_lock(tcpconn_lock);
-	there = host_find_connection(id) != NULL;
-	host_unlock(tcpconn_lock);
-	return there;
-}
-
 static int look(struct uring_deadline *d)
 {
 	struct ports_of *w = (struct ports_of *)d;
 
-	if (!is_there(w->id) && ++w->looks < LOOKS) {
+	if (!host_knows_connection(w->id) && ++w->looks < LOOKS) {
 		uring_deadline_set(&looks, &w->look, LOOK_MS);
 		return 0;
 	}

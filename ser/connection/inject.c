@@ -30,16 +30,6 @@ struct injection {
 static struct uring_pass_queue queue;
 static int first_id;
 
-static int id_is_used(int id)
-{
-	int used;
-
-	host_lock(tcpconn_lock);
-	used = host_find_connection(id) != NULL;
-	host_unlock(tcpconn_lock);
-	return used;
-}
-
 static int new_id(void)
 {
 	static int next, wrapped;
@@ -49,7 +39,7 @@ static int new_id(void)
 		id = first_id + next;
 		next = (next + 1) % SCOREBOARD_IDS_EACH;
 		wrapped |= !next;
-	} while (wrapped && id_is_used(id));
+	} while (wrapped && host_knows_connection(id));
 	return id;
 }
 

@@ -16,6 +16,16 @@ struct host_tcp_connection *host_find_connection(int id)
 	return c;
 }
 
+int host_knows_connection(int id)
+{
+	int known;
+
+	host_lock(tcpconn_lock);
+	known = host_find_connection(id) != NULL;
+	host_unlock(tcpconn_lock);
+	return known;
+}
+
 int host_has_connection(struct host_tcp_connection *c)
 {
 	struct host_receive_info *r = &c->rcv;

@@ -9,6 +9,9 @@
 /* The connection with this id, or NULL. Needs the core's lock, tcpconn_lock. */
 struct host_tcp_connection *host_find_connection(int id);
 
+/* 1 if there is one. Takes that lock. */
+int host_knows_connection(int id);
+
 /* 1 if the core's table has one with the same addresses and ports. */
 int host_has_connection(struct host_tcp_connection *c);
 
