@@ -458,6 +458,24 @@ def test_no_place(chain, stack):
     assert ended == 2
 
 
+def test_source_is_counted(chain):
+    """An address has as many connections as before, until they end."""
+    limit = {"max_connections_per_source": 2}
+    chain.begin()
+    with sip.TlsClient(chain.ser.address()) as stays, sip.TlsClient(chain.ser.address()) as ends:
+        stays.ask()
+        ends.ask()
+        chain.again(tls=limit)
+        assert chain.result() == (2, 0)
+        with sip.Wire(chain.ser.address()) as third:
+            assert third.end() in ("fin", "reset")
+        ends.close()
+        chain.ser.settle(lambda: chain.ser.tls_connections() == 1, "it does not end")
+        with sip.TlsClient(chain.ser.address()) as third:
+            third.ask()
+        stays.ask()
+
+
 def test_no_memory(chain, stack):
     """The next SER has less: as many go on as there is room for, and it goes on itself."""
     chain.begin()
