@@ -128,6 +128,11 @@ def supervisors(ser):
     return [engine["supervisor"] for engine in ser.engines()]
 
 
+def handler(ser):
+    """The process id of the one that asks them all for a reload."""
+    return int(re.search(r"(\d+)\s+ctl handler", ser.text("core.ps"))[1])
+
+
 def some(steps, most):
     """Numbers of steps, about so many, evenly spread."""
     each = max(1, steps // most)
@@ -197,23 +202,24 @@ def test_engine_dies_before_the_decision(watched, control, which):
 def test_files_change_meanwhile(watched, control):
     """Between the reading of the first supervisor and that of the second: they do not agree, so nothing happens."""
     ser, files = watched.ser, watched.files
-    _, second = supervisors(ser)
+    ctl = handler(ser)
     files.write(1 - files.state)
     for state in files.state, 1 - files.state:
-        with control.armed(Call.ANY, error=STOP, process=second), begun(ser) as running:
+        # It orders one after the other: before the second order the first supervisor has read everything.
+        with control.armed(Call.SEND, nth=2, error=STOP, process=ctl), begun(ser) as running:
             ser.settle(lambda: control.failed, ser.log)
             files.write(state)
-            os.kill(second, signal.SIGCONT)
+            os.kill(ctl, signal.SIGCONT)
             text, _ = running.communicate(timeout=2 * settings.PATIENCE)
         assert text.startswith("error: 500 - files changed while they were read"), text
         assert watched.state() == files.state
-    assert not watched.try_reload(control, call=Call.ANY, nth=0, process=second)
+    assert not watched.try_reload(control, call=Call.ANY, nth=0, process=ctl)
     assert watched.state() == files.state
 
 
 def test_order_is_not_sent(watched, control):
     """From the process that asks. The decision is made when all have an engine: from then on it needs no order."""
-    ctl = int(re.search(r"(\d+)\s+ctl handler", watched.ser.text("core.ps"))[1])
+    ctl = handler(watched.ser)
     orders = watched.steps(control, Call.SEND, ctl)
     assert orders == 3 * ENGINES
     for nth in range(1, orders + 1):
