@@ -5,11 +5,9 @@
 #include "modes.h"
 
 #include <err.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
 	PER_SOURCE = 10000 /* connections from one source address, which has about 28,000 ports */
@@ -93,19 +91,11 @@ static void open_all(struct idle *d)
 	}
 }
 
-static bool input_ended(void)
-{
-	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
-	char byte;
-
-	return poll(&input, 1, 0) > 0 && read(STDIN_FILENO, &byte, 1) <= 0;
-}
-
 static void hold(struct idle *d)
 {
 	uint64_t end = now_ns() + (uint64_t)d->options->seconds * NS_PER_SEC;
 
-	while (now_ns() < end && !loop_stopped() && !(d->options->until_eof && input_ended()))
+	while (now_ns() < end && !loop_stopped() && !(d->options->until_eof && loop_input_ended()))
 		loop_turn(&d->loop);
 }
 

@@ -20,12 +20,13 @@ static bool (*const runs[MODES])(const struct options *) = {
 	[MODE_IDLE] = idle_run,
 	[MODE_STALLED] = stalled_run,
 	[MODE_MIXED] = mixed_run,
+	[MODE_RESTART] = restart_run,
 };
 
 static void allow_files(const struct options *o)
 {
-	bool idle = o->mode == MODE_IDLE;
-	rlim_t wanted = (rlim_t)(o->connections + (idle ? 0 : o->parallel + o->peers) + OTHER_FILES);
+	bool alone = o->mode == MODE_IDLE || o->mode == MODE_RESTART;
+	rlim_t wanted = (rlim_t)(o->connections + (alone ? 0 : o->parallel + o->peers) + OTHER_FILES);
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)

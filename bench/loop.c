@@ -3,6 +3,7 @@
 
 #include <err.h>
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -167,4 +168,12 @@ void loop_free(struct loop *l)
 {
 	close(l->timer);
 	close(l->epoll);
+}
+
+bool loop_input_ended(void)
+{
+	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+	char byte;
+
+	return poll(&input, 1, 0) > 0 && read(STDIN_FILENO, &byte, 1) <= 0;
 }

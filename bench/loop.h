@@ -53,5 +53,7 @@ void loop_run(struct loop *l, uint64_t end);
 /* True once SIGINT or SIGTERM arrived. */
 bool loop_stopped(void);
 void loop_free(struct loop *l);
+/* True once standard input has ended. */
+bool loop_input_ended(void);
 
 #endif

@@ -10,5 +10,6 @@ bool storm_run(const struct options *o);    /* storm and resume */
 bool idle_run(const struct options *o);
 bool stalled_run(const struct options *o);
 bool mixed_run(const struct options *o);
+bool restart_run(const struct options *o);
 
 #endif

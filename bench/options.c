@@ -22,10 +22,15 @@ static const char usage[] =
 	"                                        [--connections 1000] [--parallel 16] [--until-eof]\n"
 	"  stalled  traffic, then the same traffic beside peers that ask for long answers and never read\n"
 	"           [--peers 60] [--peer-rate 20] [--connections 10] [--rate PER_SECOND] [--body BYTES]\n"
+	"  restart  connections, each asked once; when standard input ends, each is asked again, over a new "
+	"one if\n"
+	"           it is gone                   [--connections 1000] [--parallel 16]\n"
 	"  mixed    traffic, then the same traffic in a storm\n"
 	"           [--parallel 50] [--plain-close] [--connections 10] [--rate PER_SECOND] [--body BYTES]\n"
 	"all:       [--seconds 10] [--tls-max 1.2|1.3] [--ciphers LIST] [--ca FILE]\n"
-	"--seconds is the length of each phase, for idle how long the connections are held at most.\n"
+	"--seconds is the length of each phase, for idle how long the connections are held at most, for "
+	"restart how\n"
+	"long the clients wait for their answers.\n"
 	"stalled and mixed exchange in the closed loop without --rate. --plain-close ends with close_notify "
 	"and\n"
 	"close() in place of the reset. ADDRESS is a loopback one (127.0.0.1:5061 or [::1]:5061).\n"
@@ -36,6 +41,7 @@ static const char usage[] =
 enum {
 	ALL = IN(MODES) - 1,
 	TRAFFIC = IN(MODE_CLOSED) | IN(MODE_RATE) | IN(MODE_STALLED) | IN(MODE_MIXED),
+	CROWDS = IN(MODE_IDLE) | IN(MODE_RESTART),
 	HANDSHAKES = IN(MODE_STORM) | IN(MODE_RESUME) | IN(MODE_MIXED),
 };
 
@@ -70,6 +76,7 @@ static const struct {
 	[MODE_IDLE] = {"idle", 1000, 16},
 	[MODE_STALLED] = {"stalled", 10, 0},
 	[MODE_MIXED] = {"mixed", 10, 50},
+	[MODE_RESTART] = {"restart", 1000, 16},
 };
 
 /* In which modes an option is allowed, and which numbers it takes. */
@@ -78,8 +85,8 @@ static const struct {
 	unsigned modes;
 	int low, high;
 } rules[] = {
-	{'c', TRAFFIC | IN(MODE_IDLE), 1, CLIENTS_MAX},
-	{'p', HANDSHAKES | IN(MODE_IDLE), 1, CLIENTS_MAX},
+	{'c', TRAFFIC | CROWDS, 1, CLIENTS_MAX},
+	{'p', HANDSHAKES | CROWDS, 1, CLIENTS_MAX},
 	{'n', IN(MODE_STALLED), 1, CLIENTS_MAX},
 	{'o', IN(MODE_STALLED), 1, 1000},
 	{'r', TRAFFIC & ~IN(MODE_CLOSED), 1, RATE_MAX},
@@ -133,7 +140,7 @@ static int checked(const struct options *o, int option)
 		if (!(rules[i].modes & IN(o->mode)))
 			errx(EXIT_USAGE, "%s does not belong to the mode %s; see --help.", name,
 				o->mode_name);
-		int high = option == 'c' && o->mode == MODE_IDLE ? IDLE_MAX : rules[i].high;
+		int high = option == 'c' && IN(o->mode) & CROWDS ? IDLE_MAX : rules[i].high;
 		return high ? option_number(name, optarg, rules[i].low, high) : 0;
 	}
 	return 0;

@@ -13,7 +13,7 @@ enum {
 
 enum {
 	CLIENTS_MAX = 1000, /* clients that send, do handshakes or stall */
-	IDLE_MAX = 20000,
+	IDLE_MAX = 20000,   /* clients that do little */
 	RATE_MAX = 200000,
 	SECONDS_MAX = 3600,
 	BODY_MAX = 32768,
@@ -27,6 +27,7 @@ enum mode {
 	MODE_IDLE,
 	MODE_STALLED,
 	MODE_MIXED,
+	MODE_RESTART,
 	MODES
 };
 

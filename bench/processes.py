@@ -73,13 +73,13 @@ def private_memory(pids):
 class Process:
     """A child in a session of its own, stopped with all its children."""
 
-    def __init__(self, command, output, stdout=None):
+    def __init__(self, command, output, stdout=None, stdin=subprocess.DEVNULL):
         self.popen = None
         self.killed = False
         with signals_held():
             self.popen = subprocess.Popen(
                 [str(word) for word in command],
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=stdout or output,
                 stderr=output,
                 start_new_session=True,

@@ -3,6 +3,7 @@
 
 import json
 import signal
+import subprocess
 import time
 from typing import NamedTuple, Tuple
 
@@ -32,17 +33,18 @@ class Scale(NamedTuple):
     mixed_parallel: int = 50
     peers: int = 60
     crowds: Tuple[int, ...] = (1000, 5000, 10000, 20000)
+    restart: int = 5000  # connections while SER restarts
 
 
 QUICK = Scale(
     rounds=3, seconds=3, storm_rounds=1, storm_seconds=5, phase_seconds=4, stalled_seconds=6, rates=(10000, 40000),
-    crowds=(1000, 5000),
+    crowds=(1000, 5000), restart=1000,
 )
 # One processor that does system calls slowly.
 GUEST = Scale(
     rounds=3, seconds=4, storm_rounds=1, storm_seconds=6, phase_seconds=5, stalled_seconds=8, rate=200,
     rates=(),  # its CPU is counted in ticks, and between two of them a rate below the limit is done
-    storm_parallel=(20,), mixed_parallel=20, peers=20, crowds=(200, 500),
+    storm_parallel=(20,), mixed_parallel=20, peers=20, crowds=(200, 500), restart=200,
 )
 
 
@@ -61,12 +63,12 @@ class Bench:
             words += ["--tls", "--ca", self.folder / "ca.pem", *server.subject.client]
         return words
 
-    def start(self, server, mode, seconds, *more):
+    def start(self, server, mode, seconds, *more, stdin=subprocess.DEVNULL):
         """Starts the generator. Returns the process and the files of its output and its log."""
         self.loads += 1
         result, told = self.folder / f"load-{self.loads}.json", self.folder / f"load-{self.loads}.log"
         with result.open("wb") as out, told.open("wb") as log:
-            return Process(self.words(server, mode, seconds, *more), log, out), result, told
+            return Process(self.words(server, mode, seconds, *more), log, out, stdin), result, told
 
     def load(self, server, mode, seconds, *more, phases=1):
         """Runs the generator; ends it early when the server dies. Its JSON, with the death if there is one."""

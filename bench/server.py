@@ -130,7 +130,7 @@ class Server:
         self.log = self.folder / "kamailio.log"
         self.log_read = 0
         self.crash = None
-        self.process = None
+        self.process = self.keeper = None
 
     def more(self):
         """Core settings beyond the common ones."""
@@ -155,6 +155,8 @@ class Server:
             text += f'modparam("tls", "ktls", {self.subject.ktls})\n'
         if self.subject.nice:
             text += f'modparam("tls", "engine_nice", {self.subject.nice})\n'
+        if self.subject.keeper:
+            text += f'modparam("tls", "keeper", "{self.folder / "keeper"}")\n'
         if self.subject.home:
             text += 'modparam("tls", "tls_log", -1)\n'  # a line for each connection that names its home
         return text
@@ -173,21 +175,41 @@ class Server:
         )
 
     def __enter__(self):
+        if self.subject.keeper:
+            with (self.folder / "keeper.log").open("wb") as log:
+                self.keeper = Process([self.bench.tools["keeper"], self.folder / "keeper"], log)
+        try:
+            self.start()
+        except BaseException:
+            self.stop_keeper()
+            raise
+        return self
+
+    def start(self):
         config = self.folder / "kamailio.cfg"
         config.write_text(self.config())
         command = [self.bench.tools["kamailio"], "-f", config, "-DD", "-E", "-w", self.folder, "-Y", self.folder]
         command += ["-P", self.folder / "pid", "-m", self.shared_mb, "-M", "8"]
-        with self.log.open("wb") as log:
+        with self.log.open("ab") as log:
             self.process = Process(command, log)
         try:
             self.wait_ready()
         except BaseException:
             self.process.stop()
             raise
-        return self
+
+    def restart(self):
+        """Ends it in order, and starts it again."""
+        self.process.stop()
+        self.start()
+
+    def stop_keeper(self):
+        if self.keeper:
+            self.keeper.stop()
 
     def __exit__(self, *_):
         self.process.stop()
+        self.stop_keeper()
         if self.process.killed:
             say(f"compare: Kamailio with {self.subject.name} did not stop on SIGTERM and was killed.")
 

@@ -17,12 +17,14 @@ class Subject(NamedTuple):
     home: Optional[str] = None  # where the records of our connections have to be: kernel, user or relayed
     nice: int = 0  # parameter engine_nice of our module
     certificate: str = "server"  # a name that make_certificates() has
+    keeper: bool = False  # parameter keeper of our module, with one that runs
 
 
 TCP = Subject("tcp")
 STOCK = Subject("stock", "stock", TLS13)
 OURS = Subject("ours", "ours", TLS13)
 OURS_NICE = Subject("ours, engine_nice 10", "ours", TLS13, nice=10)
+KEPT = Subject("ours, keeper", "ours", TLS13, keeper=True)
 MAIN = (OURS, STOCK, TCP)
 
 USER = Subject("ours user 1.3", "ours", TLS13, 0, "user")

@@ -44,6 +44,7 @@ def find_server(args):
     tools["ours"] = args.module.resolve()
     if "ours" in args.subjects and not tools["ours"].exists():
         raise Missing(f"Our module {args.module} is missing; build it or name it with --module.")
+    tools["keeper"] = tools["ours"].parent.parent / "keeper/ser-ktls-keeper"
     tools["stock"] = tools["modules"] / "tls.so"
     if "stock" in args.subjects and not tools["stock"].exists():
         raise Missing("Debian's tls.so is missing; install the package kamailio-tls-modules.")

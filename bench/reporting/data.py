@@ -220,6 +220,30 @@ def memory_of(run):
     return count, (per["shared"] + per["private"]) / 1024, per["kernel"] / 1024, ""
 
 
+def restart(source):
+    """Of each subject what its clients met, and [(seconds, share answered)] of each run that survived."""
+    def make(result):
+        found = []
+        for name, runs in by_subject(result["rounds"]).items():
+            good = [run for run in runs if usable(run)]
+            found.append({"name": name, "fates": fates(runs), "handshakes": spread([run["handshakes"] for run in good]),
+                          "answered": spread([run["answered"] for run in good]),
+                          "away": spread([run["away_seconds"] for run in good]),
+                          **{point: spread([run["latency_us"][point] / 1000 for run in good])
+                             for point in ("p50", "p99", "max")},
+                          "curves": [answered_over_time(run) for run in good]})
+        return {"connections": result["connections"], "subjects": found}
+    return reading(source, "restart", make)
+
+
+def answered_over_time(run):
+    step, done, curve = run["series"]["step_ms"] / 1000, 0, [(0, 0)]
+    for number, count in enumerate(run["series"]["done"]):
+        done += count
+        curve.append(((number + 1) * step, done / run["up"]))
+    return curve
+
+
 def rivals(source):
     """Of handshakes and of connections, for each kind and subject: costs as spreads, and ours as a share of them."""
     def costs(kind):

@@ -24,6 +24,7 @@ QUESTIONS = {
     "survival": "Who survives clients that shake hands and reset?",
     "stalled": "Who waits for peers that never read?",
     "forward": "What does forwarding to a TLS peer cost?",
+    "restart": "What does a restart of SER cost the phones?",
     "rivals": "What would nginx or haproxy cost in our place?",
 }
 
@@ -92,6 +93,7 @@ class Page:
         self.each("latency", data.latency, self.latency)
         self.each("memory", data.memory, self.memory, lambda measured: any(
             point[1] is not None for points in (measured or {}).values() for point in points))
+        self.each("restart", data.restart, self.restart)
         self.each("rivals", data.rivals, self.rivals)
         self.calls()
         self.crowds()
@@ -209,6 +211,18 @@ class Page:
                 rows.append((f"{count:,}", shown_name(subject), f"{kb:.1f}" if kb is not None else f"no figure: {why}",
                              f"{kernel:.1f}" if kernel is not None else "-"))
         self.add(table(rows))
+
+    def restart(self, _, measured, name, small):
+        self.plot(name, "share of clients answered again after a restart, over time", plots.restart, measured, note=small)
+        rows = [("", "handshakes", "clients answered", "until then: p50 ms", "p99 ms", "slowest ms", "SER away, s", "server")]
+        rows += [(shown_name(s["name"]), shown(s["handshakes"]), shown(s["answered"]), *(shown(s[point]) for point in
+                                                                                      ("p50", "p99", "max")),
+                  shown(s["away"], 2), "; ".join(s["fates"]) or "survived") for s in measured["subjects"]]
+        self.add(table(rows))
+        self.add(f"{measured['connections']:,} clients, each connected and asked once. SER gets SIGTERM and is started again as "
+                 "soon as it has ended. At SIGTERM each client asks once more; one whose "
+                 "connection is gone connects again at once, and every 0.1 s, with a full handshake. Real phones wait longer. "
+                 "\"keeper\": with ser-ktls-keeper.\n")
 
     def rivals(self, _, measured, *__):
         rows = [("full handshake", "", "CPU µs", "ours / it", "handshakes/s", "server")]

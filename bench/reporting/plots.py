@@ -32,6 +32,7 @@ matplotlib.rcParams.update({
 STYLES = {
     "ours": ("#0072B2", "o", "-"),
     "ours, engine_nice": ("#0072B2", "P", ":"),
+    "ours, keeper": ("#009E73", "^", "-"),
     "ours kernel": ("#0072B2", "o", "-"),
     "ours user": ("#56B4E9", "D", "-"),
     "ours relayed": ("#009E73", "^", "-"),
@@ -196,6 +197,21 @@ def memory(measured, path, note):
     axis.set_ylabel("memory of SER for each, KB")
     axis.legend(loc="center left", bbox_to_anchor=(1.02, 0.5))
     save(figure, path, note)
+
+
+def restart(measured, path, note):
+    """The share of clients that are answered again, over the time since SIGTERM."""
+    figure, axis = plt.subplots(figsize=(WIDTH, 3.2))
+    for subject in measured["subjects"]:
+        colour, _, dashes = style(subject["name"])
+        for number, curve in enumerate(subject["curves"]):
+            axis.plot([point[0] for point in curve], [100 * point[1] for point in curve], linestyle=dashes, color=colour,
+                      linewidth=1.8, label=None if number else shown_name(subject["name"]))
+    axis.set_xlim(left=0)
+    axis.set_ylim(0, 102)
+    axis.set_xlabel("seconds since SER was told to end")
+    axis.set_ylabel("% of clients answered again")
+    save(figure, path, note, (f"SER restarts, {measured['connections']:,} clients", axis))
 
 
 def label_ends(axis, ends):

@@ -118,6 +118,21 @@ def memory_sentences(measured):
             yield f"{name}: {kb:.1f} KB for each of {count:,} idle connections, of plain TCP {plain:.1f} KB."
 
 
+def restart_sentences(measured):
+    named = by_name(measured["subjects"])
+    kept = named.get("ours, keeper")
+    if kept and median(kept, "handshakes"):
+        yield f"a restart with a keeper: {median(kept, 'handshakes'):.0f} handshakes."
+    for name, subject in named.items():
+        answered = median(subject, "answered")
+        if name.startswith("ours") and answered is not None and answered < measured["connections"]:
+            yield f"a restart, {name}: {measured['connections'] - answered:.0f} clients got no answer."
+    for other, words in OTHERS.items():
+        mine, its = median(named.get("ours"), "p99"), median(named.get(other), "p99")
+        if mine and its and mine > its * (1 + LARGE):
+            yield f"a restart without a keeper: p99 until a client is answered again {mine:.0f} ms, of {words} {its:.0f} ms."
+
+
 def rival_sentences(measured):
     for what, words in (("handshakes", "a full handshake"), ("connections", "a connection with one request")):
         for subject in measured[what]:
@@ -165,7 +180,7 @@ def sentences(source):
     parts = ((data.throughput, share_sentences), (data.throughput, stock_sentences),
              (data.constant_rates, rate_sentences), (data.survival, storm_sentences),
              (data.latency, latency_sentences), (data.stalled, stalled_sentences), (data.memory, memory_sentences),
-             (data.rivals, rival_sentences))
+             (data.restart, restart_sentences), (data.rivals, rival_sentences))
     found = [part(measured) for measured, part in ((read(source), part) for read, part in parts) if measured]
     return [sentence for part in found for sentence in part] + troubles_of(source)
 

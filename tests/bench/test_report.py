@@ -13,12 +13,13 @@ HERE = pathlib.Path(__file__).resolve().parent
 REPORT = HERE.parent.parent / "bench" / "report"
 NATIVE, SIPP, FLOOD = (HERE / "sample" / f"{name}.json" for name in ("native", "sipp", "flood"))
 PLOTS = {"throughput", "survival-no-kernel-tls", "stalled-no-kernel-tls", "latency-no-kernel-tls",
-         "memory-no-kernel-tls", "rates-no-kernel-tls"}
+         "memory-no-kernel-tls", "rates-no-kernel-tls", "restart-no-kernel-tls"}
 # The section of compare, its plot, and how its part of the page begins.
 SECTIONS = {"homes": ("throughput", "What does TLS cost in"), "storm": ("survival-no-kernel-tls", "Who survives"),
             "rates": ("rates-no-kernel-tls", "What does TLS cost where"),
             "stalled": ("stalled-no-kernel-tls", "Who waits"), "latency": ("latency-no-kernel-tls", "How long"),
-            "memory": ("memory-no-kernel-tls", "What does an idle")}
+            "memory": ("memory-no-kernel-tls", "What does an idle"),
+            "restart": ("restart-no-kernel-tls", "What does a restart")}
 
 
 def report(folder, *files):

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Clients beside a server that restarts: opens connections and asks once on each. When standard input ends,
+ * the server is about to end. Each client then asks once more, and if its connection is gone, it comes
+ * back over a new one, as a phone does.
+ */
+#include "client.h"
+#include "loop.h"
+#include "modes.h"
+
+#include <err.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	PER_SOURCE = 10000 /* connections from one source address, which has about 28,000 ports */
+};
+
+#define ANSWER_LIMIT_NS (UINT64_C(60) * NS_PER_SEC)
+#define RETRY_NS        (100 * NS_PER_MS)     /* before a client tries again */
+#define FIRST_SOURCE    (INADDR_LOOPBACK + 1) /* 127.0.0.2 */
+
+struct returner {
+	struct client client;
+	uint64_t retry_at; /* when it connects again; 0: it need not */
+	bool asked;        /* over the connection that it has */
+	bool done;
+};
+
+struct restart {
+	const struct options *options;
+	struct loop loop;
+	struct loop_part part;
+	struct tally opened, answers; /* before the end of standard input */
+	struct tally back;            /* from then on: answers */
+	struct tally lost;            /* and connections that ended or were refused */
+	struct returner *all;
+	SSL_CTX *ctx;
+	uint64_t nonce;
+	uint64_t began; /* when standard input ended */
+	uint32_t begun;
+	uint32_t handshakes; /* since then */
+};
+
+static void begin(struct restart *r, uint32_t i)
+{
+	bool v4 = r->options->to.ss_family == AF_INET;
+	struct stream_setup setup = {
+		.options = r->options,
+		.ctx = r->ctx,
+		.source = v4 ? FIRST_SOURCE + i / PER_SOURCE : 0,
+	};
+
+	client_open(&r->all[i].client, &setup, r->loop.epoll, r->part.first + i, 1, r->nonce,
+		r->began ? &r->lost : &r->answers);
+}
+
+static void ask(struct restart *r, struct returner *who)
+{
+	who->asked = true;
+	client_send(&who->client, r->began ? &r->lost : &r->answers, now_ns());
+}
+
+static void note_answer(struct restart *r, struct returner *who)
+{
+	if (!who->asked || client_outstanding(&who->client))
+		return;
+	who->asked = false;
+	if (!r->began) {
+		tally_done(&r->opened, who->client.opened, now_ns());
+	} else if (!who->done) {
+		who->done = true;
+		tally_done(&r->back, r->began, now_ns());
+	}
+}
+
+static void on_event(void *self, uint32_t index)
+{
+	struct restart *r = self;
+	struct returner *who = &r->all[index];
+	bool opening = who->client.state == CLIENT_OPENING;
+
+	client_event(&who->client, r->began ? &r->lost : &r->answers);
+	if (opening && who->client.state == CLIENT_OPEN) {
+		r->handshakes += r->began != 0;
+		tally_session(&r->opened, who->client.stream.ssl);
+		ask(r, who);
+	}
+	if (who->client.state == CLIENT_OPEN)
+		note_answer(r, who);
+}
+
+static void come_back(struct restart *r, uint32_t i, uint64_t now)
+{
+	struct returner *who = &r->all[i];
+
+	if (!who->retry_at) {
+		who->retry_at = now + RETRY_NS;
+	} else if (now >= who->retry_at) {
+		client_free(&who->client);
+		memset(&who->client, 0, sizeof(who->client));
+		who->retry_at = 0;
+		who->asked = false;
+		begin(r, i);
+	}
+}
+
+static void on_sweep(void *self, uint64_t now)
+{
+	struct restart *r = self;
+
+	for (uint32_t i = 0; i < r->begun; i++) {
+		struct returner *who = &r->all[i];
+		client_check_time(&who->client, r->began ? &r->lost : &r->answers, now, ANSWER_LIMIT_NS);
+		if (!r->began)
+			continue;
+		if (who->client.state == CLIENT_FAILED)
+			come_back(r, i, now);
+		else if (!who->done && !who->asked && client_ready(&who->client))
+			ask(r, who);
+	}
+}
+
+/* A few at a time, so that neither the backlog nor the server's limits get in the way. */
+static void open_all(struct restart *r)
+{
+	while (!loop_stopped()) {
+		uint64_t settled = r->opened.done + tally_errors(&r->answers);
+		while (r->begun < r->part.connections && r->begun - settled < (uint64_t)r->options->parallel)
+			begin(r, r->begun++);
+		if (settled >= r->part.connections)
+			return;
+		loop_turn(&r->loop);
+	}
+}
+
+static void wait_for_the_end_of_input(struct restart *r)
+{
+	while (!loop_stopped() && !loop_input_ended())
+		loop_turn(&r->loop);
+	r->began = now_ns();
+	tally_start(&r->back, "answered");
+}
+
+static void wait_for_answers(struct restart *r)
+{
+	uint64_t end = r->began + (uint64_t)r->options->seconds * NS_PER_SEC;
+
+	while (r->back.done < r->begun && now_ns() < end && !loop_stopped())
+		loop_turn(&r->loop);
+	tally_stop(&r->back);
+}
+
+static void init(struct restart *r, const struct options *o)
+{
+	*r = (struct restart){
+		.options = o,
+		.ctx = o->tls ? stream_context(o) : NULL,
+		.nonce = now_ns(),
+		.part = {.self = r, .event = on_event, .sweep = on_sweep},
+	};
+	r->part.connections = (uint32_t)o->connections;
+	r->all = calloc(r->part.connections, sizeof(*r->all));
+	if (!r->all)
+		err(EXIT_FAILURE, "clients");
+	loop_init(&r->loop);
+	loop_add(&r->loop, &r->part);
+	tally_start(&r->answers, "messages");
+	tally_start(&r->opened, "opened");
+	tally_start(&r->lost, "lost");
+}
+
+bool restart_run(const struct options *o)
+{
+	static struct restart r;
+
+	init(&r, o);
+	open_all(&r);
+	printf("{\"ready\": true, \"up\": %u}\n", (unsigned)r.opened.done);
+	fflush(stdout);
+	wait_for_the_end_of_input(&r);
+	wait_for_answers(&r);
+	report_open(o, &r.opened);
+	report_tally(NULL, &r.back);
+	report_number("up", r.opened.done);
+	report_number("handshakes", r.handshakes);
+	for (uint32_t i = 0; i < r.begun; i++)
+		client_free(&r.all[i].client);
+	free(r.all);
+	loop_free(&r.loop);
+	SSL_CTX_free(r.ctx);
+	return report_close() && r.back.done == r.part.connections;
+}
