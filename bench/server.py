@@ -82,14 +82,16 @@ def say(text):
 
 
 def make_certificates(openssl, folder):
-    """A demo CA of ECDSA P-256, and certificates for 127.0.0.1: server of the same kind, and server-rsa."""
+    """A demo CA of ECDSA P-256, and certificates for 127.0.0.1: server of the same kind, and two of RSA."""
     config = folder / "openssl.cnf"
     config.write_text(OPENSSL_CONFIG)
     base = [openssl, "req", "-x509", "-config", config, "-nodes", "-days", "2"]
-    p256, rsa = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"], ["-newkey", "rsa:2048"]
+    p256 = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
     authority = ["-subj", "/CN=bench demo CA", "-extensions", "ca"]
     server = ["-subj", "/CN=127.0.0.1", "-extensions", "server", "-CA", folder / "ca.pem", "-CAkey", folder / "ca.key"]
-    for name, words in (("ca", p256 + authority), ("server", p256 + server), ("server-rsa", rsa + server)):
+    for name, words in (("ca", p256 + authority), ("server", p256 + server),
+                        ("server-rsa", ["-newkey", "rsa:2048"] + server),
+                        ("server-rsa-4096", ["-newkey", "rsa:4096"] + server)):
         command = base + words + ["-keyout", folder / f"{name}.key", "-out", folder / f"{name}.pem"]
         made = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
         if made.returncode:
@@ -155,6 +157,8 @@ class Server:
             text += f'modparam("tls", "ktls", {self.subject.ktls})\n'
         if self.subject.nice:
             text += f'modparam("tls", "engine_nice", {self.subject.nice})\n'
+        if self.subject.engines > 1:
+            text += f'modparam("tls", "engines", {self.subject.engines})\n'
         if self.subject.keeper:
             text += f'modparam("tls", "keeper", "{self.folder / "keeper"}")\n'
         if self.subject.home:
@@ -229,11 +233,18 @@ class Server:
 
     def rpc(self, *words):
         """What kamcmd answers, numbers by name."""
+        return {name: int(value) for name, value in re.findall(r"(\w+): (\d+)$", self.rpc_text(*words), re.M)}
+
+    def of_engines(self, name):
+        """A number of each engine."""
+        return [int(value) for value in re.findall(rf"\b{name}: (\d+)$", self.rpc_text("tls.engines"), re.M)]
+
+    def rpc_text(self, *words):
         command = [self.bench.tools["kamcmd"], "-s", f"unix:{self.control}", *words]
         done = subprocess.run(command, capture_output=True, text=True, timeout=30)
         if done.returncode:
             raise Failed(f"kamcmd {' '.join(words)}: {done.stdout.strip()} {done.stderr.strip()}")
-        return {name: int(value) for name, value in re.findall(r"(\w+): (\d+)$", done.stdout, re.M)}
+        return done.stdout
 
     def homes(self):
         """How many connections our module's log says to have each home; it is silent after 200 in 10 s."""

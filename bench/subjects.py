@@ -17,6 +17,7 @@ class Subject(NamedTuple):
     home: Optional[str] = None  # where the records of our connections have to be: kernel, user or relayed
     nice: int = 0  # parameter engine_nice of our module
     certificate: str = "server"  # a name that make_certificates() has
+    engines: int = 1  # parameter of our module
     keeper: bool = False  # parameter keeper of our module, with one that runs
 
 

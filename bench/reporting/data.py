@@ -5,6 +5,7 @@ import json
 import pathlib
 import statistics
 
+from sections.engines import ONE
 from sections.flood import summary
 from tables import died, ratios, spread, usable
 
@@ -221,17 +222,17 @@ def memory_of(run):
 
 
 def restart(source):
-    """Of each subject what its clients met, and [(seconds, share answered)] of each run that survived."""
+    """Of each subject what its clients met, and [(seconds, share answered)] of each run that was measured to its end."""
     def make(result):
         found = []
         for name, runs in by_subject(result["rounds"]).items():
             good = [run for run in runs if usable(run)]
             found.append({"name": name, "fates": fates(runs), "handshakes": spread([run["handshakes"] for run in good]),
-                          "answered": spread([run["answered"] for run in good]),
+                          "answered": spread([run["answered"] for run in runs if "answered" in run]),
                           "away": spread([run["away_seconds"] for run in good]),
                           **{point: spread([run["latency_us"][point] / 1000 for run in good])
                              for point in ("p50", "p99", "max")},
-                          "curves": [answered_over_time(run) for run in good]})
+                          "curves": [answered_over_time(run) for run in runs if "series" in run]})
         return {"connections": result["connections"], "subjects": found}
     return reading(source, "restart", make)
 
@@ -258,6 +259,22 @@ def rivals(source):
     def make(result):
         return {what: [one for kind in result[what] for one in costs(kind)] for what in ("handshakes", "connections")}
     return reading(source, "rivals", make)
+
+
+def engines(source):
+    """Of each kind of handshake and number of engines: rates and costs as spreads, and rates as a share of one engine's."""
+    def make(result):
+        found = []
+        for kind in result["kinds"]:
+            for name, runs in by_subject(kind["rounds"]).items():
+                good = [run for run in runs if usable(run)]
+                found.append({"kind": kind["kind"], "name": name, "fates": fates(runs),
+                              "rate": spread([run["rate"] for run in good]),
+                              "ratio": ratios(kind["rounds"], name, ONE, lambda run: run["rate"]),
+                              "cpu": spread([run["cpu_us"] for run in good]),
+                              "fewest": spread([100 * run["smallest_share"] for run in good if run["smallest_share"] is not None])})
+        return found
+    return reading(source, "engines", make)
 
 
 def calls(source):

@@ -25,6 +25,7 @@ QUESTIONS = {
     "stalled": "Who waits for peers that never read?",
     "forward": "What does forwarding to a TLS peer cost?",
     "restart": "What does a restart of SER cost the phones?",
+    "engines": "What does a second engine add?",
     "rivals": "What would nginx or haproxy cost in our place?",
 }
 
@@ -95,6 +96,7 @@ class Page:
             point[1] is not None for points in (measured or {}).values() for point in points))
         self.each("restart", data.restart, self.restart)
         self.each("rivals", data.rivals, self.rivals)
+        self.each("engines", data.engines, self.engines)
         self.calls()
         self.crowds()
         self.weak()
@@ -214,7 +216,7 @@ class Page:
 
     def restart(self, _, measured, name, small):
         self.plot(name, "share of clients answered again after a restart, over time", plots.restart, measured, note=small)
-        rows = [("", "handshakes", "clients answered", "until then: p50 ms", "p99 ms", "slowest ms", "SER away, s", "server")]
+        rows = [("", "connected again", "clients answered", "until then: p50 ms", "p99 ms", "slowest ms", "SER away, s", "server")]
         rows += [(shown_name(s["name"]), shown(s["handshakes"]), shown(s["answered"]), *(shown(s[point]) for point in
                                                                                       ("p50", "p99", "max")),
                   shown(s["away"], 2), "; ".join(s["fates"]) or "survived") for s in measured["subjects"]]
@@ -236,6 +238,14 @@ class Page:
         self.add("CPU of all processes but the clients. nginx and haproxy stand in front of a SER that speaks plain TCP; "
                  "\"nginx alone\" has none behind it. Handshakes: clients reset as soon as they have finished. Connections: "
                  "each is opened, asked once and held.\n")
+
+    def engines(self, _, measured, *__):
+        rows = [("full handshake", "", "handshakes/s", "/ 1 engine", "CPU µs", "% of the engine with fewest", "server")]
+        rows += [(s["kind"], shown_name(s["name"]), shown(s["rate"]), shown(s["ratio"], 2), shown(s["cpu"]), shown(s["fewest"]),
+                  "; ".join(s["fates"]) or "survived") for s in measured]
+        self.add(table(rows))
+        self.add("The clients run on the same processors, and one thread does all of them. An RSA-4096 signature costs the "
+                 "server so much that the clients need little beside it.\n")
 
     def calls(self):
         found = [(source, scenarios) for source in self.called if (scenarios := data.calls(source))]

@@ -50,13 +50,14 @@ def rows_of(result):
         runs = [r[name] for r in result["rounds"]]
         good = [run for run in runs if usable(run)]
         latency = [shown(spread([run["latency_us"][point] / 1000 for run in good])) for point in ("p50", "p99", "max")]
-        yield (name, shown(spread([run["handshakes"] for run in good])), shown(spread([run["answered"] for run in good])),
+        answered = spread([run["answered"] for run in runs if "answered" in run])  # also by one that died then
+        yield (name, shown(spread([run["handshakes"] for run in good])), shown(answered),
                *latency, shown(spread([run["away_seconds"] for run in good]), 2), deaths(runs) or "survived")
 
 
 def show(result):
     title(f"restart of SER with {result['connections']} connections: from SIGTERM until each is answered again, ms")
-    head = ("subject", "handshakes", "answered", "p50", "p99", "slowest", "seconds away", "server")
+    head = ("subject", "connected again", "answered", "p50", "p99", "slowest", "seconds away", "server")
     print_rows([head, *rows_of(result)])
     print()
 

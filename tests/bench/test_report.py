@@ -83,6 +83,22 @@ def test_rivals(native, tmp_path):
     assert f"- a full handshake, ECDSA 1.2: {ratio} times the CPU of nginx alone." in part(page, "Weak")
 
 
+def test_restart(native, tmp_path):
+    """What the crowd met, also with a server that died."""
+    page = part(report(tmp_path, NATIVE)[2], SECTIONS["restart"][1])
+    runs, = native["sections"]["restart"]["rounds"]
+    assert f"| ours, keeper | 0 | {runs['ours, keeper']['answered']} |" in page
+    assert f"| stock module | - | {runs['stock']['answered']} |" in page and runs["stock"]["death"]
+
+
+def test_engines(native, tmp_path):
+    """What two do, as a share of what one does."""
+    page = part(report(tmp_path, NATIVE)[2], "What does a second engine")
+    for kind in native["sections"]["engines"]["kinds"]:
+        one, two = (kind["rounds"][0][f"ours, {name}"] for name in ("1 engine", "2 engines"))
+        assert f"| {kind['kind']} | ours, 2 engines | {two['rate']:.0f} | {two['rate'] / one['rate']:.2f} |" in page
+
+
 def test_same_each_time(tmp_path):
     """The same data make the same files."""
     assert report(tmp_path / "one", NATIVE, SIPP, FLOOD)[2:] == report(tmp_path / "two", NATIVE, SIPP, FLOOD)[2:]
