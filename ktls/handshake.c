@@ -5,6 +5,7 @@
 #include "ktls/name.h"
 #include "ktls/reason.h"
 #include "ktls/record.h"
+#include "ktls/staple.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -216,7 +217,9 @@ static void describe_refusal(struct ktls_handshake *h)
 	long verify = SSL_get_verify_result(h->ssl);
 	const char *phrase = X509_verify_cert_error_string(verify);
 
-	if (verify == X509_V_ERR_HOSTNAME_MISMATCH && *ktls_name_refusal(h->ssl))
+	if (*ktls_staple_refusal(h->ssl))
+		phrase = ktls_staple_refusal(h->ssl);
+	else if (verify == X509_V_ERR_HOSTNAME_MISMATCH && *ktls_name_refusal(h->ssl))
 		phrase = ktls_name_refusal(h->ssl);
 	h->state = KTLS_HANDSHAKE_FAILED;
 	h->cause = KTLS_CAUSE_CERTIFICATE;
@@ -266,7 +269,8 @@ static void describe_failure(struct ktls_handshake *h)
 {
 	unsigned long e = take_error();
 
-	if (ERR_GET_LIB(e) == ERR_LIB_SSL && ERR_GET_REASON(e) == SSL_R_CERTIFICATE_VERIFY_FAILED)
+	if (ERR_GET_LIB(e) == ERR_LIB_SSL && (ERR_GET_REASON(e) == SSL_R_CERTIFICATE_VERIFY_FAILED ||
+						     ERR_GET_REASON(e) == SSL_R_INVALID_STATUS_RESPONSE))
 		describe_refusal(h);
 	else if (!e && SSL_get_shutdown(h->ssl) & SSL_RECEIVED_SHUTDOWN)
 		fail(h, KTLS_CAUSE_ENDED, "the peer closed the connection during the handshake");
@@ -450,6 +454,7 @@ SSL *ktls_handshake_take_ssl(struct ktls_handshake *h)
 	SSL *ssl = h->ssl;
 
 	SSL_set_app_data(ssl, NULL);
+	SSL_set_tlsext_status_ocsp_resp(ssl, NULL, 0); /* nobody needs it any more */
 	h->ssl = NULL;
 	return ssl;
 }
