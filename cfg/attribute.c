@@ -32,6 +32,8 @@ const struct cfg_attribute cfg_attributes[CFG_ATTRIBUTES] = {
 	{ROW(CFG_CERTIFICATE2, CFG_TYPE_PATH, certificate2, "certificate2", "cert_file2")},
 	{ROW(CFG_PRIVATE_KEY2, CFG_TYPE_KEY, private_key2, "private_key2", "pkey_file2")},
 	{ROW(CFG_PRIVATE_KEY_PASSWORD2, CFG_TYPE_SECRET, private_key_password2, "private_key_password2", "pkey_password2")},
+	{ROW(CFG_OCSP_FILE, CFG_TYPE_PATH, ocsp_file, "ocsp_file"), .kinds = 1u << CFG_SERVER},
+	{ROW(CFG_OCSP_FILE2, CFG_TYPE_PATH, ocsp_file2, "ocsp_file2"), .kinds = 1u << CFG_SERVER},
 	{ROW(CFG_CA_LIST, CFG_TYPE_PATH, ca_list, "ca_list", "calist_file")},
 	{ROW(CFG_CA_PATH, CFG_TYPE_PATH, ca_path, "ca_path")},
 	{ROW(CFG_CRL, CFG_TYPE_PATH, crl, "crl")},
@@ -46,6 +48,8 @@ const struct cfg_attribute cfg_attributes[CFG_ATTRIBUTES] = {
 	{ROW(CFG_SERVER_ID, CFG_TYPE_STRING, server_id, "server_id"), .kinds = 1u << CFG_CLIENT},
 	{ROW(CFG_VERIFY_NAME, CFG_TYPE_BOOL, verify_name, "verify_name"), .kinds = 1u << CFG_CLIENT, .ours = 1},
 	{ROW(CFG_VERIFY_NAME_WILDCARD, CFG_TYPE_BOOL, verify_name_wildcard, "verify_name_wildcard"), .kinds = 1u << CFG_CLIENT, .ours = 1},
+	{ROW(CFG_VERIFY_OCSP, CFG_TYPE_BOOL, verify_ocsp, "verify_ocsp"), .kinds = 1u << CFG_CLIENT, .ours = 1},
+	{ROW(CFG_REQUIRE_OCSP, CFG_TYPE_BOOL, require_ocsp, "require_ocsp"), .kinds = 1u << CFG_CLIENT, .ours = 1},
 	{ROW(CFG_KTLS, CFG_TYPE_BOOL, ktls, "ktls"), .ours = 1},
 	{ROW(CFG_KTLS_REKEY_REQUIRED, CFG_TYPE_BOOL, ktls_rekey_required, "ktls_rekey_required"), .ours = 1},
 	/* clang-format on */

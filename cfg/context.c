@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Makes a context from a domain: the protocol part is here, identity.c and trust.c have the rest. */
+/* Makes a context from a domain: the protocol is here, identity.c, trust.c and stapling.c have the rest. */
 #include "cfg/context_private.h"
 #include "cfg/explain.h"
 #include "cfg/openssl_config.h"
@@ -92,6 +92,8 @@ SSL_CTX *cfg_make_context(const struct cfg_domain *d, struct cfg_pems *pems, str
 		cfg_build_identities(&b);
 		cfg_build_trust(&b);
 		cfg_build_chains(&b);
+		if (cfg_errors_added(errors) == before)
+			cfg_build_staples(&b);
 	}
 	ERR_clear_error();
 	if (cfg_errors_added(errors) == before)

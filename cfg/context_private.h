@@ -13,6 +13,7 @@ struct cfg_builder {
 	const struct cfg_domain *domain;
 	SSL_CTX *ctx;
 	struct cfg_pems *pems;
+	X509 *leaf, *leaf2; /* the context's certificates, owned by it; NULL: there is none, or a mistake */
 	struct cfg_errors *errors, *warnings;
 };
 
@@ -27,6 +28,12 @@ void cfg_build_trust(struct cfg_builder *b);
 
 /* Completes the chains of the certificates; after both of the above. */
 void cfg_build_chains(struct cfg_builder *b);
+
+/*
+ * OCSP: takes the responses for the certificates, and says what servers must send. After all of the above, if
+ * they found no mistake. A response that is of no use is left out with a warning.
+ */
+void cfg_build_staples(struct cfg_builder *b);
 
 /* Makes a complete context. Returns NULL with at least one more sentence in *errors if it cannot. */
 SSL_CTX *cfg_make_context(const struct cfg_domain *d, struct cfg_pems *pems, struct cfg_errors *errors,

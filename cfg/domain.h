@@ -32,6 +32,8 @@ enum cfg_attribute_id {
 	CFG_CERTIFICATE2,
 	CFG_PRIVATE_KEY2,
 	CFG_PRIVATE_KEY_PASSWORD2,
+	CFG_OCSP_FILE,
+	CFG_OCSP_FILE2,
 	CFG_CA_LIST,
 	CFG_CA_PATH,
 	CFG_CRL,
@@ -46,6 +48,8 @@ enum cfg_attribute_id {
 	CFG_SERVER_ID,
 	CFG_VERIFY_NAME,
 	CFG_VERIFY_NAME_WILDCARD,
+	CFG_VERIFY_OCSP,
+	CFG_REQUIRE_OCSP,
 	CFG_KTLS,
 	CFG_KTLS_REKEY_REQUIRED,
 	CFG_ATTRIBUTES,
@@ -76,6 +80,7 @@ struct cfg_domain {
 	struct cfg_versions versions;
 	char *certificate, *private_key, *private_key_password;    /* PEM chain, leaf first; PEM */
 	char *certificate2, *private_key2, *private_key_password2; /* with a key of another type */
+	char *ocsp_file, *ocsp_file2; /* server: OCSP responses for them in DER */
 	char *ca_list;      /* PEM: CAs trusted for peers' certificates; a server names them in its request */
 	char *ca_path;      /* folder of trusted certificates and CRLs, named as openssl-rehash(1) does */
 	char *crl;          /* PEM: revocation lists; each CA of a chain must have one */
@@ -89,6 +94,8 @@ struct cfg_domain {
 	int verify_depth;
 	int verify_name;          /* client: 0: a certificate may be for any name */
 	int verify_name_wildcard; /* client: 1: a certificate may be for *.example.org */
+	int verify_ocsp;          /* client: 1: ask for an OCSP response, which must be good if it comes */
+	int require_ocsp;         /* client: 1: ask for one, which must come and be good */
 	int ktls;                 /* 0: records stay in user space */
 	int ktls_rekey_required;  /* 1: TLS 1.3 records go only to kernels that can change keys */
 

@@ -200,16 +200,19 @@ void cfg_build_identities(struct cfg_builder *b)
 		CFG_CERTIFICATE, CFG_PRIVATE_KEY, CFG_PRIVATE_KEY_PASSWORD};
 	const struct identity second = {d->certificate2, d->private_key2, d->private_key_password2,
 		CFG_CERTIFICATE2, CFG_PRIVATE_KEY2, CFG_PRIVATE_KEY_PASSWORD2};
-	X509 *leaf = load_identity(b, &first), *leaf2;
+	X509 *leaf = load_identity(b, &first);
 
 	if (leaf)
 		X509_up_ref(leaf); /* the second would replace a first one of the same type */
-	leaf2 = load_identity(b, &second);
-	if (leaf && leaf2 &&
-		EVP_PKEY_get_base_id(X509_get0_pubkey(leaf)) == EVP_PKEY_get_base_id(X509_get0_pubkey(leaf2)))
+	b->leaf2 = load_identity(b, &second);
+	if (leaf && b->leaf2 &&
+		EVP_PKEY_get_base_id(X509_get0_pubkey(leaf)) ==
+			EVP_PKEY_get_base_id(X509_get0_pubkey(b->leaf2)))
 		cfg_domain_error(b->errors, d, CFG_CERTIFICATE2,
 			"'%s' has a key of the same type as '%s'; the second certificate is for another type",
 			d->certificate2, d->certificate);
+	else
+		b->leaf = leaf;
 	X509_free(leaf);
 }
 

@@ -47,6 +47,8 @@ void file_states_each(const struct cfg_domain *d, void (*f)(void *arg, const cha
 	f(arg, d->private_key);
 	f(arg, d->certificate2);
 	f(arg, d->private_key2);
+	f(arg, d->ocsp_file);
+	f(arg, d->ocsp_file2);
 	f(arg, d->ca_list);
 	f(arg, d->ca_path);
 	f(arg, d->crl);

@@ -8,6 +8,7 @@
 #include "ser/supervisor/engine_watch.h"
 #include "ser/supervisor/private.h"
 #include "ser/supervisor/reload.h"
+#include "ser/supervisor/staple_watch.h"
 
 #include <unistd.h>
 
@@ -39,6 +40,7 @@ static void tick(struct uring_op *op, int res)
 	engine_watch();
 	engine_processes_tick();
 	reload_look();
+	staple_watch();
 	__atomic_add_fetch(&scoreboard_engines[supervisor.index].beat, 1, __ATOMIC_RELAXED);
 	if (wait_for_next())
 		ser_log(LOG_LEVEL_CRITICAL, "limits of TLS connections are not kept and engines not watched "

@@ -44,7 +44,7 @@ class Certbot:
         os.makedirs(self.lineage, mode=0o700)
         os.chmod(os.path.dirname(self.lineage), 0o700)
         self.hook = os.path.join(self.root, "hook")
-        text = block("docs/operations.md", "#!/bin/sh\n")
+        text = block("docs/operations.md", "#!/bin/sh\n# Puts")
         assert "/etc/kamailio/tls/" in text
         with open(self.hook, "w", encoding="utf-8") as hook:
             hook.write(text.replace("/etc/kamailio/tls/", self.tls + "/"))

@@ -61,6 +61,14 @@ void folder_add_text(const char *name, const char *text)
 	assert_int_equal(fclose(f), 0);
 }
 
+void folder_add_bytes(const char *name, const void *bytes, size_t len)
+{
+	FILE *f = open_file(name);
+
+	assert_int_equal(fwrite(bytes, 1, len, f), len);
+	assert_int_equal(fclose(f), 0);
+}
+
 void folder_add_cert(const char *name, X509 *cert)
 {
 	FILE *f = open_file(name);

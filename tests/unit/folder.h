@@ -15,6 +15,7 @@ char *folder_path(const char *name);
 
 /* Each appends to the file, which comes into being if it is not there. */
 void folder_add_text(const char *name, const char *text);
+void folder_add_bytes(const char *name, const void *bytes, size_t len);
 void folder_add_cert(const char *name, X509 *cert);
 void folder_add_identity(const char *name, const struct identity *id);      /* both in one file */
 void folder_add_key(const char *name, EVP_PKEY *key, const char *password); /* NULL: not encrypted */
