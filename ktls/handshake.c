@@ -46,6 +46,7 @@ struct ktls_handshake {
 	int64_t started;                                 /* milliseconds of CLOCK_MONOTONIC */
 	unsigned milliseconds;
 	char error[64 + KTLS_NAME_REFUSAL_MAX];
+	char *key_log; /* KTLS_KEY_LOG_MAX bytes, or NULL */
 };
 
 static void fail(struct ktls_handshake *h, enum ktls_handshake_cause cause, const char *phrase)
@@ -53,6 +54,14 @@ static void fail(struct ktls_handshake *h, enum ktls_handshake_cause cause, cons
 	h->state = KTLS_HANDSHAKE_FAILED;
 	h->cause = cause;
 	snprintf(h->error, sizeof(h->error), "%s", phrase);
+}
+
+static void log_line(struct ktls_handshake *h, const char *line)
+{
+	size_t len = strlen(h->key_log), room = KTLS_KEY_LOG_MAX - len;
+
+	if (strlen(line) + sizeof("\n") <= room)
+		snprintf(h->key_log + len, room, "%s\n", line);
 }
 
 /* The only way in which OpenSSL hands out TLS 1.3 secrets: "LABEL client_random secret" in hexadecimal. */
@@ -65,6 +74,8 @@ static void keep_secret(const SSL *ssl, const char *line)
 
 	if (!h || !hex)
 		return;
+	if (h->key_log)
+		log_line(h, line);
 	if (!strncmp(line, "CLIENT_TRAFFIC_SECRET_0 ", 24))
 		secret = &h->client_secret;
 	else if (!strncmp(line, "SERVER_TRAFFIC_SECRET_0 ", 24))
@@ -170,8 +181,21 @@ void ktls_handshake_free(struct ktls_handshake *h)
 	if (h->ssl && h->state == KTLS_HANDSHAKE_DONE)
 		SSL_set_shutdown(h->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	SSL_free(h->ssl);
+	OPENSSL_clear_free(h->key_log, KTLS_KEY_LOG_MAX);
 	OPENSSL_cleanse(h, sizeof(*h));
 	free(h);
+}
+
+int ktls_handshake_log_keys(struct ktls_handshake *h)
+{
+	if (!h->key_log)
+		h->key_log = OPENSSL_zalloc(KTLS_KEY_LOG_MAX);
+	return h->key_log ? 0 : -ENOMEM;
+}
+
+const char *ktls_handshake_key_log(const struct ktls_handshake *h)
+{
+	return h->key_log ? h->key_log : "";
 }
 
 static size_t record_len(const struct ktls_handshake *h)

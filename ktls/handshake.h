@@ -62,6 +62,19 @@ int ktls_context_prepare(SSL_CTX *ctx, enum ktls_verify verify);
 /* A new handshake, which takes a reference to ctx. Returns NULL if memory is short. */
 struct ktls_handshake *ktls_handshake_new(SSL_CTX *ctx, enum ktls_role role);
 
+enum {
+	KTLS_KEY_LOG_MAX = 2048, /* with its NUL; TLS 1.3 with SHA-384 needs 939 */
+};
+
+/*
+ * Has the handshake keep its key log: the lines of an SSLKEYLOGFILE, from which Wireshark reads the
+ * connection. Call it before the first byte. Returns 0 or -ENOMEM.
+ */
+int ktls_handshake_log_keys(struct ktls_handshake *h);
+
+/* The lines so far, each with its newline; "" without ktls_handshake_log_keys(). Valid until free. */
+const char *ktls_handshake_key_log(const struct ktls_handshake *h);
+
 /*
  * KTLS_CLIENT only: makes the ClientHello. Set what it should contain (server name, session to resume) on
  * ktls_handshake_ssl() before. Returns the new state.
