@@ -26,7 +26,6 @@ static const char no_engine[] = "OpenSSL 3 retires engines; load a provider in o
 				"as private_key = \"/uri:pkcs11:...\"";
 static const char no_fork_trouble[] =
 	"the server's workers never use libssl, so that nothing of it has to survive a fork";
-static const char no_key_log[] = "session keys are not written anywhere";
 
 const struct cfg_stock_param cfg_stock_params[] = {
 	ATTRIBUTE("tls_method", STR, "5.6"),
@@ -50,6 +49,9 @@ const struct cfg_stock_param cfg_stock_params[] = {
 	MODULE("ct_wq_max", INT, "5.6"),
 	MODULE("xavp_cfg", STR, "5.6"),
 	MODULE("event_callback", STR, "5.6"),
+	MODULE("keylog_mode", INT, "6.1"),
+	MODULE("keylog_file", STR, "6.1"),
+	MODULE("keylog_peer", STR, "6.1"),
 	NO_MEANING("tls_debug", INT, "5.6", "tls_log is the level of all lines about connections"),
 	NO_MEANING("low_mem_threshold2", INT, "5.6",
 		"existing connections take no shared memory for TLS; low_mem_threshold1 refuses new ones"),
@@ -74,9 +76,6 @@ const struct cfg_stock_param cfg_stock_params[] = {
 		"a server has no terminal to ask at; set private_key_password"),
 	NO_MEANING("provider_quirks", INT, "6.0", no_fork_trouble),
 	NO_MEANING("provider_quirks_config", STR, "6.1", no_fork_trouble),
-	NO_MEANING("keylog_mode", INT, "6.1", no_key_log),
-	NO_MEANING("keylog_file", STR, "6.1", no_key_log),
-	NO_MEANING("keylog_peer", STR, "6.1", no_key_log),
 	{NULL, CFG_STOCK_INT, CFG_STOCK_NO_MEANING, NULL, NULL},
 };
 

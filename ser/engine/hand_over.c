@@ -47,8 +47,8 @@ void engine_count_alert(const SSL *ssl, int where, int ret)
 
 void engine_begin(void *arg, const struct uring_peer *peer, struct ktls_handshake *h)
 {
-	(void)arg;
 	SSL_set_info_callback(ktls_handshake_ssl(h), engine_count_alert);
+	engine_log_keys(arg, &peer->remote, h);
 	cfg_ssl_attach(ktls_handshake_ssl(h), &peer->transport_local.any); /* or the handshake fails */
 }
 
@@ -286,6 +286,7 @@ int engine_establish(struct engine *e, const struct engine_finished *f)
 	struct ktls_session_keys keys;
 	int rc = ktls_handshake_keys(f->handshake, &keys);
 
+	engine_pass_keys(e, f->handshake);
 	if (rc == -EOPNOTSUPP)
 		rc = establish_relayed(e, f);
 	else if (rc)

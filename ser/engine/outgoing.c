@@ -109,7 +109,7 @@ int engine_greet(void *arg, void *token, struct ktls_handshake *h, const char **
 	const struct cfg_domain *d = cfg_context_domain(SSL_get_SSL_CTX(ssl));
 	int rc = cfg_ssl_attach(ssl, NULL);
 
-	(void)arg;
+	engine_log_keys(arg, &order->remote, h);
 	if (!rc)
 		rc = cfg_client_prepare(ssl, d, order->choice.server_name);
 	SSL_set_info_callback(ssl, engine_count_alert);

@@ -92,6 +92,12 @@ struct engine_finished {
  */
 int engine_establish(struct engine *e, const struct engine_finished *f);
 
+/* Before the first byte: has the handshake keep its key log, if one is wanted of that peer. */
+void engine_log_keys(const struct engine *e, const union uring_address *remote, struct ktls_handshake *h);
+
+/* Sends the key log of a finished handshake to the supervisor, if it kept one. */
+void engine_pass_keys(struct engine *e, const struct ktls_handshake *h);
+
 /* A phrase for an error. */
 const char *engine_error(int error);
 

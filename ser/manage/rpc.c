@@ -41,9 +41,11 @@ static void info(struct host_rpc *rpc, void *ctx)
 {
 	struct host_tcp_gen_info tcp;
 	void *handle;
+	int keylog;
 
 	if (!rpc_is_on(rpc, ctx))
 		return;
+	keylog = params_keylog(rpc_about.params);
 	tcp_get_info(&tcp);
 	if (rpc->add(ctx, "{", &handle) < 0)
 		return;
@@ -53,6 +55,9 @@ static void info(struct host_rpc *rpc, void *ctx)
 	rpc->struct_add(handle, "d", "clear_text_write_queued_bytes", (int)send_queue_total());
 	rpc->struct_add(handle, "dd", "taken_back", (int)scoreboard_sum(COUNTER_TAKEN_BACK), "not_taken_back",
 		(int)scoreboard_sum(COUNTER_NOT_TAKEN_BACK));
+	rpc->struct_add(handle, "ss", "keylog_file",
+		keylog & KEYLOG_TO_FILE ? rpc_about.params->keylog_file : "no", "keylog_peer",
+		keylog & KEYLOG_TO_PEER ? rpc_about.params->keylog_peer : "no");
 	rpc->struct_add(handle, "s", "ktls",
 		kernel_is_wanted(rpc_about.config) ? yes_or_why(rpc_about.caps->ulp)
 						   : "no: the parameter ktls is 0");

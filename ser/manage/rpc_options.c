@@ -44,7 +44,10 @@ void rpc_options(struct host_rpc *rpc, void *ctx)
 		text(rpc_about.params->session_ticket_keys), "session_ticket_rotation",
 		rpc_about.params->session_ticket_rotation, "session_tickets",
 		rpc_about.params->session_tickets);
-	rpc->struct_add(handle, "s", "keeper", text(rpc_about.params->keeper));
+	rpc->struct_add(handle, "sdsss", "keeper", text(rpc_about.params->keeper), "keylog_mode",
+		rpc_about.params->keylog_mode, "keylog_file", text(rpc_about.params->keylog_file),
+		"keylog_peer", text(rpc_about.params->keylog_peer), "keylog_networks",
+		text(rpc_about.params->keylog_networks));
 	/* The stock module's fields, whose answers never change here. */
 	rpc->struct_add(handle, "dddddd", "session_cache", 0, "disable_compression", 1, "send_close_notify",
 		1, "renegotiation", 0, "ssl_release_buffers", 1, "force_run", 0);

@@ -19,15 +19,15 @@
 	X(engine_nice) X(engine_confinement) X(engine_patience) X(supervisor_patience) X(max_handshakes) \
 	X(max_handshakes_per_source) X(max_connections_per_source) \
 	X(limit_policy) X(certificate_watch) X(low_mem_threshold1) X(session_ticket_keys) X(session_ticket_rotation) \
-	X(session_tickets) X(con_ct_wq_max) X(ct_wq_max) X(keeper) X(xavp_cfg) X(event_callback)
+	X(session_tickets) X(con_ct_wq_max) X(ct_wq_max) X(keeper) X(keylog_mode) X(keylog_file) \
+	X(keylog_peer) X(keylog_networks) X(xavp_cfg) X(event_callback)
 
 #define PARAMS_WITHOUT_MEANING(X) \
 	X(tls_debug) X(low_mem_threshold2) X(tls_force_run) X(tls_disable_compression) \
 	X(ssl_release_buffers) X(ssl_freelist_max_len) X(ssl_max_send_fragment) X(ssl_read_ahead) \
 	X(send_close_notify) X(ct_wq_blk_size) X(renegotiation) \
 	X(session_cache) X(session_id) X(rand_engine) X(engine) X(engine_config) X(engine_algorithms) \
-	X(init_mode) X(key_password_mode) X(provider_quirks) X(provider_quirks_config) X(keylog_mode) \
-	X(keylog_file) X(keylog_peer)
+	X(init_mode) X(key_password_mode) X(provider_quirks) X(provider_quirks_config)
 
 #define PARAMS_ALL(X) PARAMS_OF_DOMAINS(X) PARAMS_OF_THE_MODULE(X) PARAMS_WITHOUT_MEANING(X)
 /* clang-format on */

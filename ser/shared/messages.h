@@ -30,6 +30,7 @@ enum message_kind {
 	MESSAGE_ESTABLISHED, /* with a descriptor: a handshake is done */
 	MESSAGE_FAILED,      /* an order cannot be carried out */
 	MESSAGE_LOG,         /* a line for SER's log */
+	MESSAGE_KEYS,        /* lines for the key log */
 };
 
 /* For RETIRE, LOOK and STOPPED. */
@@ -106,6 +107,12 @@ struct message_log {
 	uint32_t kind;
 	int32_t level;               /* enum log_level */
 	char text[MESSAGE_LINE_MAX]; /* as long as the message, including its NUL */
+};
+
+/* Whole lines of one connection. */
+struct message_keys {
+	uint32_t kind;
+	char text[KTLS_KEY_LOG_MAX]; /* as long as the message, including its NUL */
 };
 
 #endif

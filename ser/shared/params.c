@@ -3,6 +3,7 @@
 
 #include "cfg/attribute.h"
 #include "cfg/stock_params.h"
+#include "ser/shared/key_log.h"
 #include "ser/shared/log.h"
 #include "ser/shared/scoreboard.h"
 
@@ -79,6 +80,7 @@ static const struct number {
 	NUMBER(low_mem_threshold1, -1, -1, 1 << 30),
 	NUMBER(con_ct_wq_max, 64 * 1024, 1024, 4 << 20),
 	NUMBER(ct_wq_max, 10 << 20, 1024, 1 << 30),
+	NUMBER(keylog_mode, 0, 0, 2047),
 };
 
 static const struct text {
@@ -89,6 +91,9 @@ static const struct text {
 	{"config", offsetof(struct params, config), 1},
 	{"session_ticket_keys", offsetof(struct params, session_ticket_keys), 1},
 	{"keeper", offsetof(struct params, keeper), 1},
+	{"keylog_file", offsetof(struct params, keylog_file), 1},
+	{"keylog_peer", offsetof(struct params, keylog_peer), 0},
+	{"keylog_networks", offsetof(struct params, keylog_networks), 0},
 	{"limit_policy", offsetof(struct params, limit_policy), 0},
 	{"xavp_cfg", offsetof(struct params, xavp_cfg), 0},
 	{"event_callback", offsetof(struct params, event_callback), 0},
@@ -153,6 +158,39 @@ static int take_line(
 	return 0;
 }
 
+int params_keylog(const struct params *p)
+{
+	const int on = KEYLOG_READY | KEYLOG_ACTIVE;
+
+	return (p->keylog_mode & on) == on ? p->keylog_mode & (KEYLOG_TO_FILE | KEYLOG_TO_PEER) : 0;
+}
+
+static void check_keylog(const struct params *p, struct cfg_errors *errors, struct cfg_errors *warnings)
+{
+	const int to = p->keylog_mode & KEYLOG_READY ? p->keylog_mode : 0;
+	union uring_address peer;
+
+	if (to & KEYLOG_TO_LOG)
+		cfg_add_error(warnings,
+			"keylog_mode: the %d in %d has no effect, because many read logs; add %d and set "
+			"keylog_file",
+			KEYLOG_TO_LOG, p->keylog_mode, KEYLOG_TO_FILE);
+	if (to & KEYLOG_TO_FILE && !p->keylog_file)
+		cfg_add_error(errors, "keylog_mode: the %d in %d asks for a file; name it with keylog_file",
+			KEYLOG_TO_FILE, p->keylog_mode);
+	if (to & KEYLOG_TO_PEER && !p->keylog_peer)
+		cfg_add_error(errors, "keylog_mode: the %d in %d asks for a peer; name it with keylog_peer",
+			KEYLOG_TO_PEER, p->keylog_mode);
+	if (to & KEYLOG_TO_PEER && p->keylog_peer && key_log_peer(p->keylog_peer, &peer))
+		cfg_add_error(errors, "keylog_peer: '%s' is not udp:<ip>:<port> or udp:[<ipv6>]:<port>",
+			p->keylog_peer);
+	if (p->keylog_networks && key_log_has(p->keylog_networks, NULL))
+		cfg_add_error(errors,
+			"keylog_networks: '%s' is not a list of addresses and networks with commas between "
+			"them, as 192.0.2.7, 2001:db8::/32",
+			p->keylog_networks);
+}
+
 static void say_what_has_no_meaning(void)
 {
 	const struct cfg_stock_param *p;
@@ -176,6 +214,7 @@ int params_take(struct params *p, struct cfg_errors *errors, struct cfg_errors *
 	if (p->limit_policy && strcasecmp(p->limit_policy, "wait") && strcasecmp(p->limit_policy, "refuse"))
 		cfg_add_error(
 			errors, "limit_policy: '%s' is not a policy; use wait or refuse", p->limit_policy);
+	check_keylog(p, errors, warnings);
 	p->connection_timeout = params_silence(p->connection_timeout);
 	p->low_mem_threshold1 = params_low_memory(p->low_mem_threshold1);
 	say_what_has_no_meaning();

@@ -5,15 +5,28 @@
 
 #include "cfg/config.h"
 
+/* The stock module's bits of keylog_mode. */
+enum keylog {
+	KEYLOG_READY = 1 << 0,
+	KEYLOG_ACTIVE = 1 << 1,
+	KEYLOG_TO_LOG = 1 << 2, /* has no effect here */
+	KEYLOG_TO_FILE = 1 << 3,
+	KEYLOG_TO_PEER = 1 << 4,
+};
+
 /* The module's own parameters; those of domains are in a struct cfg_config. */
 struct params {
 	char *config;              /* tls.cfg or a folder, absolute, or NULL */
 	char *limit_policy;        /* "wait" or "refuse" */
 	char *session_ticket_keys; /* file, absolute; NULL: random keys */
 	char *keeper;              /* socket of the keeper, absolute; NULL: connections end with SER */
+	char *keylog_file;         /* absolute, or NULL */
+	char *keylog_peer;         /* "udp:<ip>:<port>", or NULL */
+	char *keylog_networks;     /* of peers whose keys are logged; NULL: of all */
 	char *xavp_cfg;         /* the script's xavp with choices for connections that SER opens, or NULL */
 	char *event_callback;   /* the script's function for tls:connection-out, or NULL */
 	int tls_log;            /* level of the lines about connections */
+	int keylog_mode;        /* bits of enum keylog */
 	int handshake_timeout;  /* seconds */
 	int send_timeout;       /* seconds that relayed or queued data may be stuck */
 	int connection_timeout; /* seconds that a connection may be silent */
@@ -41,6 +54,9 @@ void params_set_base(const char *file);
 
 /* 0: new connections wait in the kernel's backlog if they can. */
 int params_refuse_at_limit(const struct params *p);
+
+/* Where keys of connections go: KEYLOG_TO_FILE, KEYLOG_TO_PEER, both, or 0 if there is no key log. */
+int params_keylog(const struct params *p);
 
 /*
  * Checks what was set, fills in the defaults, and logs which parameters have no effect. Numbers out of range

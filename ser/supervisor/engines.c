@@ -9,6 +9,7 @@
 #include "ser/shared/log.h"
 #include "ser/shared/scoreboard.h"
 #include "ser/shared/shortage.h"
+#include "ser/supervisor/key_log.h"
 #include "ser/supervisor/message_check.h"
 #include "ser/supervisor/orders.h"
 #include "ser/supervisor/private.h"
@@ -135,6 +136,9 @@ static void take(struct engine_process *p, const union engine_message *m, int fd
 	case MESSAGE_LOG:
 		ser_log_limited(&limit, m->log.level, "%s", m->log.text);
 		break;
+	case MESSAGE_KEYS:
+		key_log_write(self->parts.params, m->keys.text);
+		break;
 	case MESSAGE_STOPPED:
 		p->stopped = 1;
 		tell_to_look();
@@ -159,6 +163,7 @@ static const char *check(
 		.set = p->set,
 		.on_the_way = scoreboard_on_the_way(self->index, p->page),
 		.may_stop = p->retired && !p->stopped,
+		.logs_keys = params_keylog(self->parts.params) != 0,
 		.has_order = orders_are_with,
 		.process = p};
 

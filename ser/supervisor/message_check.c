@@ -41,6 +41,29 @@ static const char *check_log(struct message_log *m, size_t size)
 	return NULL;
 }
 
+/* What OpenSSL's key log is made of; nobody who reads the file gets anything else to read. */
+static int is_key_log(const char *text)
+{
+	size_t len = strlen(text);
+
+	return len && text[len - 1] == '\n' &&
+	       strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789abcdef \n") == len;
+}
+
+static const char *check_keys(
+	const struct message_keys *m, size_t size, const struct engine_message_limits *limits)
+{
+	const size_t head = offsetof(struct message_keys, text);
+
+	if (!limits->logs_keys)
+		return "it has lines for a key log, and there is none";
+	if (size <= head || size > sizeof(*m))
+		return "lines for the key log have a wrong size";
+	if (memchr(m->text, '\0', size - head) != m->text + (size - head - 1))
+		return "lines for the key log do not end where their message does";
+	return is_key_log(m->text) ? NULL : "lines for the key log are of another kind";
+}
+
 static const char *check_failed(
 	struct message_failed *m, size_t size, const struct engine_message_limits *limits)
 {
@@ -223,6 +246,8 @@ const char *engine_message_check(union engine_message *m, size_t size, const int
 		return check_stopped(size, limits);
 	case MESSAGE_LOG:
 		return check_log(&m->log, size);
+	case MESSAGE_KEYS:
+		return check_keys(&m->keys, size, limits);
 	case MESSAGE_FAILED:
 		return check_failed(&m->failed, size, limits);
 	case MESSAGE_ESTABLISHED:

@@ -21,6 +21,7 @@ struct engine_message_limits {
 	const struct cfg_set *set; /* the set that it works with */
 	uint32_t on_the_way;       /* connections that it has counted (scoreboard_on_the_way()) */
 	int may_stop;              /* it was told to retire, and has not said yet that it has stopped */
+	int logs_keys;             /* there is a key log */
 	/* Whether it has that order and has not answered it yet. */
 	int (*has_order)(const struct engine_process *p, uint32_t order);
 	const struct engine_process *process; /* for has_order() */
@@ -32,6 +33,7 @@ union engine_message {
 	struct message_established established;
 	struct message_failed failed;
 	struct message_log log;
+	struct message_keys keys;
 	char bytes[MESSAGE_MAX];
 };
 
@@ -47,6 +49,7 @@ union engine_message {
  * FAILED        once for each order        none
  * STOPPED       once, after RETIRE         none
  * LOG           at any time                none
+ * KEYS          if there is a key log      none
  */
 const char *engine_message_check(union engine_message *m, size_t size, const int fds[URING_PASS_MAX],
 	const struct engine_message_limits *limits);

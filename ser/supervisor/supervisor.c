@@ -10,6 +10,7 @@
 #include "ser/shared/domain.h"
 #include "ser/shared/log.h"
 #include "ser/shared/ticket_keys.h"
+#include "ser/supervisor/key_log.h"
 #include "ser/supervisor/message_check.h"
 #include "ser/supervisor/orders.h"
 #include "ser/supervisor/private.h"
@@ -120,6 +121,7 @@ static int set_up(struct cfg_config *config, struct cfg_error *error)
 	if (watch_signals())
 		return cfg_fail(error, "the TLS engine cannot start: no eventfd");
 	inject_init(supervisor.loop, supervisor.index);
+	key_log_start(supervisor.parts.params, !supervisor.index);
 	if (serve_all() || reload_serve() || orders_serve() || tick_start(supervisor.loop))
 		return cfg_fail(error, "the TLS engine cannot start: its ring takes nothing");
 	return 0;

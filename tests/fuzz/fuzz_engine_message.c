@@ -152,6 +152,15 @@ static void read_text(const char *text, size_t room)
 		REQUIRE(!iscntrl((unsigned char)text[i]));
 }
 
+static void read_lines(const char *text, size_t room)
+{
+	size_t len = strnlen(text, room);
+
+	REQUIRE(len && len < room && text[len - 1] == '\n');
+	for (size_t i = 0; i < len; i++)
+		REQUIRE(text[i] == '\n' || isprint((unsigned char)text[i]));
+}
+
 static void use(const union engine_message *m, size_t size, const int *fds)
 {
 	if (m->kind == MESSAGE_ESTABLISHED)
@@ -160,6 +169,8 @@ static void use(const union engine_message *m, size_t size, const int *fds)
 		REQUIRE(fds[0] == -1);
 	if (m->kind == MESSAGE_LOG)
 		read_text(m->log.text, size - offsetof(struct message_log, text));
+	if (m->kind == MESSAGE_KEYS)
+		read_lines(m->keys.text, size - offsetof(struct message_keys, text));
 	if (m->kind == MESSAGE_FAILED)
 		read_text(m->failed.reason, sizeof(m->failed.reason));
 }
@@ -169,8 +180,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	static union engine_message m;
 	struct input in = {data, len};
 	const int fds[] = {descriptors()[take(&in) % DESCRIPTORS], descriptors()[take(&in) % DESCRIPTORS]};
-	const struct engine_message_limits limits = {
-		.listeners = LISTENERS, .on_the_way = 1, .may_stop = take(&in) & 1, .has_order = has_order};
+	const struct engine_message_limits limits = {.listeners = LISTENERS,
+		.on_the_way = 1,
+		.may_stop = take(&in) & 1,
+		.logs_keys = 1,
+		.has_order = has_order};
 	const size_t size = in.left < sizeof(m) ? in.left : sizeof(m);
 
 	ktls_sys.recv = take_nothing;

@@ -21,8 +21,8 @@ static void test_stock_params(void **state)
 		assert_int_equal(strncmp(p->since, "5.", 2) && strncmp(p->since, "6.", 2), 0);
 	}
 	assert_int_equal(uses[CFG_STOCK_ATTRIBUTE], 13);
-	assert_int_equal(uses[CFG_STOCK_MODULE], 8);
-	assert_int_equal(uses[CFG_STOCK_NO_MEANING], 24);
+	assert_int_equal(uses[CFG_STOCK_MODULE], 11);
+	assert_int_equal(uses[CFG_STOCK_NO_MEANING], 21);
 	assert_null(cfg_find_stock_param("ktls"));
 }
 

@@ -371,7 +371,7 @@ static void test_descriptor_modes(void **state)
 static void test_descriptor_counts(void **state)
 {
 	const int one[] = {tcp, -1}, two[] = {tcp, tcp}, lost[] = {tcp, URING_FD_LOST};
-	static const uint32_t others[] = {MESSAGE_STOPPED, MESSAGE_FAILED, MESSAGE_LOG};
+	static const uint32_t others[] = {MESSAGE_STOPPED, MESSAGE_FAILED, MESSAGE_LOG, MESSAGE_KEYS};
 
 	(void)state;
 	make_established(KTLS_HOME_USER);
@@ -447,10 +447,42 @@ static void test_log(void **state)
 	assert_non_null(check_plain(sizeof(m.log) + 1));
 }
 
+static size_t make_keys_of(const char *text)
+{
+	m.keys = (struct message_keys){.kind = MESSAGE_KEYS};
+	strcpy(m.keys.text, text);
+	return offsetof(struct message_keys, text) + strlen(text) + 1;
+}
+
+static void test_key_log(void **state)
+{
+	static const char good[] = "CLIENT_TRAFFIC_SECRET_0 0123456789abcdef fedcba\nCLIENT_RANDOM 00 11\n";
+	static const char *const bad[] = {"", "CLIENT_RANDOM 00 11", "CLIENT_RANDOM 00 11\r\n", "client 00\n",
+		"CLIENT_RANDOM 00\t11\n", "CLIENT_RANDOM \x1b[1m\n", "CLIENT_RANDOM \xc3\xa4\n"};
+	const size_t size = make_keys_of(good);
+
+	(void)state;
+	assert_non_null(check_plain(size));
+	limits.logs_keys = 1;
+	assert_null(check_plain(size));
+	assert_string_equal(m.keys.text, good);
+	assert_non_null(check_plain(size - 1));
+	assert_non_null(check_plain(size + 1));
+	assert_non_null(check_plain(offsetof(struct message_keys, text)));
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_non_null(check_plain(make_keys_of(bad[i])));
+	memset(m.keys.text, '\n', sizeof(m.keys.text));
+	assert_non_null(check_plain(sizeof(m.keys)));
+	m.keys.text[sizeof(m.keys.text) - 1] = '\0';
+	assert_null(check_plain(sizeof(m.keys)));
+	assert_non_null(check_plain(sizeof(m.keys) + 1));
+	limits.logs_keys = 0;
+}
+
 static void test_kinds(void **state)
 {
-	static const uint32_t kinds[] = {
-		0, MESSAGE_RETIRE, MESSAGE_LOOK, MESSAGE_ORDER, MESSAGE_TICKETS, MESSAGE_LOG + 1, UINT32_MAX};
+	static const uint32_t kinds[] = {0, MESSAGE_RETIRE, MESSAGE_LOOK, MESSAGE_ORDER, MESSAGE_TICKETS,
+		MESSAGE_KEYS + 1, UINT32_MAX};
 
 	(void)state;
 	limits.may_stop = 1;
@@ -491,6 +523,7 @@ int main(void)
 		cmocka_unit_test(test_stopped),
 		cmocka_unit_test(test_failed),
 		cmocka_unit_test(test_log),
+		cmocka_unit_test(test_key_log),
 		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_clean),
 	};
