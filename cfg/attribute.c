@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cfg/attribute.h"
 
+#include "cfg/alpn.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
@@ -43,6 +45,7 @@ const struct cfg_attribute cfg_attributes[CFG_ATTRIBUTES] = {
 	{ROW(CFG_VERIFY_DEPTH, CFG_TYPE_INT, verify_depth, "verify_depth"), .max = VERIFY_DEPTH_MAX, .otherwise = CFG_VERIFY_DEPTH_DEFAULT},
 	{ROW(CFG_CIPHER_LIST, CFG_TYPE_STRING, cipher_list, "cipher_list")},
 	{ROW(CFG_CIPHERSUITES, CFG_TYPE_STRING, ciphersuites, "ciphersuites")},
+	{ROW(CFG_ALPN, CFG_TYPE_PROTOCOLS, alpn, "alpn")},
 	{ROW(CFG_SERVER_NAME, CFG_TYPE_NAME, server_name, "server_name")},
 	{ROW(CFG_SERVER_NAME_MODE, CFG_TYPE_INT, server_name_mode, "server_name_mode"), .max = CFG_NAME_SUBDOMAINS},
 	{ROW(CFG_SERVER_ID, CFG_TYPE_STRING, server_id, "server_id"), .kinds = 1u << CFG_CLIENT},
@@ -112,6 +115,8 @@ static int parse_text(const struct cfg_attribute *a, const char *param, const ch
 
 	if (a->type == CFG_TYPE_NAME)
 		return parse_name(param, value, out, e);
+	if (a->type == CFG_TYPE_PROTOCOLS)
+		return cfg_parse_alpn(param, value, out, e);
 	if (a->type == CFG_TYPE_SECRET && strlen(value) > PASSWORD_MAX)
 		return cfg_fail(e, "%s: the password is longer than %d bytes", param, PASSWORD_MAX);
 	if (a->type == CFG_TYPE_KEY) {

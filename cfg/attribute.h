@@ -17,9 +17,10 @@ enum cfg_type {
 	CFG_TYPE_VERIFY_CLIENT,
 	CFG_TYPE_STRING,
 	CFG_TYPE_PATH,
-	CFG_TYPE_KEY,    /* a path or a URI */
-	CFG_TYPE_SECRET, /* a string that no message repeats */
-	CFG_TYPE_NAME,   /* a host name */
+	CFG_TYPE_KEY,       /* a path or a URI */
+	CFG_TYPE_SECRET,    /* a string that no message repeats */
+	CFG_TYPE_NAME,      /* a host name */
+	CFG_TYPE_PROTOCOLS, /* a list of names of protocols */
 };
 
 struct cfg_attribute {

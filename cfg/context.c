@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Makes a context from a domain: the protocol is here, identity.c, trust.c and stapling.c have the rest. */
+#include "cfg/alpn.h"
 #include "cfg/context_private.h"
 #include "cfg/explain.h"
 #include "cfg/openssl_config.h"
@@ -58,6 +59,16 @@ static void set_versions(struct cfg_builder *b)
 			cfg_openssl_reason());
 }
 
+static void set_alpn(struct cfg_builder *b)
+{
+	const struct cfg_domain *d = b->domain;
+
+	if (d->alpn && d->kind == CFG_SERVER)
+		cfg_alpn_choose(b->ctx, d->alpn);
+	else if (d->alpn && cfg_alpn_offer(b->ctx, d->alpn))
+		cfg_add_error(b->errors, "out of memory while a TLS context was made");
+}
+
 static void set_protocol(struct cfg_builder *b)
 {
 	const struct cfg_domain *d = b->domain;
@@ -73,6 +84,7 @@ static void set_protocol(struct cfg_builder *b)
 		cfg_domain_error(b->errors, d, CFG_CIPHER_LIST,
 			"'%s' names no suite that OpenSSL knows for TLS 1.2 (%s); see openssl-ciphers(1)",
 			d->cipher_list, cfg_openssl_reason());
+	set_alpn(b);
 	ERR_clear_error();
 }
 

@@ -43,6 +43,7 @@ enum cfg_attribute_id {
 	CFG_VERIFY_DEPTH,
 	CFG_CIPHER_LIST,
 	CFG_CIPHERSUITES,
+	CFG_ALPN,
 	CFG_SERVER_NAME,
 	CFG_SERVER_NAME_MODE,
 	CFG_SERVER_ID,
@@ -86,6 +87,7 @@ struct cfg_domain {
 	char *crl;          /* PEM: revocation lists; each CA of a chain must have one */
 	char *cipher_list;  /* OpenSSL's cipher list for TLS 1.2 */
 	char *ciphersuites; /* OpenSSL's list for TLS 1.3 */
+	char *alpn;         /* names with commas between them, the preferred one first (cfg/alpn.h) */
 	char *server_name;  /* lower case, no final dot */
 	int server_name_mode; /* enum cfg_name_mode */
 	char *server_id;

@@ -6,7 +6,8 @@
  * Server connections choose their domain by the name in the ClientHello, in OpenSSL's client_hello callback,
  * before anything is negotiated. The chosen domain decides about certificates, keys, trusted CAs, CRLs,
  * verification and its depth, the CA names in the request, protocol versions, both lists of suites with
- * @SECLEVEL, options, and the session id context, so that a ticket from one domain is not valid in another.
+ * @SECLEVEL, application protocols, options, and the session id context, so that a ticket from one domain is
+ * not valid in another.
  * With OpenSSL 3.0 to 3.5 some things stay as in the first context: ticket keys and their callback
  * (session_ctx), the session cache, the number of tickets, groups, mode flags. All contexts of a set agree in
  * these, and the hook must ensure this for what it sets.

@@ -118,7 +118,8 @@ const char *ktls_handshake_error(const struct ktls_handshake *h);
 enum ktls_handshake_cause {
 	KTLS_CAUSE_NONE,           /* it did not fail */
 	KTLS_CAUSE_NOT_TLS,        /* the peer speaks something else */
-	KTLS_CAUSE_NOTHING_SHARED, /* no version, suite, group or signature that both take */
+	KTLS_CAUSE_NOTHING_SHARED, /* no version, suite, group, signature or application protocol that both
+				      take */
 	KTLS_CAUSE_ALERT,          /* the peer ended it with an alert */
 	KTLS_CAUSE_PROTOCOL,       /* what the peer sent is not what TLS asks for, in any other way */
 	KTLS_CAUSE_CERTIFICATE,    /* the peer's certificate is missing or did not pass verification */

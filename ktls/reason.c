@@ -35,6 +35,8 @@ static const char *explain_tls(unsigned long error)
 		return "the peer takes no signature that our key can make, or that our certificate bears";
 	case SSL_R_NO_SUITABLE_KEY_SHARE:
 		return "the peer and we have no group for the exchange of keys in common";
+	case SSL_R_NO_APPLICATION_PROTOCOL:
+		return "the peer offers no application protocol that is ours (ALPN)";
 	case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
 		return "the peer sent no certificate, and one is required";
 	case SSL_R_WRONG_VERSION_NUMBER:

@@ -18,9 +18,10 @@ static void add_domain(struct host_rpc *rpc, void *handle, const struct cfg_doma
 		cfg_domain_verify_client(d), "require_certificate", d->require_certificate, "private_key",
 		text(d->private_key), "ca_list", text(d->ca_list), "ca_path", text(d->ca_path), "crl",
 		text(d->crl));
-	rpc->struct_add(handle, "ssssdd", "certificate", text(d->certificate), "cipher_list",
-		text(d->cipher_list), "ciphersuites", text(d->ciphersuites), "server_name",
-		text(d->server_name), "ktls", d->ktls, "ktls_rekey_required", d->ktls_rekey_required);
+	rpc->struct_add(handle, "sssssdd", "certificate", text(d->certificate), "cipher_list",
+		text(d->cipher_list), "ciphersuites", text(d->ciphersuites), "alpn", text(d->alpn),
+		"server_name", text(d->server_name), "ktls", d->ktls, "ktls_rekey_required",
+		d->ktls_rekey_required);
 }
 
 void rpc_options(struct host_rpc *rpc, void *ctx)

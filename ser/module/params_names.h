@@ -11,7 +11,7 @@
 	X(method) X(tls_method) X(certificate) X(private_key) X(private_key_password) \
 	X(certificate2) X(private_key2) X(private_key_password2) X(ocsp_file) X(ocsp_file2) X(ca_list) X(ca_path) X(crl) \
 	X(verify_certificate) X(require_certificate) X(verify_client) X(verify_depth) X(cipher_list) \
-	X(ciphersuites) X(server_name) X(verify_name) X(verify_name_wildcard) X(verify_ocsp) X(require_ocsp) \
+	X(ciphersuites) X(alpn) X(server_name) X(verify_name) X(verify_name_wildcard) X(verify_ocsp) X(require_ocsp) \
 	X(ktls) X(ktls_rekey_required)
 
 #define PARAMS_OF_THE_MODULE(X) \

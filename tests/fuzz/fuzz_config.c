@@ -27,6 +27,7 @@ static void check_domain(const struct cfg_config *config, const struct cfg_domai
 	REQUIRE(strlen(cfg_domain_text(d, text)) < sizeof(text));
 	REQUIRE(d->versions.min && d->versions.min <= d->versions.max);
 	REQUIRE(d->kind == CFG_CLIENT || (d->certificate && d->private_key));
+	REQUIRE(!d->alpn || (*d->alpn && strlen(d->alpn) < 1024));
 	REQUIRE(!d->server_name || (*d->server_name && strlen(d->server_name) <= 255));
 	REQUIRE(cfg_domain_verify(d) <= KTLS_VERIFY_REQUIRE);
 }

@@ -28,6 +28,7 @@ BAD = {
     "method-unknown-stock-name": ({"tls_method": "TLSv9"}, "tls_method"),
     "method-ssl3": ({"method": "SSLv3"}, "method"),
     "cipher-unknown": ({"cipher_list": "NO-SUCH-SUITE"}, "cipher_list"),
+    "protocols-without-comma": ({"alpn": "sip/2 http/1.1"}, "alpn"),
     "verify-word": ({"verify_certificate": "maybe"}, "verify_certificate"),
     "require-word": ({"require_certificate": "maybe"}, "require_certificate"),
     "ticket-keys-missing": ({"session_ticket_keys": "file:missing"}, "session_ticket_keys"),

@@ -15,7 +15,7 @@ from test_ser_manual import shown
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 # A type of cfg/attribute.c, and how the manual calls it.
 TYPES = {"METHOD": "method", "BOOL": "bool", "INT": "int", "VERIFY_CLIENT": "word", "STRING": "text", "PATH": "path",
-         "KEY": "path or URI", "SECRET": "password", "NAME": "host name"}
+         "KEY": "path or URI", "SECRET": "password", "NAME": "host name", "PROTOCOLS": "list"}
 
 
 def read(*path):
@@ -123,7 +123,7 @@ def test_defaults_of_domains(start, pki):
             compared += 1
             default = (code(row[3]) or [""])[0]
             assert os.path.basename(options[name]) == default, row
-    assert compared == 15, f"tls.options has {compared} of them"
+    assert compared == 16, f"tls.options has {compared} of them"
 
 
 def test_of_the_module():

@@ -22,11 +22,11 @@ from kernel import TALLY, counters
 from manual import block, read
 from patience import settle
 from ports import free_port
-from server import Server
+from server import Server, select_lines
 from test_key_update import client_of, follows, updates_are_followed
 
 KEPT = pytest.mark.parametrize("home", DIRECT + USER, ids=str)
-SEEN = "tls.version", "tls.cipher", "tls.peer.subject", "tls.peer.verified", "tls.me", "tls.offload"
+SEEN = "tls.version", "tls.cipher", "tls.peer.subject", "tls.peer.verified", "tls.me", "tls.offload", "tls.alpn"
 GO_ON = r"(\d+) TLS connections of the SER before go on, (\d+) could not be taken back"
 
 # To be preloaded: an alarm that comes once never comes. tcp_main's comes again and again.
@@ -151,6 +151,11 @@ def chain(pki, keeper):
         made.clean_up()
 
 
+def knowing(**options):
+    """What a server is started with whose script knows all of it."""
+    return {"script": [*select_lines(["tls.alpn"])], **options}
+
+
 def facts(answer):
     """What the script knows of a connection."""
     return {name: answer.select(name) for name in SEEN}
@@ -174,9 +179,12 @@ def test_page(chain):
 
 @KEPT
 def test_goes_on(chain, pki, home):
-    chain.begin(**home.options(pki))
-    with home.client(chain.ser, home.context(pki.bob)) as client:
+    chain.begin(**knowing(**home.options(pki, tls={"alpn": "sip/2"})))
+    context = home.context(pki.bob)
+    context.set_alpn_protocols(["sip/2"])
+    with home.client(chain.ser, context) as client:
         known = facts(client.ask())
+        assert known["tls.alpn"] == "sip/2"
         for _ in range(3):
             chain.end()
             message = sip.request()
@@ -528,7 +536,7 @@ def test_start_fails(chain, refused, tmp_path):
 
 def test_other_certificate(chain, pki):
     """What was shown then is what @tls.me says, whatever is shown now."""
-    chain.begin()
+    chain.begin(**knowing())
     with sip.TlsClient(chain.ser.address()) as client:
         known = facts(client.ask())
         chain.again(tls={"certificate": pki.server_rsa.cert, "private_key": pki.server_rsa.key})

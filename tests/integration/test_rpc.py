@@ -193,12 +193,14 @@ def test_kill_of_nothing(ser, arguments, code):
 def test_options(start, pki):
     ser = start(tls=from_file(
         section("server:default", pki.server, method="TLSv1.3", verify_client="optional", verify_depth=4,
-                ca_list=pki.ca.cert, crl=pki.crl, cipher_list="HIGH", ciphersuites="TLS_AES_128_GCM_SHA256"),
+                ca_list=pki.ca.cert, crl=pki.crl, cipher_list="HIGH", ciphersuites="TLS_AES_128_GCM_SHA256",
+                alpn="sip/2"),
         engines=2, handshake_timeout=7, limit_policy="refuse", max_handshakes=99))
     options = ser.info("tls.options")
     wanted = {"method": "TLSv1.3", "verify_client": "optional", "verify_depth": "4", "verify_certificate": "0",
               "require_certificate": "0", "certificate": pki.server.cert, "private_key": pki.server.key,
               "ca_list": pki.ca.cert, "crl": pki.crl, "cipher_list": "HIGH", "ciphersuites": "TLS_AES_128_GCM_SHA256",
+              "alpn": "sip/2",
               "ktls": "1", "engines": "2", "handshake_timeout": "7", "limit_policy": "refuse", "max_handshakes": "99",
               "log": "2", "connection_timeout": "600", "send_close_notify": "1"}
     assert {name: options[name] for name in wanted} == wanted
