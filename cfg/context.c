@@ -88,13 +88,14 @@ static void set_protocol(struct cfg_builder *b)
 	ERR_clear_error();
 }
 
-SSL_CTX *cfg_make_context(const struct cfg_domain *d, struct cfg_pems *pems, struct cfg_errors *errors,
-	struct cfg_errors *warnings)
+SSL_CTX *cfg_make_context(const struct cfg_domain *d, struct cfg_pems *pems, struct cfg_expiries *expiries,
+	struct cfg_errors *errors, struct cfg_errors *warnings)
 {
 	unsigned before = cfg_errors_added(errors);
 	struct cfg_builder b = {.domain = d,
 		.ctx = SSL_CTX_new(d->kind == CFG_SERVER ? TLS_server_method() : TLS_client_method()),
 		.pems = pems,
+		.expiries = expiries,
 		.errors = errors,
 		.warnings = warnings};
 

@@ -7,12 +7,14 @@
 #define CFG_CONTEXT_PRIVATE_H
 
 #include "cfg/domain.h"
+#include "cfg/expiry_private.h"
 #include "cfg/pem.h"
 
 struct cfg_builder {
 	const struct cfg_domain *domain;
 	SSL_CTX *ctx;
 	struct cfg_pems *pems;
+	struct cfg_expiries *expiries;
 	X509 *leaf, *leaf2; /* the context's certificates, owned by it; NULL: there is none, or a mistake */
 	struct cfg_errors *errors, *warnings;
 };
@@ -36,7 +38,7 @@ void cfg_build_chains(struct cfg_builder *b);
 void cfg_build_staples(struct cfg_builder *b);
 
 /* Makes a complete context. Returns NULL with at least one more sentence in *errors if it cannot. */
-SSL_CTX *cfg_make_context(const struct cfg_domain *d, struct cfg_pems *pems, struct cfg_errors *errors,
-	struct cfg_errors *warnings);
+SSL_CTX *cfg_make_context(const struct cfg_domain *d, struct cfg_pems *pems, struct cfg_expiries *expiries,
+	struct cfg_errors *errors, struct cfg_errors *warnings);
 
 #endif

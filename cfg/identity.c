@@ -62,6 +62,20 @@ static void warn_of_order(struct cfg_builder *b, const struct identity *id, X509
 	}
 }
 
+/* The CA certificates that the current certificate is shown with. */
+static void note_chain(struct cfg_builder *b, const char *file)
+{
+	STACK_OF(X509) *chain = NULL;
+
+	SSL_CTX_get0_chain_certs(b->ctx, &chain);
+	for (int i = 0; i < sk_X509_num(chain); i++) {
+		const X509 *cert = sk_X509_value(chain, i);
+
+		cfg_expiries_add(b->expiries, b->domain->index, CFG_EXPIRING_CA, file,
+			X509_get0_notBefore(cert), X509_get0_notAfter(cert));
+	}
+}
+
 /* Where the key's certificate is in the chain, which should begin with it; 0: nowhere. */
 static int find_in_chain(struct cfg_builder *b, EVP_PKEY *key)
 {
@@ -97,6 +111,9 @@ static X509 *load_chain(struct cfg_builder *b, const struct identity *id)
 	leaf = SSL_CTX_get0_certificate(b->ctx);
 	warn_of_order(b, id, leaf);
 	warn_of_validity(b, id, leaf);
+	cfg_expiries_add(b->expiries, b->domain->index, CFG_EXPIRING_CERTIFICATE, id->certificate,
+		X509_get0_notBefore(leaf), X509_get0_notAfter(leaf));
+	note_chain(b, id->certificate);
 	return leaf;
 }
 
@@ -235,6 +252,8 @@ static void build_chain(struct cfg_builder *b)
 			"a CA certificate in it that a certificate of ours needs is not shown (%s); peers "
 			"that do not have it will refuse ours",
 			cfg_openssl_reason());
+	else
+		note_chain(b, b->domain->ca_list ? b->domain->ca_list : b->domain->ca_path);
 }
 
 void cfg_build_chains(struct cfg_builder *b)

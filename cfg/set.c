@@ -13,6 +13,7 @@
 
 struct cfg_set {
 	struct cfg_config *config;
+	struct cfg_expiries expiries;
 	int refs;
 	SSL_CTX *contexts[]; /* at the domain's index; NULL for kinds that were not requested */
 };
@@ -94,7 +95,7 @@ static int accept_name(SSL *ssl, int *alert, void *arg)
 static int add_context(struct cfg_set *set, const struct cfg_domain *d, const struct cfg_build *how,
 	struct cfg_pems *pems, struct cfg_errors *errors, struct cfg_errors *warnings)
 {
-	SSL_CTX *ctx = cfg_make_context(d, pems, errors, warnings);
+	SSL_CTX *ctx = cfg_make_context(d, pems, &set->expiries, errors, warnings);
 	char domain[CFG_DOMAIN_TEXT];
 	struct cfg_error e;
 
@@ -132,6 +133,8 @@ struct cfg_set *cfg_build_set(struct cfg_config *config, const struct cfg_build 
 		if (how->kinds >> config->domains[i]->kind & 1 &&
 			add_context(set, config->domains[i], how, &pems, errors, warnings))
 			rc = -1;
+	if (set->expiries.is_short)
+		rc = cfg_add_error(errors, "out of memory while the TLS contexts were made");
 	cfg_pems_clear(&pems);
 	if (!rc)
 		return set;
@@ -151,8 +154,19 @@ void cfg_set_unref(struct cfg_set *set)
 		return;
 	for (unsigned i = 0; i < set->config->count; i++)
 		SSL_CTX_free(set->contexts[i]);
+	cfg_expiries_clear(&set->expiries);
 	cfg_config_unref(set->config);
 	free(set);
+}
+
+const struct cfg_expiry *cfg_set_expiries(const struct cfg_set *set)
+{
+	return set->expiries.first;
+}
+
+const struct cfg_config *cfg_set_config(const struct cfg_set *set)
+{
+	return set->config;
 }
 
 int cfg_set_after_fork(const struct cfg_set *set, struct cfg_error *e)

@@ -20,6 +20,7 @@
 #define CFG_SET_H
 
 #include "cfg/config.h"
+#include "cfg/expiry.h"
 
 #pragma GCC visibility push(default)
 #ifdef __cplusplus
@@ -47,6 +48,15 @@ struct cfg_build {
  */
 struct cfg_set *cfg_build_set(struct cfg_config *config, const struct cfg_build *how,
 	struct cfg_errors *errors, struct cfg_errors *warnings);
+
+/*
+ * What expires in the files of its contexts, each file once, linked by next; NULL: nothing. CAs that peers'
+ * certificates are only verified with are not among them. Owned by the set.
+ */
+const struct cfg_expiry *cfg_set_expiries(const struct cfg_set *set);
+
+/* The configuration that it was built from, as long as the set lives. */
+const struct cfg_config *cfg_set_config(const struct cfg_set *set);
 
 struct cfg_set *cfg_set_ref(struct cfg_set *set);
 void cfg_set_unref(struct cfg_set *set); /* NULL is allowed */

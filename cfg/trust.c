@@ -39,7 +39,7 @@ static int add_crls(struct cfg_builder *b, const struct cfg_pem *pem, EVP_MD_CTX
 
 	for (int i = 0; i < sk_X509_CRL_num(pem->crls); i++) {
 		X509_CRL *crl = sk_X509_CRL_value(pem->crls, i);
-		const ASN1_TIME *next = X509_CRL_get0_nextUpdate(crl);
+		const ASN1_TIME *last = X509_CRL_get0_lastUpdate(crl), *next = X509_CRL_get0_nextUpdate(crl);
 		unsigned char digest[EVP_MAX_MD_SIZE];
 		unsigned len;
 
@@ -47,6 +47,7 @@ static int add_crls(struct cfg_builder *b, const struct cfg_pem *pem, EVP_MD_CTX
 			X509_CRL_digest(crl, EVP_sha256(), digest, &len) != 1 ||
 			EVP_DigestUpdate(md, digest, len) != 1)
 			return -1;
+		cfg_expiries_add(b->expiries, b->domain->index, CFG_EXPIRING_LIST, pem->path, last, next);
 		if (next && X509_cmp_time(next, NULL) < 0)
 			cfg_domain_error(b->warnings, b->domain, CFG_CRL,
 				"a list in '%s' has expired; certificates of its authority will be refused",

@@ -5,6 +5,7 @@
 #include "ser/host/layout.h"
 #include "ser/host/services.h"
 #include "ser/shared/counters.h"
+#include "ser/shared/expiries.h"
 #include "ser/shared/log.h"
 #include "ser/shared/scoreboard.h"
 
@@ -71,6 +72,8 @@ enum gauge {
 	GAUGE_OPENED,
 	GAUGE_HANDSHAKES,
 	GAUGE_RELAYED,
+	GAUGE_CERTIFICATE_DAYS,
+	GAUGE_CRL_DAYS,
 	GAUGES
 };
 
@@ -80,6 +83,9 @@ static const struct {
 	[GAUGE_OPENED] = {"opened_connections", "TLS connections that are open now"},
 	[GAUGE_HANDSHAKES] = {"handshakes_under_way", "handshakes under way now"},
 	[GAUGE_RELAYED] = {"relayed_connections", "connections that are relayed now"},
+	[GAUGE_CERTIFICATE_DAYS] = {"certificate_days",
+		"days until the first certificate expires; 0: less than one, or it has expired"},
+	[GAUGE_CRL_DAYS] = {"crl_days", "the same for revocation lists"},
 };
 
 enum {
@@ -113,6 +119,8 @@ static long read_gauge(uint16_t handle, void *which)
 	long n = 0;
 
 	(void)handle;
+	if ((intptr_t)which == GAUGE_CERTIFICATE_DAYS || (intptr_t)which == GAUGE_CRL_DAYS)
+		return expiries_days((intptr_t)which == GAUGE_CRL_DAYS);
 	if ((intptr_t)which == GAUGE_OPENED) {
 		tcp_get_info(&tcp);
 		return tcp.tls_connections_no;

@@ -4,6 +4,7 @@
 #include "cfg/value.h"
 #include "ser/manage/counters.h"
 #include "ser/manage/rpc_about.h"
+#include "ser/manage/rpc_certificates.h"
 #include "ser/manage/rpc_connections.h"
 #include "ser/manage/rpc_options.h"
 #include "ser/manage/settings.h"
@@ -164,6 +165,10 @@ static const char *kill_doc[] = {"Closes the TLS connection with this id.", NULL
 
 static const char *options_doc[] = {"The module's parameters and the default server domain.", NULL};
 
+static const char *certificates_doc[] = {
+	"When certificates and revocation lists in use expire, file by file; the first to expire first.",
+	NULL};
+
 static const char *reload_doc[] = {
 	"Reads tls.cfg, certificates, keys and CRLs anew. On any mistake everything stays as it was.", NULL};
 
@@ -175,6 +180,7 @@ struct host_rpc_export rpc_table[] = {
 	{"tls.count", rpc_count, count_doc, HOST_RPC_RET_ARRAY},
 	{"tls.kill", rpc_kill, kill_doc, 0},
 	{"tls.options", rpc_options, options_doc, 0},
+	{"tls.certificates", rpc_certificates, certificates_doc, HOST_RPC_RET_ARRAY},
 	{"tls.reload", reload, reload_doc, HOST_RPC_RET_ARRAY},
 	{"tls.stats", stats, stats_doc, 0},
 	{"tls.engines", engines, engines_doc, HOST_RPC_RET_ARRAY},

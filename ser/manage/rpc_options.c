@@ -37,8 +37,9 @@ void rpc_options(struct host_rpc *rpc, void *ctx)
 		"low_mem_threshold1", settings_number("low_mem_threshold1"), "engines",
 		rpc_about.params->engines, "engine_nice", rpc_about.params->engine_nice, "engine_confinement",
 		rpc_about.params->engine_confinement);
-	rpc->struct_add(handle, "ddddssdd", "certificate_watch", rpc_about.params->certificate_watch,
-		"max_handshakes", rpc_about.params->max_handshakes, "max_handshakes_per_source",
+	rpc->struct_add(handle, "dddddssdd", "certificate_watch", rpc_about.params->certificate_watch,
+		"certificate_warn_days", rpc_about.params->certificate_warn_days, "max_handshakes",
+		rpc_about.params->max_handshakes, "max_handshakes_per_source",
 		rpc_about.params->max_handshakes_per_source, "max_connections_per_source",
 		rpc_about.params->max_connections_per_source, "limit_policy",
 		params_refuse_at_limit(rpc_about.params) ? "refuse" : "wait", "session_ticket_keys",

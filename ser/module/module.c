@@ -28,6 +28,7 @@
 #include "ser/script/selects.h"
 #include "ser/script/variables.h"
 #include "ser/sending/drainer.h"
+#include "ser/shared/expiries.h"
 #include "ser/shared/log.h"
 #include "ser/shared/params.h"
 #include "ser/shared/scoreboard.h"
@@ -145,7 +146,7 @@ static int mod_init(void)
 	if (host_refuse_settings() || take_config())
 		return -1;
 	if (drainer_prepare((unsigned)params.send_timeout) || reload_prepare(&params) ||
-		outbound_prepare(&params)) {
+		outbound_prepare(&params) || expiries_prepare()) {
 		ser_log(LOG_LEVEL_ERROR, "shared memory or descriptors are used up before the start");
 		return -1;
 	}

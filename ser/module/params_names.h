@@ -18,7 +18,7 @@
 	X(config) X(tls_log) X(handshake_timeout) X(send_timeout) X(connection_timeout) X(engines) \
 	X(engine_nice) X(engine_confinement) X(engine_patience) X(supervisor_patience) X(max_handshakes) \
 	X(max_handshakes_per_source) X(max_connections_per_source) \
-	X(limit_policy) X(certificate_watch) X(low_mem_threshold1) X(session_ticket_keys) X(session_ticket_rotation) \
+	X(limit_policy) X(certificate_watch) X(certificate_warn_days) X(low_mem_threshold1) X(session_ticket_keys) X(session_ticket_rotation) \
 	X(session_tickets) X(con_ct_wq_max) X(ct_wq_max) X(keeper) X(keylog_mode) X(keylog_file) \
 	X(keylog_peer) X(keylog_networks) X(xavp_cfg) X(event_callback)
 

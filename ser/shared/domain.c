@@ -7,10 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum {
-	NAME_MAX_LEN = CFG_DOMAIN_TEXT + 260, /* a server name has at most 255 bytes: RFC 1035 2.3.4 */
-};
-
 static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
 static int ctx_index = -1;
 static pid_t maker; /* forked children inherit contexts, but hold no references */
@@ -83,17 +79,24 @@ struct domain *domain_as_it_was(struct domain *now, const uint8_t *der, size_t l
 	return d;
 }
 
+const char *domain_write_name(const struct cfg_domain *d, char name[DOMAIN_NAME_MAX])
+{
+	char text[CFG_DOMAIN_TEXT];
+
+	snprintf(name, DOMAIN_NAME_MAX, "%s%s%s", cfg_domain_text(d, text), d->server_name ? " " : "",
+		d->server_name ? d->server_name : "");
+	return name;
+}
+
 int domain_attach(SSL_CTX *ctx, const struct cfg_domain *d, struct cfg_error *e)
 {
-	char text[CFG_DOMAIN_TEXT], name[NAME_MAX_LEN];
+	char name[DOMAIN_NAME_MAX];
 	struct domain *domain;
 
 	if (!CRYPTO_THREAD_run_once(&once, make_index) || ctx_index < 0)
 		return cfg_fail(e, "out of memory");
 	maker = getpid();
-	snprintf(name, sizeof(name), "%s%s%s", cfg_domain_text(d, text), d->server_name ? " " : "",
-		d->server_name ? d->server_name : "");
-	domain = make_for(name, SSL_CTX_get0_certificate(ctx));
+	domain = make_for(domain_write_name(d, name), SSL_CTX_get0_certificate(ctx));
 	if (!domain)
 		return cfg_fail(e, "shared memory is used up: raise it with kamailio -m");
 	if (SSL_CTX_set_ex_data(ctx, ctx_index, domain) == 1)

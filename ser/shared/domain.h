@@ -9,6 +9,13 @@
 #include "cfg/set.h"
 #include "select/snapshot.h"
 
+enum {
+	DOMAIN_NAME_MAX = CFG_DOMAIN_TEXT + 260, /* a server name has at most 255 bytes: RFC 1035 2.3.4 */
+};
+
+/* Writes the domain's section as in tls.cfg, with its server name if it has one. Returns name. */
+const char *domain_write_name(const struct cfg_domain *d, char name[DOMAIN_NAME_MAX]);
+
 struct domain {
 	int refcnt;
 	uint32_t own;            /* offset of a struct snapshot_cert in data; 0: no certificate */
@@ -37,7 +44,7 @@ const struct snapshot_cert *domain_own(const struct domain *domain);
 struct domain *domain_get(struct domain *domain);
 void domain_put(struct domain *domain); /* NULL is allowed */
 
-/* The domain's section as in tls.cfg, with its server name if it has one. */
+/* What domain_write_name() wrote. */
 const char *domain_name(const struct domain *domain);
 
 #endif

@@ -69,6 +69,7 @@ static const struct number {
 	NUMBER(session_tickets, 1, 0, 10),
 	NUMBER(session_ticket_rotation, 8 * 3600, 1, 7 * 86400), /* RFC 9325 3.4 */
 	NUMBER(certificate_watch, 0, 0, 86400),
+	NUMBER(certificate_warn_days, 14, 0, 3650),
 	NUMBER(engines, 1, 1, SCOREBOARD_ENGINES_MAX),
 	NUMBER(engine_nice, 0, 0, 19),
 	NUMBER(engine_confinement, 1, 0, 2),

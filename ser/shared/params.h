@@ -33,6 +33,7 @@ struct params {
 	int session_tickets;    /* for each full handshake of TLS 1.3; 0: none in any version */
 	int session_ticket_rotation; /* seconds */
 	int certificate_watch;       /* seconds between two looks; 0: off */
+	int certificate_warn_days;   /* before something expires; 0: no warnings */
 	int engines;                 /* processes */
 	int engine_nice;             /* of the engines, on top of SER's own */
 	int engine_confinement;      /* 0: off, 1: what the kernel offers, 2: all of it, or no start */

@@ -3,6 +3,7 @@
 
 #include "cfg/set.h"
 #include "ser/host/layout.h"
+#include "ser/supervisor/expiry_watch.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 struct found {
+	int64_t began; /* the time that it is checked for */
 	struct cfg_errors errors, warnings;
 };
 
@@ -27,6 +29,7 @@ static void check_for_reload(const char *name, const char *path, struct cfg_erro
 static void build(struct cfg_config *config, const struct params *params, struct found *found)
 {
 	const struct cfg_build how = {.kinds = 1 << CFG_SERVER | 1 << CFG_CLIENT};
+	struct cfg_set *set;
 
 	/* With the rights that SER will have. */
 	if (do_suid()) {
@@ -37,7 +40,10 @@ static void build(struct cfg_config *config, const struct params *params, struct
 	}
 	check_for_reload("config", params->config, &found->warnings);
 	check_for_reload("session_ticket_keys", params->session_ticket_keys, &found->warnings);
-	_exit(cfg_build_set(config, &how, &found->errors, &found->warnings) ? 0 : 1);
+	set = cfg_build_set(config, &how, &found->errors, &found->warnings);
+	if (set)
+		expiry_warn(set, params, found->began, &found->warnings);
+	_exit(set ? 0 : 1);
 }
 
 /* Returns the child's status as from waitpid(), or a negative errno. */
@@ -81,6 +87,7 @@ int config_check_contexts(struct cfg_config *config, const struct params *params
 
 	if (found == MAP_FAILED)
 		return cfg_add_error(errors, "out of memory while the certificates and keys were checked");
+	found->began = expiry_watch_begin();
 	status = run(config, params, found);
 	append(errors, &found->errors);
 	append(warnings, &found->warnings);

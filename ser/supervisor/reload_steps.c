@@ -2,8 +2,10 @@
 /* A supervisor's side of a reload: it takes each step when it is asked to, and the last one also unasked. */
 #include "ser/host/listening.h"
 #include "ser/shared/domain.h"
+#include "ser/shared/expiries.h"
 #include "ser/shared/log.h"
 #include "ser/shared/ticket_keys.h"
+#include "ser/supervisor/expiry_watch.h"
 #include "ser/supervisor/file_states.h"
 #include "ser/supervisor/message_check.h"
 #include "ser/supervisor/private.h"
@@ -18,6 +20,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -29,10 +32,11 @@ static struct reload_order current;
 static struct reload_answer answer;
 
 /* What the reload under way has made so far: */
-static struct cfg_set *next;         /* the contexts; all other engines start with those in use */
-static struct engine_process *trial; /* the engine that works with them, and accepts nothing yet */
-static int report = -1;              /* what that has to say, before it was read */
-static uint32_t is_ready;            /* the number of the reload, when that engine is ready */
+static struct cfg_set *next;           /* the contexts; all other engines start with those in use */
+static struct expiries *next_expiries; /* what of them expires; only the first supervisor's */
+static struct engine_process *trial;   /* the engine that works with them, and accepts nothing yet */
+static int report = -1;                /* what that has to say, before it was read */
+static uint32_t is_ready;              /* the number of the reload, when that engine is ready */
 static uint32_t finishing; /* its number, when it is decided but the engine before may still accept */
 static int is_unsent;      /* the answer waits for memory */
 
@@ -145,6 +149,8 @@ static void forget(void)
 	is_ready = 0;
 	cfg_set_unref(next);
 	next = NULL;
+	expiries_free(next_expiries);
+	next_expiries = NULL;
 	ticket_keys_forget_next();
 }
 
@@ -156,6 +162,17 @@ static int read_ticket_keys(struct cfg_errors *errors)
 	if (supervisor.index || !ticket_keys_read_next(supervisor.parts.params, &e))
 		return 0;
 	return cfg_add_error(errors, "%s", e.text);
+}
+
+/* One supervisor shows it for all. */
+static void note_expiries(struct cfg_errors *errors, struct cfg_errors *warnings)
+{
+	expiry_warn(next, supervisor.parts.params, time(NULL), warnings);
+	if (supervisor.index)
+		return;
+	next_expiries = expiries_make(next);
+	if (!next_expiries)
+		cfg_add_error(errors, "shared memory is used up: raise it with kamailio -m");
 }
 
 /* Reads everything. Returns a configuration with contexts in next, or NULL. */
@@ -171,6 +188,8 @@ static struct cfg_config *read_all(struct cfg_errors *errors, struct cfg_errors 
 	answer.states[0] = before + file_states(config, params);
 	listening_warn(config, warnings);
 	next = build(config, errors, warnings);
+	if (next)
+		note_expiries(errors, warnings);
 	read_ticket_keys(errors);
 	answer.states[1] = file_state(path) + file_states(config, params);
 	return config;
@@ -288,6 +307,9 @@ static void commit(void)
 	finishing = is_ready;
 	is_ready = 0;
 	ticket_keys_use_next();
+	if (!supervisor.index)
+		expiries_use(next_expiries);
+	next_expiries = NULL;
 	engine_process_activate(engine);
 	finish();
 }

@@ -7,7 +7,7 @@
 #include "ser/host/newer.h"
 #include "ser/host/services.h"
 #include "ser/sending/drainer.h"
-#include "ser/shared/domain.h"
+#include "ser/shared/expiries.h"
 #include "ser/shared/log.h"
 #include "ser/shared/ticket_keys.h"
 #include "ser/supervisor/key_log.h"
@@ -101,6 +101,16 @@ static int serve_all(void)
 					  ticket_keys_keep_fresh(supervisor.loop, supervisor.parts.params);
 }
 
+/* One supervisor shows for all what expires. */
+static int show_expiries(void)
+{
+	struct expiries *e = supervisor.index ? NULL : expiries_make(supervisor.parts.set);
+
+	if (e)
+		expiries_use(e);
+	return e || supervisor.index ? 0 : -ENOMEM;
+}
+
 static int set_up(struct cfg_config *config, struct cfg_error *error)
 {
 	const char *why;
@@ -118,6 +128,8 @@ static int set_up(struct cfg_config *config, struct cfg_error *error)
 	privileges_read(0);
 	if (!supervisor.parts.set)
 		return -1;
+	if (show_expiries())
+		return cfg_fail(error, "shared memory is used up: raise it with kamailio -m");
 	if (watch_signals())
 		return cfg_fail(error, "the TLS engine cannot start: no eventfd");
 	inject_init(supervisor.loop, supervisor.index);

@@ -6,6 +6,7 @@
 #include "ser/shared/log.h"
 #include "ser/shared/scoreboard.h"
 #include "ser/supervisor/engine_watch.h"
+#include "ser/supervisor/expiry_watch.h"
 #include "ser/supervisor/private.h"
 #include "ser/supervisor/reload.h"
 #include "ser/supervisor/staple_watch.h"
@@ -41,6 +42,7 @@ static void tick(struct uring_op *op, int res)
 	engine_processes_tick();
 	reload_look();
 	staple_watch();
+	expiry_watch();
 	__atomic_add_fetch(&scoreboard_engines[supervisor.index].beat, 1, __ATOMIC_RELAXED);
 	if (wait_for_next())
 		ser_log(LOG_LEVEL_CRITICAL, "limits of TLS connections are not kept and engines not watched "

@@ -2,7 +2,7 @@
 /*
  * What a supervisor does ten times a second: it tells its engines how full SER is, and SER how many
  * connections they refused; it watches its engines, sees whether a reload was decided, and shows those that
- * watch it that it runs.
+ * watch it that it runs. The first one also warns of what expires.
  */
 #ifndef SER_SUPERVISOR_TICK_H
 #define SER_SUPERVISOR_TICK_H

@@ -71,12 +71,15 @@ class Pki:
 
     def expired(self, name, common_name):
         """A pair that was valid in 2020."""
+        return self.dated(name, common_name, "20200101000000Z", "20210101000000Z")
+
+    def dated(self, name, common_name, begin, end):
+        """A pair that is valid at that time."""
         pair, request = Pair(self.path(name + ".crt"), self.path(name + ".key"), common_name), self.path(name + ".csr")
         subprocess.run(["openssl", "req", "-new", "-config", self.path("openssl.cnf"), *EC, "-nodes", "-subj",
                         f"/CN={common_name}", "-keyout", pair.key, "-out", request],
                        check=True, capture_output=True, timeout=120)
-        self.authority(("-in", request, "-notext", "-out", pair.cert, "-startdate", "20200101000000Z",
-                        "-enddate", "20210101000000Z"))
+        self.authority(("-in", request, "-notext", "-out", pair.cert, "-startdate", begin, "-enddate", end))
         return pair
 
     def encrypted(self, pair, password):

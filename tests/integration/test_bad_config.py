@@ -49,6 +49,7 @@ BAD = {
     "keylog-without-peer": ({"keylog_mode": 19}, "keylog_mode"),
     "keylog-peer-by-name": ({"keylog_mode": 19, "keylog_peer": "udp:localhost:8020"}, "keylog_peer"),
     "keylog-networks": ({"keylog_networks": "192.0.2.0/33"}, "keylog_networks"),
+    "warn-days-negative": ({"certificate_warn_days": -1}, "certificate_warn_days"),
     "handshakes-0": ({"max_handshakes": 0}, "max_handshakes"),
     "handshakes-too-many": ({"max_handshakes": 65537}, "max_handshakes"),
     "handshakes-per-source-negative": ({"max_handshakes_per_source": -1}, "max_handshakes_per_source"),

@@ -213,7 +213,7 @@ def test_off(refused):
     ser = refused(core=["enable_tls=no"], listen=("tcp:127.0.0.1",))
     ser.spawn("-DD")
     ser.settle(lambda: os.path.exists(ser.control), ser.log)
-    for name in "tls.info", "tls.list", "tls.options", "tls.reload", "tls.stats", "tls.engines", "tls.kill 1":
+    for name in "tls.info", "tls.list", "tls.options", "tls.reload", "tls.stats", "tls.engines", "tls.certificates", "tls.kill 1":
         done = subprocess.run([KAMCMD, "-s", f"unix:{ser.control}", *name.split()], capture_output=True, text=True,
                               timeout=30, check=False)
         assert "TLS is off" in done.stdout + done.stderr, name

@@ -24,12 +24,14 @@ SSL_CTX *build_context(const struct cfg_domain *d, struct cfg_error *e, struct c
 {
 	static struct cfg_errors errors, warnings;
 	struct cfg_pems pems = {0};
+	struct cfg_expiries expiries = {0};
 	SSL_CTX *ctx;
 
 	memset(&errors, 0, sizeof(errors));
 	memset(&warnings, 0, sizeof(warnings));
-	ctx = cfg_make_context(d, &pems, &errors, &warnings);
+	ctx = cfg_make_context(d, &pems, &expiries, &errors, &warnings);
 	cfg_pems_clear(&pems);
+	cfg_expiries_clear(&expiries);
 	*e = errors.list[0];
 	*warning = warnings.list[0];
 	return ctx;
