@@ -49,10 +49,13 @@ def test_lintian(debian):
     assert not re.search("^[EW]:", said, re.M), said
 
 
-def test_update_leaves_the_keeper(debian):
-    """It may hold connections just then."""
-    for package in debian.packages:
-        assert "restart" not in debian.builder.run("sh", "-ec", f"dpkg-deb --ctrl-tarfile {package} | tar -xO")
+def test_scripts_and_the_keeper(debian):
+    """An update leaves it alone, because it may hold connections just then; a removal ends it."""
+    others = "--exclude=./control --exclude=./md5sums"
+    scripts = "".join(debian.builder.run("sh", "-ec", f"dpkg-deb --ctrl-tarfile {package} | tar -xO {others}")
+                      for package in debian.packages)
+    assert "restart" not in scripts
+    assert re.search(r"= remove .*\n.*stop .*ser-ktls-keeper.service", scripts), scripts
 
 
 @pytest.fixture
