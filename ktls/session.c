@@ -14,7 +14,14 @@
 struct kept_session {
 	TAILQ_ENTRY(kept_session) link;
 	SSL_SESSION *session;
+	time_t verified; /* when there was a full handshake: OpenSSL's time is that of the last resumption */
 	char *key;
+};
+
+/* What an SSL object is to keep its sessions under. */
+struct keeping {
+	time_t verified; /* of the session that it is given */
+	char key[];
 };
 
 struct ktls_sessions {
@@ -24,12 +31,12 @@ struct ktls_sessions {
 };
 
 static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
-static int cache_index = -1, key_index = -1;
+static int cache_index = -1, keeping_index = -1;
 
 static void make_indexes(void)
 {
 	cache_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
-	key_index = ktls_ex_data_new_index(free);
+	keeping_index = ktls_ex_data_new_index(free);
 }
 
 static int compare(const void *a, const void *b)
@@ -73,37 +80,40 @@ static struct kept_session *add(struct ktls_sessions *cache, const char *key)
 	return e;
 }
 
-static int is_over(const SSL_SESSION *session)
+static int is_over(const struct kept_session *e)
 {
+	const SSL_SESSION *session = e->session;
 	long hint = (long)SSL_SESSION_get_ticket_lifetime_hint(session);
-	long age = (long)time(NULL) - SSL_SESSION_get_time(session);
+	long now = (long)time(NULL), age = now - SSL_SESSION_get_time(session);
 
 	/* 0 means no time at all in RFC 8446 4.6.1, and an unknown time in RFC 5077 3.3. */
 	if ((hint || SSL_SESSION_get_protocol_version(session) == TLS1_3_VERSION) && age >= hint)
 		return 1;
-	return age < 0 || age >= SSL_SESSION_get_timeout(session);
+	return age < 0 || age >= SSL_SESSION_get_timeout(session) ||
+	       now - e->verified >= SSL_SESSION_get_timeout(session);
 }
 
 /* OpenSSL has a new session for us. Returns 1 if we take over its reference. */
 static int on_session(SSL *ssl, SSL_SESSION *session)
 {
 	struct ktls_sessions *cache = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), cache_index);
-	const char *key = SSL_get_ex_data(ssl, key_index);
+	const struct keeping *keeping = SSL_get_ex_data(ssl, keeping_index);
 	struct kept_session *e;
 
-	if (!cache || !key || !SSL_SESSION_is_resumable(session))
+	if (!cache || !keeping || !SSL_SESSION_is_resumable(session))
 		return 0;
-	e = find(cache, key);
+	e = find(cache, keeping->key);
 	if (e) {
 		TAILQ_REMOVE(&cache->entries, e, link);
 		TAILQ_INSERT_HEAD(&cache->entries, e, link);
 		SSL_SESSION_free(e->session);
 	} else {
-		e = add(cache, key);
+		e = add(cache, keeping->key);
 	}
 	if (!e)
 		return 0;
 	e->session = session;
+	e->verified = SSL_session_reused(ssl) ? keeping->verified : time(NULL);
 	return 1;
 }
 
@@ -130,7 +140,7 @@ void ktls_sessions_free(struct ktls_sessions *cache)
 
 int ktls_sessions_use(SSL_CTX *ctx, struct ktls_sessions *cache)
 {
-	if (!CRYPTO_THREAD_run_once(&once, make_indexes) || cache_index < 0 || key_index < 0 ||
+	if (!CRYPTO_THREAD_run_once(&once, make_indexes) || cache_index < 0 || keeping_index < 0 ||
 		SSL_CTX_set_ex_data(ctx, cache_index, cache) != 1)
 		return -ENOMEM;
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
@@ -138,32 +148,40 @@ int ktls_sessions_use(SSL_CTX *ctx, struct ktls_sessions *cache)
 	return 0;
 }
 
-static int keep_key(SSL *ssl, const char *key)
+/* Returns NULL if memory is short. */
+static struct keeping *keep_under(SSL *ssl, const char *key)
 {
-	char *copy = strdup(key);
+	const size_t size = strlen(key) + 1;
+	struct keeping *keeping = malloc(sizeof(*keeping) + size);
 
-	if (copy && SSL_set_ex_data(ssl, key_index, copy) == 1)
-		return 0;
-	free(copy);
-	return -ENOMEM;
+	if (!keeping)
+		return NULL;
+	keeping->verified = 0;
+	memcpy(keeping->key, key, size);
+	if (SSL_set_ex_data(ssl, keeping_index, keeping) == 1)
+		return keeping;
+	free(keeping);
+	return NULL;
 }
 
 int ktls_sessions_offer(SSL *ssl, const char *key)
 {
 	struct ktls_sessions *cache =
 		cache_index < 0 ? NULL : SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), cache_index);
+	struct keeping *keeping;
 	struct kept_session *e;
 	int given, used_up;
 
-	if (!cache || strlen(key) >= KTLS_SESSION_KEY_MAX || SSL_get_ex_data(ssl, key_index))
+	if (!cache || strlen(key) >= KTLS_SESSION_KEY_MAX || SSL_get_ex_data(ssl, keeping_index))
 		return -EINVAL;
-	if (keep_key(ssl, key))
+	keeping = keep_under(ssl, key);
+	if (!keeping)
 		return -ENOMEM;
 	e = find(cache, key);
 	if (!e)
 		return 0;
-	given = SSL_SESSION_is_resumable(e->session) && !is_over(e->session) &&
-		SSL_set_session(ssl, e->session) == 1;
+	given = SSL_SESSION_is_resumable(e->session) && !is_over(e) && SSL_set_session(ssl, e->session) == 1;
+	keeping->verified = e->verified;
 	used_up = !given || SSL_SESSION_get_protocol_version(e->session) == TLS1_3_VERSION;
 	if (used_up) {
 		drop(cache, e);

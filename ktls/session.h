@@ -9,8 +9,9 @@
  *
  * Only the newest session is kept for each key. TLS 1.3 sessions are used once (RFC 8446 C.4), TLS 1.2
  * sessions until they expire: after the time that the server gave, at the latest after the context's
- * (OpenSSL's default is two hours). A revoked or expired certificate may go unnoticed for that long. A
- * session that OpenSSL calls not resumable, because a connection with it ended in an alert, is not offered.
+ * (OpenSSL's default is two hours). That time also limits how long after a full handshake sessions are
+ * resumed that came with other resumptions: a revoked or expired certificate may go unnoticed for that long.
+ * A session that OpenSSL calls not resumable, because a connection with it ended in an alert, is not offered.
  * Limits: a fixed number of sessions; the one that was neither stored nor offered for the longest time goes
  * first. Threads and processes: one thread.
  */

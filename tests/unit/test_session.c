@@ -10,6 +10,17 @@
 #include <time.h>
 
 static struct identity id;
+static time_t later; /* seconds by which the cache's clock is ahead of OpenSSL's */
+
+time_t __real_time(time_t *t);
+time_t __wrap_time(time_t *t);
+
+time_t __wrap_time(time_t *t)
+{
+	(void)t;
+	return __real_time(NULL) + later;
+}
+
 static SSL_CTX *server;
 
 static int set_up(void **state)
@@ -181,6 +192,27 @@ static void test_expiry(void **state)
 	}
 }
 
+/* A server's new tickets do not put off the next full handshake, which verifies certificates. */
+static void test_chain_of_resumptions(void **state)
+{
+	(void)state;
+	for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+		struct caching c;
+
+		caching_open(&c, version, 10);
+		later = -5000;
+		assert_int_equal(connect_as(&c, server, "a"), 0);
+		later = 0;
+		assert_int_equal(connect_as(&c, server, "a"), 1);
+		later = 2000; /* the session is 2,000 seconds old, the last full handshake 7,000 */
+		assert_int_equal(connect_as(&c, server, "a"), 1);
+		later = 3000;
+		assert_int_equal(connect_as(&c, server, "a"), 0);
+		later = 0;
+		caching_close(&c);
+	}
+}
+
 /* A server that forgot it: the handshake is a full one, and the new session takes the place. */
 static void test_unknown_to_the_server(void **state)
 {
@@ -281,6 +313,7 @@ int main(void)
 		cmocka_unit_test(test_how_often),
 		cmocka_unit_test(test_the_oldest_goes),
 		cmocka_unit_test(test_expiry),
+		cmocka_unit_test(test_chain_of_resumptions),
 		cmocka_unit_test(test_unknown_to_the_server),
 		cmocka_unit_test(test_alert),
 		cmocka_unit_test(test_wrong_use),
