@@ -176,6 +176,11 @@ static void check_keylog(const struct params *p, struct cfg_errors *errors, stru
 			"keylog_mode: the %d in %d has no effect, because many read logs; add %d and set "
 			"keylog_file",
 			KEYLOG_TO_LOG, p->keylog_mode, KEYLOG_TO_FILE);
+	else if (p->keylog_mode && !params_keylog(p))
+		cfg_add_error(warnings,
+			"keylog_mode: %d logs no keys; %d and %d switch the key log on, %d writes it to a "
+			"file, %d sends it to a peer",
+			p->keylog_mode, KEYLOG_READY, KEYLOG_ACTIVE, KEYLOG_TO_FILE, KEYLOG_TO_PEER);
 	if (to & KEYLOG_TO_FILE && !p->keylog_file)
 		cfg_add_error(errors, "keylog_mode: the %d in %d asks for a file; name it with keylog_file",
 			KEYLOG_TO_FILE, p->keylog_mode);

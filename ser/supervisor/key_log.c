@@ -20,7 +20,7 @@ static const char *why_not(int error)
 	switch (error) {
 	case ELOOP:
 		return "it is a symbolic link; name the file itself";
-	case ENXIO: /* a FIFO that nobody reads */
+	case ENXIO: /* a socket */
 	case EISDIR:
 		return "it is not a regular file";
 	case ENOENT:
@@ -73,7 +73,8 @@ static int open_file(const char *path, struct stat *file, const char **why)
 	return -1;
 }
 
-/* A full disk may have cut the line before off. */
+/* A full disk may have cut the line before off. A needless empty line, while another process writes, does no
+ * harm. */
 static int is_cut_off(int fd, off_t size)
 {
 	char last;
@@ -117,14 +118,24 @@ static void complain_about_peer(const char *name, int error)
 		shortage_text(error));
 }
 
+static int send_line(const char *line, size_t len)
+{
+	return send(peer, line, len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
 /* As the stock module does: a datagram for each line, without its newline. */
 static void send_to_peer(const char *name, const char *lines)
 {
 	while (*lines && peer >= 0) {
 		size_t len = strcspn(lines, "\n");
+		int error = send_line(lines, len);
 
-		if (send(peer, lines, len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-			complain_about_peer(name, -errno);
+		if (error)
+			complain_about_peer(name, error);
+		/* It belonged to an earlier line, and this one was not sent: the collector may be there
+		 * again. */
+		if (error == -ECONNREFUSED)
+			send_line(lines, len);
 		lines += len + (lines[len] == '\n');
 	}
 }
@@ -149,8 +160,8 @@ void key_log_start(const struct params *params, int first)
 	if (!to || !first)
 		return;
 	ser_log(LOG_LEVEL_WARNING,
-		"keys of TLS connections are logged (keylog_mode): who gets hold of them can read what was "
-		"said; turn it off when you have seen enough");
+		"keys of TLS connections are logged (keylog_mode): whoever gets hold of them can read what "
+		"was said; turn it off when you have seen enough");
 	if (to & KEYLOG_TO_FILE)
 		write_to_file(params->keylog_file, ""); /* to say at once if that cannot be */
 }

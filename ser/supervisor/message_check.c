@@ -17,6 +17,10 @@ static_assert(offsetof(struct tcp_info, tcpi_state) == 0 && sizeof(((struct tcp_
 enum {
 	RECORDS_MAX = 1000, /* that a handshake sends under the connection's keys: a Finished, or tickets */
 	ERRNO_MAX = 4095,
+	/* Hexadecimal digits in a line of a key log: a random, or with RSA a part of what is encrypted; a
+	 * secret. */
+	KEY_LOG_BY_MIN = 16,
+	KEY_LOG_SECRET_MIN = 64,
 };
 
 void engine_message_clean(char *text, size_t size)
@@ -41,13 +45,35 @@ static const char *check_log(struct message_log *m, size_t size)
 	return NULL;
 }
 
-/* What OpenSSL's key log is made of; nobody who reads the file gets anything else to read. */
+/* The length of "<label> <what the connection is told by> <secret>", with its newline; 0 if it is not that.
+ */
+static size_t key_log_line(const char *line)
+{
+	static const char hex[] = "0123456789abcdef";
+	const size_t label = strspn(line, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789");
+	size_t by, secret;
+
+	if (!label || line[label] != ' ')
+		return 0;
+	by = strspn(line + label + 1, hex);
+	if (by < KEY_LOG_BY_MIN || line[label + 1 + by] != ' ')
+		return 0;
+	secret = strspn(line + label + 1 + by + 1, hex);
+	if (secret < KEY_LOG_SECRET_MIN || line[label + 1 + by + 1 + secret] != '\n')
+		return 0;
+	return label + 1 + by + 1 + secret + 1;
+}
+
+/* Nothing else gets into the file, and as each line is long, there are few in a message. */
 static int is_key_log(const char *text)
 {
-	size_t len = strlen(text);
+	size_t len = 1;
 
-	return len && text[len - 1] == '\n' &&
-	       strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789abcdef \n") == len;
+	if (!*text)
+		return 0;
+	for (; *text && len; text += len)
+		len = key_log_line(text);
+	return len > 0;
 }
 
 static const char *check_keys(

@@ -454,11 +454,19 @@ static size_t make_keys_of(const char *text)
 	return offsetof(struct message_keys, text) + strlen(text) + 1;
 }
 
+#define BY     "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+#define SECRET "202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f"
+
 static void test_key_log(void **state)
 {
-	static const char good[] = "CLIENT_TRAFFIC_SECRET_0 0123456789abcdef fedcba\nCLIENT_RANDOM 00 11\n";
-	static const char *const bad[] = {"", "CLIENT_RANDOM 00 11", "CLIENT_RANDOM 00 11\r\n", "client 00\n",
-		"CLIENT_RANDOM 00\t11\n", "CLIENT_RANDOM \x1b[1m\n", "CLIENT_RANDOM \xc3\xa4\n"};
+	static const char good[] = "CLIENT_TRAFFIC_SECRET_0 " BY " " SECRET "\nCLIENT_RANDOM " BY
+				   " " SECRET SECRET "\nRSA 0123456789abcdef " SECRET "\n";
+	static const char *const bad[] = {"", "\n", "CLIENT_RANDOM " BY " " SECRET,
+		"CLIENT_RANDOM " BY " " SECRET "\r\n", "CLIENT_RANDOM " BY "\t" SECRET "\n",
+		"CLIENT_RANDOM " BY " " SECRET " \n", "CLIENT_RANDOM " BY " " SECRET "\n\n",
+		"client_random " BY " " SECRET "\n", "CLIENT_RANDOM 0123456789abcde " SECRET "\n",
+		"CLIENT_RANDOM " BY " 00\n", BY " " SECRET "\n", " " BY " " SECRET "\n",
+		"CLIENT_RANDOM \x1b[1m\n", "CLIENT_RANDOM " BY " " SECRET "\nCLIENT_RANDOM \xc3\xa4\n"};
 	const size_t size = make_keys_of(good);
 
 	(void)state;
@@ -471,9 +479,11 @@ static void test_key_log(void **state)
 	assert_non_null(check_plain(offsetof(struct message_keys, text)));
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_non_null(check_plain(make_keys_of(bad[i])));
-	memset(m.keys.text, '\n', sizeof(m.keys.text));
+	memset(m.keys.text, 'a', sizeof(m.keys.text));
+	memcpy(m.keys.text, "A " BY " ", sizeof("A " BY " ") - 1);
+	m.keys.text[sizeof(m.keys.text) - 1] = '\n';
 	assert_non_null(check_plain(sizeof(m.keys)));
-	m.keys.text[sizeof(m.keys.text) - 1] = '\0';
+	memcpy(&m.keys.text[sizeof(m.keys.text) - 2], "\n", 2);
 	assert_null(check_plain(sizeof(m.keys)));
 	assert_non_null(check_plain(sizeof(m.keys) + 1));
 	limits.logs_keys = 0;

@@ -262,6 +262,13 @@ static void test_peer(void **state)
 	key_log_write(&params, lines); /* the kernel says at the next one that nobody is there */
 	key_log_write(&params, lines);
 	assert_non_null(strstr(said, "nobody listens"));
+	key_log_write(&params, lines);
+	fd = socket(AF_INET, SOCK_DGRAM, 0);
+	assert_int_equal(bind(fd, &address.any, sizeof(address.in)), 0);
+	key_log_write(&params, lines); /* not a line is lost from then on */
+	assert_int_equal(recv(fd, found, sizeof(found), MSG_DONTWAIT), sizeof(lines) - 2);
+	assert_string_equal(found, "CLIENT_RANDOM 00 11");
+	close(fd);
 }
 
 static void test_names_of_peers(void **state)
