@@ -128,16 +128,32 @@ void expiries_use(struct expiries *e)
 	expiries_free(before);
 }
 
-struct expiries *expiries_copy(void)
+/* Returns the size of those in use, 0 for none, and copies them if there is room. */
+static size_t read_in_use(struct expiries *copy, size_t room)
 {
-	struct expiries *copy = NULL;
+	size_t size;
 
 	lock_get(&shared->lock);
-	if (shared->now)
-		copy = malloc(shared->now->size);
-	if (copy)
-		memcpy(copy, shared->now, shared->now->size);
+	size = shared->now ? shared->now->size : 0;
+	if (size && size <= room)
+		memcpy(copy, shared->now, size);
 	lock_release(&shared->lock);
+	return size;
+}
+
+struct expiries *expiries_copy(void)
+{
+	struct expiries *copy;
+	size_t room = sizeof(*copy), size;
+
+	/* Not under the lock, which whoever dies there keeps. */
+	while ((copy = calloc(1, room))) {
+		size = read_in_use(copy, room);
+		if (size <= room)
+			break;
+		free(copy);
+		room = size;
+	}
 	return copy;
 }
 

@@ -39,7 +39,7 @@ void expiries_free(struct expiries *e); /* NULL is allowed */
 /* Puts them in the place of those before, which are freed. */
 void expiries_use(struct expiries *e);
 
-/* A copy of those in use, for free(). NULL if memory is short. */
+/* A copy of those in use, for free(); without entries if there are none yet. NULL if memory is short. */
 struct expiries *expiries_copy(void);
 
 const char *expiries_text(const struct expiries *e, uint32_t at);

@@ -39,7 +39,7 @@ static const char *write_span(const struct cfg_expiry *e, int64_t now, char text
 
 	strftime(date, sizeof(date), "%Y-%m-%d %H:%M UTC", gmtime_r(&end, &tm));
 	if (days < 0)
-		snprintf(text, SPAN_TEXT, "has expired on %s", date);
+		snprintf(text, SPAN_TEXT, "expired on %s", date);
 	else if (!days)
 		snprintf(text, SPAN_TEXT, "expires in less than a day, on %s", date);
 	else
@@ -116,6 +116,6 @@ void expiry_watch(void)
 		ser_log(LOG_LEVEL_WARNING, "certificate_warn_days: %s", sentence.text);
 	}
 	if (lines > LINES_MAX)
-		ser_log(LOG_LEVEL_WARNING, "certificate_warn_days: %u more expire; ask tls.certificates",
+		ser_log(LOG_LEVEL_WARNING, "certificate_warn_days: tls.certificates shows %u more",
 			lines - LINES_MAX);
 }

@@ -89,7 +89,8 @@ static void test_certificate(void **state)
 	(void)state;
 	assert_int_equal(count(set), 1);
 	assert_int_equal(e->domains, 1);
-	assert_int_equal(e->end - e->begin, 3000 + 3600);
+	assert_in_range(
+		e->end - e->begin, 3000 + 3600, 3000 + 3600 + 600); /* it takes its time to make one */
 	assert_ptr_equal(cfg_set_config(set)->domains[e->first_domain], domain_at(cfg_set_config(set), 1));
 	cfg_set_unref(set);
 }
