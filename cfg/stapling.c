@@ -8,9 +8,14 @@
 #include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum {
+	WHY_TEXT = 200,
+};
 
 /* A certificate and the response for it, named like the attributes. */
 struct stapled {
@@ -102,14 +107,19 @@ static int take(struct cfg_builder *b, const struct stapled *s, X509 *issuer)
 {
 	uint8_t der[KTLS_OCSP_MAX + 1];
 	ssize_t len = read_file(s->file, der);
+	char why[WHY_TEXT];
 	struct ktls_ocsp_answer answer;
 
 	if (len == -EINVAL)
-		return warn(b, s, "is no file", "name one");
-	if (len == -ENOENT)
+		return warn(b, s, "is not a regular file", "name one");
+	if (len == -ENOENT || len == -ENOTDIR)
 		return warn(b, s, "does not exist", "fetch one");
-	if (len < 0)
+	if (len == -EACCES || len == -EPERM)
 		return warn(b, s, "cannot be read", "give SER's user the right to read it");
+	if (len < 0) {
+		snprintf(why, sizeof(why), "cannot be read (the system says '%s')", strerror((int)-len));
+		return warn(b, s, why, "see that it is a file that SER can read");
+	}
 	if (!issuer)
 		return warn(b, s, "cannot be verified without the certificate's issuer",
 			"append that to the certificate's file, or add it to ca_list");

@@ -94,13 +94,13 @@ static void judge_times(
 	char text[TIME_TEXT];
 
 	if (seconds_of(from, &begin))
-		say(a, KTLS_OCSP_UNREADABLE, "does not say from when on it holds (thisUpdate)");
+		say(a, KTLS_OCSP_UNREADABLE, "does not say from when it is valid (thisUpdate)");
 	else if (begin > now + KTLS_OCSP_EARLY)
 		say(a, KTLS_OCSP_TOO_EARLY, "is not valid yet, only from %s", write_time(begin, text));
 	else if (seconds_of(until, &a->until))
 		say(a, KTLS_OCSP_STALE, "does not say how long it holds (nextUpdate)");
 	else if (a->until <= now)
-		say(a, KTLS_OCSP_STALE, "is stale since %s (nextUpdate)", write_time(a->until, text));
+		say(a, KTLS_OCSP_STALE, "has been stale since %s (nextUpdate)", write_time(a->until, text));
 	else
 		a->verdict = KTLS_OCSP_GOOD;
 }
@@ -117,7 +117,7 @@ static void judge_single(OCSP_SINGLERESP *single, struct ktls_ocsp_answer *a)
 		break;
 	case V_OCSP_CERTSTATUS_REVOKED:
 		seconds_of(revoked, &when);
-		say(a, KTLS_OCSP_REVOKED, "says that the certificate is revoked since %s",
+		say(a, KTLS_OCSP_REVOKED, "says that the certificate was revoked on %s",
 			write_time(when, text));
 		break;
 	default:
@@ -133,7 +133,8 @@ static void judge_basic(OCSP_BASICRESP *basic, X509 *cert, X509 *issuer, struct 
 		say(a, KTLS_OCSP_FOREIGN, "is for another certificate");
 	else if (!is_signed(basic, issuer))
 		say(a, KTLS_OCSP_UNSIGNED,
-			"is not signed by the certificate's issuer, or by whom it entitled to");
+			"is not signed by the certificate's issuer or by a responder that the issuer "
+			"entitled");
 	else
 		judge_single(single, a);
 }

@@ -21,7 +21,7 @@ enum ktls_ocsp_verdict {
 	KTLS_OCSP_UNREADABLE, /* longer than KTLS_OCSP_MAX, or no response in DER */
 	KTLS_OCSP_NO_STATUS,  /* the responder says why it gives none */
 	KTLS_OCSP_FOREIGN,    /* it is for other certificates */
-	KTLS_OCSP_UNSIGNED,   /* neither the issuer nor whom it entitled has signed it */
+	KTLS_OCSP_UNSIGNED,   /* signed neither by the issuer nor by a responder that the issuer entitled */
 	KTLS_OCSP_TOO_EARLY,
 	KTLS_OCSP_STALE, /* nextUpdate has passed, or there is none */
 	KTLS_OCSP_REVOKED,

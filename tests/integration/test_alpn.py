@@ -64,9 +64,10 @@ def test_nothing_in_common(listing, version):
     def counted():
         found = listing.counters()
         return [found[name] for name in ("handshakes_failed", "alert_sent_no_application_protocol")]
-    before = counted()
+    before, line = counted(), "handshake with .* failed: the peer offers no application protocol that is ours"
+    lines = listing.log_count(line)
     refuses(listing, ["h2", "sip"], version)
-    listing.logged("handshake with .* failed: the peer offers no application protocol that is ours")
+    listing.settle(lambda: listing.log_count(line) == lines + 1, listing.log)
     listing.settle(lambda: counted() == [number + 1 for number in before], counted)
 
 

@@ -68,8 +68,8 @@ def test_left_out(start, pki, authority, must, tmp_path):
     later, absent = tmp_path / "later", tmp_path / "absent"
     later.write_bytes(TRY_LATER)
     rows = {authority.response(pki.one): "is for another certificate; fetch the one for this certificate",
-            authority.response(pki.server, until=time.time() - 60): r"is stale since 20.* \(nextUpdate\); fetch a new one",
-            authority.response(pki.server, status="R"): "says that the certificate is revoked since 2020-01-01 00:00:00 UTC; ",
+            authority.response(pki.server, until=time.time() - 60): r"has been stale since 20.* \(nextUpdate\); fetch a new one",
+            authority.response(pki.server, status="R"): "says that the certificate was revoked on 2020-01-01 00:00:00 UTC; ",
             authority.response(pki.server, status=None): "says that its responder does not know the certificate; ",
             str(later): "has no status, but the responder's excuse 'trylater'; fetch a new one",
             str(absent): "does not exist; fetch one",
@@ -93,9 +93,9 @@ def test_becomes_stale(start, pki, authority, tmp_path):
     ser = start(tls={"ocsp_file": path})
     for seconds in 3, 10, 60:  # until it is in time before it is stale
         copy(authority.response(pki.server, until=time.time() + seconds), path)
-        before = ser.log_count("is stale since")
+        before = ser.log_count("has been stale since")
         ser.text("tls.reload")
-        if ser.log_count("is stale since") == before:
+        if ser.log_count("has been stale since") == before:
             break
     ser.settle(lambda: ser.log_count(f"WARNING.*'{re.escape(path)}' is stale now"), ser.log, seconds + settings.PATIENCE)
     assert NONE in told(ser)
@@ -167,8 +167,8 @@ def test_peer_without(requiring, asking, pki, must, version):
 @VERSIONS
 def test_peer_with_a_bad_one(requiring, asking, pki, authority, version):
     for path, why in ((authority.response(pki.one), "is for another certificate"),
-                      (authority.response(pki.server, until=time.time() - 60), "is stale since"),
-                      (authority.response(pki.server, status="R"), "says that the certificate is revoked")):
+                      (authority.response(pki.server, until=time.time() - 60), "has been stale since"),
+                      (authority.response(pki.server, status="R"), "says that the certificate was revoked on")):
         with s_server(pki.server, f"-tls{version}", "-status_file", path) as peer:
             for ser in requiring, asking:
                 refuses(ser, peer, f"its OCSP response {why}")

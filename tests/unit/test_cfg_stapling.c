@@ -99,13 +99,13 @@ static void test_left_out(void **state)
 		const char *file, *why;
 	} rows[] = {
 		{"absent", "does not exist; fetch one"},
-		{"folder", "is no file; name one"},
+		{"folder", "is not a regular file; name one"},
 		{"empty", "is no OCSP response in DER; name a file that"},
 		{"garbage", "is no OCSP response in DER; name a file that"},
 		{"long", "has more than 16384 bytes; name a file that"},
 		{"later", "has no status, but the responder's excuse 'trylater'; fetch a new one"},
 		{"rsa", "is for another certificate; fetch the one for this certificate"},
-		{"forged", "or by whom it entitled to; fetch one from the responder"},
+		{"forged", "or by a responder that the issuer entitled; fetch one from the responder"},
 		{"early", "set this machine's clock"},
 		{"stale", "(nextUpdate); fetch a new one"},
 		{"revoked", "install another certificate"},

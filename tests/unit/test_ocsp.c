@@ -99,14 +99,14 @@ static void test_times(void **state)
 	(void)state;
 	check(response(&ca, 0, KTLS_OCSP_EARLY + 600, 7200), KTLS_OCSP_TOO_EARLY,
 		"is not valid yet, only from 2");
-	check(response(&ca, 0, -3600, -1), KTLS_OCSP_STALE, "is stale since 2");
+	check(response(&ca, 0, -3600, -1), KTLS_OCSP_STALE, "has been stale since 2");
 	check(response(&ca, 0, -60, 0), KTLS_OCSP_STALE, "does not say how long it holds");
 }
 
 static void test_status(void **state)
 {
 	(void)state;
-	check(response(&ca, V_OCSP_CERTSTATUS_REVOKED, -60, 3600), KTLS_OCSP_REVOKED, "is revoked since 2");
+	check(response(&ca, V_OCSP_CERTSTATUS_REVOKED, -60, 3600), KTLS_OCSP_REVOKED, "was revoked on 2");
 	check(response(&ca, V_OCSP_CERTSTATUS_UNKNOWN, -60, 3600), KTLS_OCSP_UNKNOWN,
 		"does not know the certificate");
 }
