@@ -226,7 +226,7 @@ def test_recipe(start, tmp_path):
         typed = typed.replace(word, replacement)
     capture_it, read_it = commands(typed)
     with Capture(tmp_path, ser.address()[1]):
-        """dumpcap may capture here, so the page's command has to."""
+        pass  # dumpcap may capture here, so the page's command has to
     os.remove(os.path.join(tmp_path, "capture.pcapng"))
     with Capture(tmp_path, ser.address()[1], ["sh", "-c", f"exec {capture_it}"]) as capture:
         with sip.TlsClient(ser.address()) as client:
