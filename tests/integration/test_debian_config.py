@@ -5,10 +5,8 @@ import os
 import pytest
 
 import manual
-import settings
 import sip
 import whole
-from server import MODULES
 
 DEBIAN = "/etc/kamailio"
 ABOVE_OURS = f'modparam("tls", "config", "{DEBIAN}/tls.cfg")'
@@ -27,9 +25,7 @@ class DebianServer(whole.Whole):
     """Runs Debian's kamailio.cfg, unchanged; what the manual adds is in kamailio-local.cfg, which that imports."""
 
     def lines(self, core, load):
-        etc, modules = os.path.dirname(self.config), os.path.join(self.folder, "modules")
-        os.mkdir(modules)
-        os.symlink(settings.MODULE, os.path.join(modules, "tls.so"))
+        etc = os.path.dirname(self.config)
         # The names of what an administrator has to make, and of the file itself.
         certificate = {f"{DEBIAN}/kamailio-selfsigned.pem": self.pki.server.cert,
                        f"{DEBIAN}/kamailio-selfsigned.key": self.pki.server.key}
@@ -39,7 +35,7 @@ class DebianServer(whole.Whole):
             text = text.replace(name, here)
         self.write("tls.cfg", text)
         self.write("kamailio-local.cfg", "\n".join([
-            "#!define WITH_TLS", f'mpath="{modules}/:{MODULES}"',
+            "#!define WITH_TLS", self.mpath(),
             f'#!subst "!{DEBIAN}/tls.cfg!{etc}/tls.cfg!g"', "auto_aliases=no", "alias=example.org", *core,
             *(f"listen={where}:{port}" for where, port in self.ports), ""]))
         yield read("kamailio.cfg")
