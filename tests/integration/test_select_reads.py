@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What reading costs: no lock, no line in the log, no memory; and where else than in a request's own process it works."""
-import base64
-import struct
 import threading
 
 import pytest
 
 import settings
 import sip
+from phones import WebSocketPhone
 from server import Usage, value_lines
 from test_golden import SELECTS, chunks, script
 
@@ -81,25 +80,6 @@ def test_another_process(share_here):
     assert ser.command("tls.stats")["lookups"] == before + 5
 
 
-UPGRADE = ("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-           "Sec-WebSocket-Key: {}\r\nSec-WebSocket-Protocol: sip\r\nSec-WebSocket-Version: 13\r\n"
-           "Content-Length: 0\r\n\r\n")
-
-
-def frame(message):
-    """A WebSocket message of a client (RFC 6455, 5.2): final, text, masked with zeros."""
-    return struct.pack("!BBH4x", 0x81, 0x80 | 126, len(message)) + message
-
-
-def unframe(data):
-    """The message, when the frame is complete."""
-    if len(data) < 4:
-        return None
-    start = 4 if data[1] == 126 else 2
-    length = struct.unpack("!H", data[2:4])[0] if data[1] == 126 else data[1]
-    return data[start:start + length] if len(data) >= start + length else None
-
-
 def test_websocket(share_here):
     """The connection of a WebSocket over TLS has the same answers, although the core no longer calls it TLS."""
     route = ("event_route[xhttp:request] {", 'if (@tls.peer == "Bob") { if (ws_handle_handshake()) exit; }',
@@ -109,24 +89,14 @@ def test_websocket(share_here):
                         'if (is_peer_verified()) append_to_reply("X-verified: yes\\r\\n");',
                         'append_to_reply("X-proto: $proto\\r\\n");'),
                 modules=("xhttp", "websocket"))
-    with sip.TlsClient(ser.address(), sip.context(ser.pki.bob)) as client:
-        client.send(UPGRADE.format(base64.b64encode(b"0123456789abcdef").decode()).encode())
-        data = b""
-        while b"\r\n\r\n" not in data:
-            data += client.receive()
-        assert data.startswith(b"HTTP/1.1 101 "), data
+    with WebSocketPhone(ser.address(), sip.context(ser.pki.bob)) as client:
+        assert client.upgrade().startswith("HTTP/1.1 101 ")
         for _ in range(2):
-            client.send(frame(sip.request("MESSAGE").replace(b"SIP/2.0/TLS", b"SIP/2.0/WSS")))
-            data, message = b"", None
-            while not message:
-                data += client.receive()
-                message = unframe(data)
-            answer, _ = sip.take_answer(message)
+            client.send_request("MESSAGE", "test")
+            answer = client.take()
             answer.check()
             assert (answer.select("peer"), answer.select("v-peer")) == ("Bob", "Bob")
             assert (answer.headers["X-verified"], answer.headers["X-proto"]) == ("yes", "wss")
-        sip.TALLY.add(answered=1)
-        client.counted = True
 
 
 def memory_of(ser, connect, count=50):
