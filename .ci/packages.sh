@@ -7,8 +7,9 @@ TEST_PACKAGES="$RUN_PACKAGES libcmocka-dev python3-pytest python3-pytest-timeout
 	python3-pytest-rerunfailures python3-cryptography kamailio-tls-modules kamailio-websocket-modules
 	kamailio-xml-modules gnutls-bin user-mode-linux kmod iproute2 sip-tester stunnel4 baresip-core sipsak curl
 	groff-base strace tshark"
+BROWSER_PACKAGES="chromium libnss3-tools" # 400 MB: a browser is tested in this system only
 FUZZ_PACKAGES="clang libclang-rt-dev"
-CHECK_PACKAGES="$TEST_PACKAGES $FUZZ_PACKAGES git clang-format patchelf python3-matplotlib debootstrap"
+CHECK_PACKAGES="$TEST_PACKAGES $BROWSER_PACKAGES $FUZZ_PACKAGES git clang-format patchelf python3-matplotlib debootstrap"
 TOKEN_PACKAGES="pkcs11-provider softhsm2" # Debian 12 has no provider
 PACKAGING_PACKAGES="build-essential debhelper cmake ninja-build pkg-config libssl-dev liburing-dev libcap-dev
 	libseccomp-dev"
