@@ -11,7 +11,7 @@ import sip
 from keeping import Keeper
 from kernel import TALLY, counters
 from test_debian_config import DebianServer
-from test_user_agents import Baresip
+from test_user_agents import BOB, Baresip
 
 TABLES = "/usr/share/kamailio/dbtext/kamailio"
 SDP = "\r\n".join(["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "c=IN IP4 127.0.0.1", "t=0 0", "m=audio 9 RTP/AVP 0", ""])
@@ -88,7 +88,7 @@ def test_call(pki, tables, tmp_path):
         try:
             first.start()
             where = "sip:bob@{}:{};transport=tls".format(*first.address())
-            with Baresip(first, pki, tmp_path, pki.bob, ["module g711.so"], ";answermode=auto") as bob, \
+            with Baresip(first, pki, tmp_path, pki.bob, ["module g711.so"], BOB + ";answermode=auto") as bob, \
                     Caller(first.address(), sip.context()) as alice:
                 bob.wait_for(r"200 OK .*\[1 binding\]")
                 for _ in range(2):

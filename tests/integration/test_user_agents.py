@@ -20,10 +20,13 @@ REGISTRAR = {
         'exit; }')}
 
 
+BOB = "<sip:bob@{}:{};transport=tls>;regint=600;auth_pass=none"
+
+
 class Baresip:
     """baresip with one account, no audio and no terminal; TLS as its configuration file has it."""
 
-    def __init__(self, ser, pki, folder, pair, more=(), account=""):
+    def __init__(self, ser, pki, folder, pair, more=(), account=BOB):
         lines = ["module_path /usr/lib/baresip/modules", "module_app account.so", "module_app menu.so",
                  "sip_listen 127.0.0.1:0", f"sip_cafile {pki.ca.cert}", "net_interface 127.0.0.1", *more]
         if pair:
@@ -33,8 +36,7 @@ class Baresip:
                         identity.write(part.read())
             lines.append(f"sip_certificate {folder}/identity.pem")
         (folder / "config").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        (folder / "accounts").write_text("<sip:bob@{}:{};transport=tls>;regint=600;auth_pass=none{}\n".format(*ser.address(), account),
-                                         encoding="utf-8")
+        (folder / "accounts").write_text(account.format(*ser.address()) + "\n", encoding="utf-8")
         self.ser, self.log = ser, folder / "log"
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(["baresip", "-4", "-f", folder, "-s"], stdin=subprocess.DEVNULL, stdout=log,
