@@ -63,7 +63,7 @@ static ssize_t plain(const struct snapshot *s, const struct question *q, char *b
 	case ANSWER_SERVER_NAME:
 		return s->server_name ? put_string(buf, s, s->server_name) : -ENOENT;
 	case ANSWER_OFFLOAD:
-		return put_text(buf, s->home == KTLS_HOME_KERNEL ? "kernel" : "user");
+		return put_text(buf, s->home != KTLS_HOME_KERNEL ? "user" : s->nic ? "nic" : "kernel");
 	case ANSWER_ALPN:
 		return s->alpn_len ? answer_put(buf, s->data + s->alpn, s->alpn_len, ANSWER_TEXT_MAX)
 				   : -ENOENT;

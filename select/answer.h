@@ -20,7 +20,7 @@ enum answer_field {
 	ANSWER_CIPHER,         /* OpenSSL's name of the suite */
 	ANSWER_BITS,           /* decimal */
 	ANSWER_SERVER_NAME,    /* SNI, of either side */
-	ANSWER_OFFLOAD,        /* new: "kernel" or "user"; "user" for relayed ones, too */
+	ANSWER_OFFLOAD,        /* new: "kernel", "nic" or "user"; "user" for relayed ones, too */
 	ANSWER_ALPN,           /* new: the application protocol that was agreed on */
 	ANSWER_GROUP,          /* new: OpenSSL's name for the group of the key exchange */
 	ANSWER_RESUMED,        /* new: "1" or "0" */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "select/snapshot.h"
 
+#include "ktls/nic.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -147,6 +149,13 @@ int snapshot_take(struct snapshot *s, size_t size, SSL *ssl, const struct snapsh
 	return 0;
 }
 
+/* Cards only work on what is in the kernel. */
+static int is_home(const struct snapshot *s)
+{
+	return s->home <= KTLS_HOME_RELAYED &&
+	       s->nic <= (s->home == KTLS_HOME_KERNEL ? KTLS_NIC_TX | KTLS_NIC_RX : 0);
+}
+
 static int is_text(const struct snapshot *s, size_t len, uint16_t at)
 {
 	return at < len && memchr(s->data + at, '\0', len - at);
@@ -187,7 +196,7 @@ int snapshot_check(struct snapshot *s, size_t size)
 		return -EINVAL;
 	len = size - offsetof(struct snapshot, data);
 	s->own = NULL;
-	if (s->home > KTLS_HOME_RELAYED || s->resumed > 1 || !are_texts(s, len))
+	if (!is_home(s) || s->resumed > 1 || !are_texts(s, len))
 		return -EINVAL;
 	if (s->peer > len || s->peer_len > len - s->peer || s->peer_len > INT32_MAX)
 		return -EINVAL;

@@ -40,6 +40,7 @@ struct snapshot {
 	/* Offsets into data. Strings end with a NUL. In the second line, 0 means none. */
 	uint16_t version, cipher, description;
 	uint16_t server_name, group, alpn;
+	uint8_t nic; /* directions that a network card works on: enum ktls_nic, by ktls_nic_ask() */
 	uint32_t peer, peer_len; /* DER of the peer's certificate; peer_len 0: it showed none */
 	uint32_t chain;          /* certificates after the peer's: a uint32_t length and the DER of each */
 	uint8_t data[];

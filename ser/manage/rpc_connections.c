@@ -38,7 +38,7 @@ static void add(struct host_rpc *rpc, void *ctx, const struct rpc_entry *e, int 
 {
 	const struct conn *conn = e->conn;
 	const struct snapshot *s = rpc_facts(conn);
-	const char *data = (const char *)s->data, *home = rpc_home(conn);
+	const char *data = (const char *)s->data;
 	char source[INET6_ADDRSTRLEN], destination[INET6_ADDRSTRLEN], cipher[RPC_CIPHER_TEXT], since[32];
 	int is_established = conn_is_established(conn);
 	time_t t = (time_t)conn->since;
@@ -62,9 +62,10 @@ static void add(struct host_rpc *rpc, void *ctx, const struct rpc_entry *e, int 
 		return;
 	rpc->struct_add(handle, "sss", "timestamp", since, "sni", s->server_name ? data + s->server_name : "",
 		"dom", conn->domain ? domain_name(conn->domain) : "");
-	rpc->struct_add(handle, "sssddds", "offload_tx", home, "offload_rx", home, "offload_why",
-		is_established ? why(conn) : "", "handshake_ms", (int)s->handshake_ms, "resumed",
-		(int)s->resumed, "engine", (int)conn->engine, "proto", rpc_proto(e));
+	rpc->struct_add(handle, "sssddds", "offload_tx", rpc_home(conn, KTLS_NIC_TX), "offload_rx",
+		rpc_home(conn, KTLS_NIC_RX), "offload_why", is_established ? why(conn) : "", "handshake_ms",
+		(int)s->handshake_ms, "resumed", (int)s->resumed, "engine", (int)conn->engine, "proto",
+		rpc_proto(e));
 }
 
 void rpc_list(struct host_rpc *rpc, void *ctx)

@@ -40,7 +40,7 @@ static void write_cipher(const struct rpc_entry *e, char *text)
 
 static void write_offload(const struct rpc_entry *e, char *text)
 {
-	snprintf(text, GROUP_TEXT, "%s", rpc_home(e->conn));
+	snprintf(text, GROUP_TEXT, "%s", rpc_home(e->conn, KTLS_NIC_TX | KTLS_NIC_RX));
 }
 
 static void write_engine(const struct rpc_entry *e, char *text)

@@ -102,9 +102,11 @@ const struct snapshot *rpc_facts(const struct conn *conn)
 	return conn_is_established(conn) ? conn->facts : &nothing.snapshot;
 }
 
-const char *rpc_home(const struct conn *conn)
+const char *rpc_home(const struct conn *conn, unsigned directions)
 {
-	return rpc_facts(conn)->home == KTLS_HOME_KERNEL ? "kernel" : "user";
+	const struct snapshot *s = rpc_facts(conn);
+
+	return s->home != KTLS_HOME_KERNEL ? "user" : s->nic & directions ? "nic" : "kernel";
 }
 
 const char *rpc_proto(const struct rpc_entry *e)

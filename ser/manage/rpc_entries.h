@@ -3,6 +3,7 @@
 #ifndef SER_MANAGE_RPC_ENTRIES_H
 #define SER_MANAGE_RPC_ENTRIES_H
 
+#include "ktls/nic.h"
 #include "ser/manage/rpc_filter.h"
 #include "ser/shared/conn.h"
 
@@ -32,7 +33,7 @@ const struct snapshot *rpc_facts(const struct conn *conn);
 
 /* Texts about a connection. */
 const char *rpc_ip(const struct host_ip *ip, char text[INET6_ADDRSTRLEN]);
-const char *rpc_home(const struct conn *conn);
+const char *rpc_home(const struct conn *conn, unsigned directions); /* of any of these: enum ktls_nic */
 const char *rpc_proto(const struct rpc_entry *e);
 void rpc_cipher(const struct conn *conn, char text[RPC_CIPHER_TEXT]);
 

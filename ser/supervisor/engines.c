@@ -11,6 +11,7 @@
 #include "ser/shared/shortage.h"
 #include "ser/supervisor/key_log.h"
 #include "ser/supervisor/message_check.h"
+#include "ser/supervisor/nic.h"
 #include "ser/supervisor/orders.h"
 #include "ser/supervisor/private.h"
 #include "ser/supervisor/privileges.h"
@@ -88,12 +89,13 @@ static void take_inbound(const struct conn_made *made, int fd)
 	host_publish_load(); /* whether there is a place for the next depends on what this one took */
 }
 
-static void take_established(const struct engine_process *p, const struct message_established *m, int fd)
+static void take_established(const struct engine_process *p, struct message_established *m, int fd)
 {
 	const struct conn_made made = {
 		.message = m, .domain = domain_of(cfg_set_context(p->set, m->domain)), .engine = self->index};
 
 	__atomic_add_fetch(&scoreboard_engines[self->index].taken[p->page], 1, __ATOMIC_RELAXED);
+	m->snapshot.nic = nic_directions(m, fd);
 	if (m->order)
 		orders_established(p, &made, fd);
 	else
@@ -122,7 +124,7 @@ void engine_processes_tick(void)
 	tell_to_look();
 }
 
-static void take(struct engine_process *p, const union engine_message *m, int fd)
+static void take(struct engine_process *p, union engine_message *m, int fd)
 {
 	static struct log_limit limit = {.burst = ENGINE_LINES};
 

@@ -30,11 +30,11 @@ const struct field {
 	FIELD(transport_local.any.sa_family), FIELD(why), FIELD(can_rekey), FIELD(why_error),
 	FIELD(keys.role), FIELD(keys.rx.version), FIELD(keys.rx.aead), FIELD(keys.rx.seq),
 	FIELD(keys.tx.version), FIELD(keys.tx.aead), FIELD(keys.tx.seq), FIELD(keys.rx_secret.len),
-	FIELD(keys.tx_secret.len), FIELD(snapshot.size), FIELD(snapshot.home), FIELD(snapshot.resumed),
-	FIELD(snapshot.alpn_len), FIELD(snapshot.chain_certs), FIELD(snapshot.version),
-	FIELD(snapshot.cipher), FIELD(snapshot.description), FIELD(snapshot.server_name),
-	FIELD(snapshot.group), FIELD(snapshot.alpn), FIELD(snapshot.peer), FIELD(snapshot.peer_len),
-	FIELD(snapshot.chain), {NULL, 0, 0}};
+	FIELD(keys.tx_secret.len), FIELD(snapshot.size), FIELD(snapshot.home), FIELD(snapshot.nic),
+	FIELD(snapshot.resumed), FIELD(snapshot.alpn_len), FIELD(snapshot.chain_certs),
+	FIELD(snapshot.version), FIELD(snapshot.cipher), FIELD(snapshot.description),
+	FIELD(snapshot.server_name), FIELD(snapshot.group), FIELD(snapshot.alpn), FIELD(snapshot.peer),
+	FIELD(snapshot.peer_len), FIELD(snapshot.chain), {NULL, 0, 0}};
 
 enum lie { /* as in liar.py */
 	NO_LIE,

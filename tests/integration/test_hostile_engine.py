@@ -30,7 +30,7 @@ FIELDS = {
     "home": {"why": 0xff, "can_rekey": 0xff, "why_error": 1, "snapshot.home": 3},
     "keys": {"keys.role": 0xfffffff0, "keys.rx.version": 0x302, "keys.rx.aead": 0xff, "keys.rx.seq": 2**64 - 1},
     "sending keys": {"keys.tx.version": 0, "keys.tx.aead": 4, "keys.tx.seq": 2**63, "keys.tx_secret.len": 0xff},
-    "sizes": {"keys.rx_secret.len": 49, "snapshot.size": 0xfffffff0, "snapshot.resumed": 0xff,
+    "sizes": {"keys.rx_secret.len": 49, "snapshot.size": 0xfffffff0, "snapshot.resumed": 0xff, "snapshot.nic": 0xff,
               "snapshot.alpn_len": 0xff},
     "texts": {"snapshot.version": 0xffff, "snapshot.cipher": 0xffff, "snapshot.description": 0xffff,
               "snapshot.server_name": 0xffff},

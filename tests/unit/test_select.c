@@ -3,6 +3,8 @@
  */
 #include "asking.h"
 
+#include "ktls/nic.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,8 +124,36 @@ static void test_homes(void **state)
 		a.about.home = (enum ktls_home)home;
 		s = ask_about(&a);
 		assert_answer_text(s, ABOUT(ANSWER_OFFLOAD), words[home]);
+		assert_int_equal(snapshot_check(s, s->size), 0);
 		free(s);
 	}
+	SSL_CTX_free(a.server);
+	SSL_CTX_free(a.client);
+}
+
+/* A card works on one direction at least of what is in the kernel, and on nothing else. */
+static void test_nic(void **state)
+{
+	struct asked a = {.server = server_context(&ec, KTLS_VERIFY_NONE, NULL),
+		.client = client_context(TLS1_3_VERSION, NULL)};
+	struct snapshot *s;
+
+	(void)state;
+	a.about.home = KTLS_HOME_KERNEL;
+	s = ask_about(&a);
+	for (unsigned nic = KTLS_NIC_TX; nic <= (KTLS_NIC_TX | KTLS_NIC_RX); nic++) {
+		s->home = KTLS_HOME_KERNEL;
+		s->nic = (uint8_t)nic;
+		assert_answer_text(s, ABOUT(ANSWER_OFFLOAD), "nic");
+		assert_int_equal(snapshot_check(s, s->size), 0);
+		s->home = KTLS_HOME_USER;
+		assert_answer_text(s, ABOUT(ANSWER_OFFLOAD), "user");
+		assert_int_equal(snapshot_check(s, s->size), -EINVAL);
+	}
+	s->home = KTLS_HOME_KERNEL;
+	s->nic = (KTLS_NIC_TX | KTLS_NIC_RX) + 1;
+	assert_int_equal(snapshot_check(s, s->size), -EINVAL);
+	free(s);
 	SSL_CTX_free(a.server);
 	SSL_CTX_free(a.client);
 }
@@ -366,6 +396,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_suites),
 		cmocka_unit_test(test_homes),
+		cmocka_unit_test(test_nic),
 		cmocka_unit_test(test_no_certificate),
 		cmocka_unit_test(test_verified),
 		cmocka_unit_test(test_not_verified),
