@@ -55,9 +55,8 @@ static void give_up(int error)
 {
 	state = GIVEN_UP;
 	ser_log(LOG_LEVEL_NOTICE,
-		"a network card of this machine encrypts TLS, but it cannot be seen for which connections, "
-		"so all "
-		"with records in the kernel are shown as kernel: %s",
+		"a network card of this machine encrypts TLS, but it cannot be seen for which "
+		"connections, so all with records in the kernel are shown as kernel: %s",
 		why_not(error));
 }
 
