@@ -43,8 +43,9 @@ static void on_signal(int sig)
 }
 
 /* The journal takes a level of syslog's in front of a line: sd-daemon(3). */
-static void write_line(int level, const char *text)
+static void write_line(const struct log_place *place, int level, const char *text)
 {
+	(void)place;
 	if (getenv("JOURNAL_STREAM"))
 		fprintf(stderr, "<%d>%s\n", LOG_WARNING + level - LOG_LEVEL_WARNING, text);
 	else

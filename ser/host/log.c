@@ -13,7 +13,7 @@ int host_log_level(void)
 	return get_debug_level(MODULE, sizeof(MODULE) - 1);
 }
 
-void host_log(int level, const char *text)
+void host_log(const struct log_place *place, int level, const char *text)
 {
 	const struct host_log_level *info;
 	struct host_log_data data = {0};
@@ -28,7 +28,9 @@ void host_log(int level, const char *text)
 		data.facility = facility;
 		data.level = level;
 		data.level_name = info->name;
-		data.file = data.func = "";
+		data.file = place->file;
+		data.line = place->line;
+		data.func = place->function;
 		data.module = MODULE;
 		data.location = MODULE ": ";
 		_ksr_slog_func(&data, "%s\n", text);

@@ -3,8 +3,10 @@
 #ifndef SER_HOST_LOG_H
 #define SER_HOST_LOG_H
 
+struct log_place;
+
 /* Writes a line at one of the core's levels. */
-void host_log(int level, const char *text);
+void host_log(const struct log_place *place, int level, const char *text);
 
 /* The level above which our lines are not written, as set now. */
 int host_log_level(void);

@@ -94,6 +94,7 @@ enum {
 	MESSAGE_MAX = 160 * 1024,
 	MESSAGE_REASON_MAX = 240,
 	MESSAGE_LINE_MAX = 1024,
+	MESSAGE_PLACE_MAX = 64,
 };
 
 struct message_failed {
@@ -105,7 +106,9 @@ struct message_failed {
 
 struct message_log {
 	uint32_t kind;
-	int32_t level;               /* enum log_level */
+	int32_t level;                                             /* enum log_level */
+	int32_t line;                                              /* of that file */
+	char file[MESSAGE_PLACE_MAX], function[MESSAGE_PLACE_MAX]; /* with their NULs */
 	char text[MESSAGE_LINE_MAX]; /* as long as the message, including its NUL */
 };
 

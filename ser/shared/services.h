@@ -5,6 +5,8 @@
 
 #include "ktls/stream.h"
 
+struct log_place;
+
 struct services {
 	/*
 	 * Shared memory. alloc returns NULL if it is used up. Any process may free what another one
@@ -12,7 +14,7 @@ struct services {
 	 */
 	struct ktls_allocator memory;
 	/* Writes one line; text is a sentence without a newline, level one of enum log_level. */
-	void (*log)(int level, const char *text);
+	void (*log)(const struct log_place *place, int level, const char *text);
 };
 
 /* This process's services; forked processes inherit them. */

@@ -136,7 +136,8 @@ static void take(struct engine_process *p, union engine_message *m, int fd)
 		orders_failed(p, &m->failed);
 		break;
 	case MESSAGE_LOG:
-		ser_log_limited(&limit, m->log.level, "%s", m->log.text);
+		ser_log_limited_from(&limit, &(struct log_place){m->log.file, m->log.function, m->log.line},
+			m->log.level, "%s", m->log.text);
 		break;
 	case MESSAGE_KEYS:
 		key_log_write(self->parts.params, m->keys.text);

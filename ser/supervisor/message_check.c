@@ -31,6 +31,14 @@ void engine_message_clean(char *text, size_t size)
 			*text = '?';
 }
 
+/* A name of the source, which structured logs show as it is. */
+static int is_name(const char text[MESSAGE_PLACE_MAX])
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+./";
+
+	return memchr(text, '\0', MESSAGE_PLACE_MAX) && text[strspn(text, allowed)] == '\0';
+}
+
 static const char *check_log(struct message_log *m, size_t size)
 {
 	const size_t head = offsetof(struct message_log, text);
@@ -39,6 +47,8 @@ static const char *check_log(struct message_log *m, size_t size)
 		return "a line for the log has a wrong size";
 	if (m->level < LOG_LEVEL_CRITICAL || m->level > LOG_LEVEL_DEBUG)
 		return "a line for the log has an unknown level";
+	if (m->line < 0 || !is_name(m->file) || !is_name(m->function))
+		return "a line for the log comes from no place in the source";
 	if (memchr(m->text, '\0', size - head) != m->text + (size - head - 1))
 		return "a line for the log does not end where its message does";
 	engine_message_clean(m->text, size - head);

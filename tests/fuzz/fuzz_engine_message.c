@@ -167,8 +167,11 @@ static void use(const union engine_message *m, size_t size, const int *fds)
 		use_connection(&m->established, fds);
 	else
 		REQUIRE(fds[0] == -1);
-	if (m->kind == MESSAGE_LOG)
+	if (m->kind == MESSAGE_LOG) {
+		read_text(m->log.file, sizeof(m->log.file));
+		read_text(m->log.function, sizeof(m->log.function));
 		read_text(m->log.text, size - offsetof(struct message_log, text));
+	}
 	if (m->kind == MESSAGE_KEYS)
 		read_lines(m->keys.text, size - offsetof(struct message_keys, text));
 	if (m->kind == MESSAGE_FAILED)

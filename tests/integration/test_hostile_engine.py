@@ -43,11 +43,17 @@ GIFTS = [[Gift.NOTHING, Gift.TWICE, Gift.THREE], [Gift.PIPE, Gift.NULL_DEVICE, G
 FLOOD = 100000
 LINES = 1000  # of an engine in so many seconds
 PERIOD = 10
+PLACE = 64  # a file's or a function's name
 
 
 def number(value):
     """As a message has it."""
     return value.to_bytes(4, "little", signed=value < 0)
+
+
+def logged(level, text):
+    """A message with a line for the log, as from nowhere in the source."""
+    return number(Kind.LOG) + number(level) + number(0) + bytes(2 * PLACE) + text + b"\0"
 
 
 @pytest.fixture(name="liar", scope="module")
@@ -129,7 +135,7 @@ def test_descriptors(place, gifts):
 def test_sizes(place):
     for length in 3, 100, 500:
         place.replaced(lambda pid, n=length: place.liar.lie(pid, Kind.ESTABLISHED, Lie.CUT, length=n), place.connect)
-    place.replaced(lambda pid: place.liar.lie(pid, Kind.LOG, Lie.CUT, length=12), place.connect)
+    place.replaced(lambda pid: place.liar.lie(pid, Kind.LOG, Lie.CUT, length=150), place.connect)
 
 
 def test_empty_message(place):
@@ -149,7 +155,7 @@ def test_failures(place):
 
 def test_what_nobody_asked_for(place):
     for data in (number(Kind.STOPPED), number(Kind.FAILED) + number(1) + number(0) + bytes(240),
-                 number(Kind.LOG) + number(100) + b"a\0"):
+                 logged(100, b"a")):
         place.replaced(lambda pid, d=data: place.liar.lie(pid, Kind.ESTABLISHED, Lie.SAY, count=1, data=d),
                        place.connect)
 
@@ -196,7 +202,7 @@ def test_unconnected_socket(place):
 
 def test_flood_of_lines(place):
     """Most are left out, and nobody waits for the supervisor."""
-    line = number(Kind.LOG) + number(0) + b"a flood\x1b[2J\nCRITICAL: forged\0"
+    line = logged(0, b"a flood\x1b[2J\nCRITICAL: forged")
     began = time.monotonic()
     place.liar.lie(place.ser.engines()[0]["pid"], Kind.ESTABLISHED, Lie.SAY, count=FLOOD, data=line)
     place.connect()
@@ -225,7 +231,7 @@ def test_dies_when_the_ring_is_full(start, liar, control, stack):
     stack.callback(os.kill, control.supervisor, signal.SIGCONT)
     os.kill(control.supervisor, signal.SIGSTOP)
     # A supervisor takes 64 messages at a time, and hears of a death between two times.
-    liar.lie(control.engine, Kind.ESTABLISHED, Lie.SAY, count=200, data=number(Kind.LOG) + number(3) + b"a line\0")
+    liar.lie(control.engine, Kind.ESTABLISHED, Lie.SAY, count=200, data=logged(3, b"a line"))
     with control.armed(Call.RING, nth=150, supervisor=True), contextlib.suppress(*LOST), DIRECT[1].client(ser):
         ser.settle(lambda: liar.finished, "it does not lie")
         os.kill(control.engine, signal.SIGKILL)

@@ -420,7 +420,11 @@ static void test_failed(void **state)
 
 static size_t make_line(int level, const char *text)
 {
-	m.log = (struct message_log){.kind = MESSAGE_LOG, .level = level};
+	m.log = (struct message_log){.kind = MESSAGE_LOG,
+		.level = level,
+		.line = 7,
+		.file = "ser/engine/log.c",
+		.function = "say"};
 	strcpy(m.log.text, text);
 	return offsetof(struct message_log, text) + strlen(text) + 1;
 }
@@ -439,6 +443,17 @@ static void test_log(void **state)
 	size = make_line(0, "a line");
 	assert_non_null(check_plain(size - 1));
 	assert_non_null(check_plain(size + 1));
+	m.log.line = -1;
+	assert_non_null(check_plain(size));
+	m.log.line = 0;
+	assert_null(check_plain(size));
+	m.log.file[0] = '"';
+	assert_non_null(check_plain(size));
+	m.log.file[0] = 's';
+	memset(m.log.function, 'a', sizeof(m.log.function));
+	assert_non_null(check_plain(size));
+	m.log.function[sizeof(m.log.function) - 1] = '\0';
+	assert_null(check_plain(size));
 	assert_non_null(check_plain(offsetof(struct message_log, text)));
 	memset(m.log.text, 'a', sizeof(m.log.text));
 	assert_non_null(check_plain(sizeof(m.log)));

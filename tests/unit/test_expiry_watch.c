@@ -36,8 +36,9 @@ time_t __wrap_time(time_t *t)
 	return (time_t)now;
 }
 
-static void hear(int level, const char *text)
+static void hear(const struct log_place *place, int level, const char *text)
 {
+	(void)place;
 	assert_int_equal(level, LOG_LEVEL_WARNING);
 	lines++;
 	snprintf(last, sizeof(last), "%s", text);
