@@ -81,11 +81,11 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def make_certificates(openssl, folder):
+def make_certificates(openssl, folder, days=2):
     """A demo CA of ECDSA P-256, and certificates for 127.0.0.1: server of the same kind, and two of RSA."""
     config = folder / "openssl.cnf"
     config.write_text(OPENSSL_CONFIG)
-    base = [openssl, "req", "-x509", "-config", config, "-nodes", "-days", "2"]
+    base = [openssl, "req", "-x509", "-config", config, "-nodes", "-days", str(days)]
     p256 = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
     authority = ["-subj", "/CN=bench demo CA", "-extensions", "ca"]
     server = ["-subj", "/CN=127.0.0.1", "-extensions", "server", "-CA", folder / "ca.pem", "-CAkey", folder / "ca.key"]
