@@ -9,14 +9,14 @@ from processes import Process
 from server import Failed
 
 REPO = pathlib.Path(__file__).resolve().parent.parent
-TIME_LIMIT = 3600
+TIME_LIMIT = 7200
 
 
-def run_in_guest(script, words, seen, json_file, boot="tests/kernel/uml"):
+def run_in_guest(script, words, seen, json_file, boot="tests/kernel/uml", *more):
     """Runs the script with these words in the guest; its output goes on stdout. Returns its exit status."""
     with tempfile.TemporaryDirectory(prefix="bench-guest-") as name:
         out = pathlib.Path(name) / "out"
-        command = [REPO / boot, "--out", out, "--timeout", TIME_LIMIT]
+        command = [REPO / boot, "--out", out, "--timeout", TIME_LIMIT, *more]
         for folder in seen:
             command += ["--see", folder.resolve().parent]
         command += ["--", "/usr/bin/python3", REPO / script, *words]

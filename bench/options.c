@@ -24,7 +24,8 @@ static const char usage[] =
 	"           [--peers 60] [--peer-rate 20] [--connections 10] [--rate PER_SECOND] [--body BYTES]\n"
 	"  restart  connections, each asked once; when standard input ends, each is asked again, over a new "
 	"one if\n"
-	"           it is gone                   [--connections 1000] [--parallel 16]\n"
+	"           it is gone       [--connections 1000] [--parallel 16] [--every SECONDS: each is asked "
+	"again]\n"
 	"  mixed    traffic, then the same traffic in a storm\n"
 	"           [--parallel 50] [--plain-close] [--connections 10] [--rate PER_SECOND] [--body BYTES]\n"
 	"all:       [--seconds 10] [--tls-max 1.2|1.3] [--ciphers LIST] [--ca FILE]\n"
@@ -54,6 +55,7 @@ static const struct option long_options[] = {
 	{"peer-rate", required_argument, NULL, 'o'},
 	{"rate", required_argument, NULL, 'r'},
 	{"seconds", required_argument, NULL, 's'},
+	{"every", required_argument, NULL, 'v'},
 	{"body", required_argument, NULL, 'b'},
 	{"tls-max", required_argument, NULL, 'm'},
 	{"ciphers", required_argument, NULL, 'l'},
@@ -91,6 +93,7 @@ static const struct {
 	{'o', IN(MODE_STALLED), 1, 1000},
 	{'r', TRAFFIC & ~IN(MODE_CLOSED), 1, RATE_MAX},
 	{'s', ALL, 1, SECONDS_MAX},
+	{'v', IN(MODE_RESTART), 1, SECONDS_MAX},
 	{'b', TRAFFIC, 0, BODY_MAX},
 	{'x', HANDSHAKES, 0, 0},
 	{'u', IN(MODE_IDLE), 0, 0},
@@ -174,6 +177,9 @@ static void parse_option(struct options *o, int option)
 		break;
 	case 's':
 		o->seconds = number;
+		break;
+	case 'v':
+		o->every = number;
 		break;
 	case 'b':
 		o->body = number;

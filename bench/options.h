@@ -13,7 +13,7 @@ enum {
 
 enum {
 	CLIENTS_MAX = 1000, /* clients that send, do handshakes or stall */
-	IDLE_MAX = 20000,   /* clients that do little */
+	IDLE_MAX = 200000,  /* clients that do little */
 	RATE_MAX = 200000,
 	SECONDS_MAX = 3600,
 	BODY_MAX = 32768,
@@ -46,6 +46,7 @@ struct options {
 	int peer_rate;   /* requests per second from each of them */
 	int rate;        /* messages per second on all connections together; 0: closed loop */
 	int seconds;     /* of each phase */
+	int every;       /* seconds after which each connection is asked again; 0: it is not */
 	int body;
 	int tls_max; /* TLS1_2_VERSION or TLS1_3_VERSION */
 	const char *ciphers;

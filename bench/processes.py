@@ -112,14 +112,14 @@ class Process:
         if self.status() is None:
             os.kill(self.popen.pid, number)
 
-    def stop(self):
+    def stop(self, limit=STOP_LIMIT):
         """SIGTERM to the process, then SIGKILL for what is left of its family."""
         if self not in Process.running:
             return
         with signals_held():
             members = family(self.popen.pid)
             self.signal(signal.SIGTERM)
-            self.killed = not self.wait(STOP_LIMIT)
+            self.killed = not self.wait(limit)
             members.update(family(self.popen.pid))
             for pid, seen in members.items():
                 kill_if_same(pid, seen)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Clients beside a server that restarts: opens connections and asks once on each. When standard input ends,
- * the server is about to end. Each client then asks once more, and if its connection is gone, it comes
- * back over a new one, as a phone does.
+ * Clients beside a server that restarts: opens connections, asks once on each, and again at times if it is
+ * told to. When standard input ends, the server is about to end. Each client then asks once more, and if its
+ * connection is gone, it comes back over a new one, as a phone does.
  */
 #include "client.h"
 #include "loop.h"
@@ -14,7 +14,12 @@
 #include <string.h>
 
 enum {
-	PER_SOURCE = 10000 /* connections from one source address, which has about 28,000 ports */
+	PER_SOURCE = 10000, /* connections from one source address, which has about 28,000 ports */
+	/*
+	 * Connections that open at a time when all come back. One thread says hello too late to more, and
+	 * then it measures itself.
+	 */
+	OPENING_MAX = 500
 };
 
 #define ANSWER_LIMIT_NS (UINT64_C(60) * NS_PER_SEC)
@@ -24,6 +29,7 @@ enum {
 struct returner {
 	struct client client;
 	uint64_t retry_at; /* when it connects again; 0: it need not */
+	uint64_t next;     /* when it asks again while nothing has happened yet */
 	bool asked;        /* over the connection that it has */
 	bool done;
 };
@@ -32,16 +38,27 @@ struct restart {
 	const struct options *options;
 	struct loop loop;
 	struct loop_part part;
-	struct tally opened, answers; /* before the end of standard input */
-	struct tally back;            /* from then on: answers */
-	struct tally lost;            /* and connections that ended or were refused */
+	struct tally opened;  /* before the end of standard input: connections that were asked once, */
+	struct tally answers; /* answers, */
+	struct tally kept; /* and of these the ones after all were open, to those that ask again at times */
+	struct tally back; /* from then on: answers */
+	struct tally lost; /* and connections that ended or were refused */
 	struct returner *all;
 	SSL_CTX *ctx;
 	uint64_t nonce;
 	uint64_t began; /* when standard input ended */
 	uint32_t begun;
 	uint32_t handshakes; /* since then */
+	uint32_t opening;    /* at the last look */
+	bool all_open;
 };
+
+static struct tally *counting(struct restart *r)
+{
+	if (r->began)
+		return &r->lost;
+	return r->all_open ? &r->kept : &r->answers;
+}
 
 static void begin(struct restart *r, uint32_t i)
 {
@@ -52,14 +69,13 @@ static void begin(struct restart *r, uint32_t i)
 		.source = v4 ? FIRST_SOURCE + i / PER_SOURCE : 0,
 	};
 
-	client_open(&r->all[i].client, &setup, r->loop.epoll, r->part.first + i, 1, r->nonce,
-		r->began ? &r->lost : &r->answers);
+	client_open(&r->all[i].client, &setup, r->loop.epoll, r->part.first + i, 1, r->nonce, counting(r));
 }
 
-static void ask(struct restart *r, struct returner *who)
+static void ask(struct restart *r, struct returner *who, uint64_t since)
 {
 	who->asked = true;
-	client_send(&who->client, r->began ? &r->lost : &r->answers, now_ns());
+	client_send(&who->client, counting(r), since);
 }
 
 static void note_answer(struct restart *r, struct returner *who)
@@ -67,9 +83,9 @@ static void note_answer(struct restart *r, struct returner *who)
 	if (!who->asked || client_outstanding(&who->client))
 		return;
 	who->asked = false;
-	if (!r->began) {
+	if (!r->all_open) {
 		tally_done(&r->opened, who->client.opened, now_ns());
-	} else if (!who->done) {
+	} else if (r->began && !who->done) {
 		who->done = true;
 		tally_done(&r->back, r->began, now_ns());
 	}
@@ -81,11 +97,11 @@ static void on_event(void *self, uint32_t index)
 	struct returner *who = &r->all[index];
 	bool opening = who->client.state == CLIENT_OPENING;
 
-	client_event(&who->client, r->began ? &r->lost : &r->answers);
+	client_event(&who->client, counting(r));
 	if (opening && who->client.state == CLIENT_OPEN) {
 		r->handshakes += r->began != 0;
 		tally_session(&r->opened, who->client.stream.ssl);
-		ask(r, who);
+		ask(r, who, now_ns());
 	}
 	if (who->client.state == CLIENT_OPEN)
 		note_answer(r, who);
@@ -97,7 +113,8 @@ static void come_back(struct restart *r, uint32_t i, uint64_t now)
 
 	if (!who->retry_at) {
 		who->retry_at = now + RETRY_NS;
-	} else if (now >= who->retry_at) {
+	} else if (now >= who->retry_at && r->opening < OPENING_MAX) {
+		r->opening++;
 		client_free(&who->client);
 		memset(&who->client, 0, sizeof(who->client));
 		who->retry_at = 0;
@@ -106,19 +123,31 @@ static void come_back(struct restart *r, uint32_t i, uint64_t now)
 	}
 }
 
+/* The latency counts from when it was due. */
+static void keep_alive(struct restart *r, struct returner *who, uint64_t now)
+{
+	if (!who->next || now < who->next || who->asked || !client_ready(&who->client))
+		return;
+	ask(r, who, who->next);
+	who->next += (uint64_t)r->options->every * NS_PER_SEC;
+}
+
 static void on_sweep(void *self, uint64_t now)
 {
 	struct restart *r = self;
 
+	r->opening = 0;
+	for (uint32_t i = 0; r->began && i < r->begun; i++)
+		r->opening += r->all[i].client.state == CLIENT_OPENING;
 	for (uint32_t i = 0; i < r->begun; i++) {
 		struct returner *who = &r->all[i];
-		client_check_time(&who->client, r->began ? &r->lost : &r->answers, now, ANSWER_LIMIT_NS);
+		client_check_time(&who->client, counting(r), now, ANSWER_LIMIT_NS);
 		if (!r->began)
-			continue;
-		if (who->client.state == CLIENT_FAILED)
+			keep_alive(r, who, now);
+		else if (who->client.state == CLIENT_FAILED)
 			come_back(r, i, now);
 		else if (!who->done && !who->asked && client_ready(&who->client))
-			ask(r, who);
+			ask(r, who, now_ns());
 	}
 }
 
@@ -135,10 +164,22 @@ static void open_all(struct restart *r)
 	}
 }
 
+/* Evenly spread over the time after which each asks again. */
+static void begin_to_keep_alive(struct restart *r)
+{
+	uint64_t every = (uint64_t)r->options->every * NS_PER_SEC, now = now_ns();
+
+	r->all_open = true;
+	tally_start(&r->kept, "messages");
+	for (uint32_t i = 0; every && i < r->begun; i++)
+		r->all[i].next = now + every * (i + 1) / r->begun;
+}
+
 static void wait_for_the_end_of_input(struct restart *r)
 {
 	while (!loop_stopped() && !loop_input_ended())
 		loop_turn(&r->loop);
+	tally_stop(&r->kept);
 	r->began = now_ns();
 	tally_start(&r->back, "answered");
 }
@@ -177,12 +218,17 @@ bool restart_run(const struct options *o)
 
 	init(&r, o);
 	open_all(&r);
+	tally_stop(&r.opened);
+	begin_to_keep_alive(&r);
 	printf("{\"ready\": true, \"up\": %u}\n", (unsigned)r.opened.done);
 	fflush(stdout);
 	wait_for_the_end_of_input(&r);
 	wait_for_answers(&r);
 	report_open(o, &r.opened);
 	report_tally(NULL, &r.back);
+	report_tally("opening", &r.opened);
+	if (o->every)
+		report_tally("kept", &r.kept);
 	report_number("up", r.opened.done);
 	report_number("handshakes", r.handshakes);
 	for (uint32_t i = 0; i < r.begun; i++)

@@ -34,6 +34,8 @@ class Scale(NamedTuple):
     peers: int = 60
     crowds: Tuple[int, ...] = (1000, 5000, 10000, 20000)
     restart: int = 5000  # connections while SER restarts
+    crowd: int = 10000  # connections of phones that are only kept
+    every: int = 30  # seconds after which each of these is asked again
 
 
 QUICK = Scale(

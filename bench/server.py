@@ -193,7 +193,7 @@ class Server:
         config = self.folder / "kamailio.cfg"
         config.write_text(self.config())
         command = [self.bench.tools["kamailio"], "-f", config, "-DD", "-E", "-w", self.folder, "-Y", self.folder]
-        command += ["-P", self.folder / "pid", "-m", self.shared_mb, "-M", "8"]
+        command += ["-P", self.folder / "pid", "-m", self.shared_mb, "-M", 8 + self.crowd // 1000]
         with self.log.open("ab") as log:
             self.process = Process(command, log)
         try:
@@ -206,6 +206,14 @@ class Server:
         """Ends it in order, and starts it again."""
         self.process.stop()
         self.start()
+
+    def stop_in_order(self, limit):
+        """Ends it, whose crowd may be large; returns after how many seconds it had ended."""
+        begin = time.monotonic()
+        self.process.stop(limit)
+        if self.process.killed:
+            raise Failed(f"Kamailio with {self.subject.name} did not end in {limit} s:\n{self.log_tail()}")
+        return time.monotonic() - begin
 
     def stop_keeper(self):
         if self.keeper:
@@ -240,7 +248,7 @@ class Server:
         return [int(value) for value in re.findall(rf"\b{name}: (\d+)$", self.rpc_text("tls.engines"), re.M)]
 
     def rpc_text(self, *words):
-        command = [self.bench.tools["kamcmd"], "-s", f"unix:{self.control}", *words]
+        command = [self.bench.tools["kamcmd"], "-s", f"unix:{self.control}", *map(str, words)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=30)
         if done.returncode:
             raise Failed(f"kamcmd {' '.join(words)}: {done.stdout.strip()} {done.stderr.strip()}")
