@@ -3,12 +3,15 @@
 
 import json
 import pathlib
+import re
 import statistics
 
 from sections.engines import ONE
 from sections.flood import summary
 from tables import died, ratios, spread, usable
 
+# The stock module with the suite of one of our homes.
+STOCK_SUITES = {"1.3": "stock", "1.2": "stock 1.2", "1.2 CBC": "stock 1.2 CBC"}
 # Steps of the series that are drawn as one.
 MERGED = 2
 
@@ -36,7 +39,11 @@ class Source:
         self.emulated = "QEMU" in self.machine["cpu"]
         self.sipp = "sipp" in self.machine
         self.flood = "flood" in self.sections
-        self.slug = "qemu" if self.emulated else "kernel-tls" if self.ktls else "no-kernel-tls"
+        release = self.machine.get("kamailio", "").split()[1:2] or ["the library"]
+        self.release = release[0]
+        self.column = self.release + {"": ", kernel TLS" if self.ktls else "", ", user-mode-linux": ", kernel TLS, UML",
+                                      ", in QEMU": ", kernel TLS, QEMU"}[self.guest]
+        self.slug = re.sub(r"[^a-z0-9.]+", "-", self.column.lower())
 
     def label(self):
         return f"{self.kernel}, {'with' if self.ktls else 'without'} kernel TLS"
@@ -76,7 +83,10 @@ def throughput(source):
             good = [run for run in runs if usable(run)]
             share = None if source.emulated else ratios(result["rounds"], name, "tcp", lambda run: run["rate"])
             cpu = ratios(result["rounds"], name, "tcp", lambda run: run["cpu_us_per_message"])
+            rival = STOCK_SUITES.get(name.partition(" ")[2].partition(" ")[2]) if name.startswith("ours ") else None
             found.append({"name": name, "share": share, "cpu": cpu, "emulated": source.emulated,
+                          "share_of_stock": None if source.emulated else ratios(result["rounds"], name, rival, lambda run: run["rate"]),
+                          "cpu_of_stock": ratios(result["rounds"], name, rival, lambda run: run["cpu_us_per_message"]),
                           "rate": None if source.emulated else spread([run["rate"] for run in good]),
                           "cpu_us": spread([run["cpu_us_per_message"] for run in good]), "rounds": len(runs),
                           "session": summary["session"], "fates": fates(runs), "refused": refused})
@@ -259,6 +269,31 @@ def rivals(source):
     def make(result):
         return {what: [one for kind in result[what] for one in costs(kind)] for what in ("handshakes", "connections")}
     return reading(source, "rivals", make)
+
+
+def crowd(source):
+    """Of each subject what it took to let a large crowd in, to keep it and to have it back; and how large it was."""
+    def kb(parts):
+        return {part: size / 1024 for part, size in parts.items()}
+
+    def make(result):
+        count, found = result["connections"], []
+        for name, run in result["runs"].items():
+            if "after" not in run:
+                found.append({"name": name, "fates": fates([run])})
+                continue
+            before, after = run["before"], run["after"]
+            private = {kind: size - before["private"].get(kind, 0) for kind, size in after["private"].items()}
+            found.append({"name": name, "fates": fates([run]), "opened": run["opening"]["rate"],
+                          "each": kb({"shared": (after["shared"] - before["shared"]) / count,
+                                      "private": sum(private.values()) / count,
+                                      "kernel": (after["kernel"] - before["kernel"]) / count}),
+                          "private": kb(private), "cpu": sum(run["keeping"]["cpu"].values()) / run["keeping"]["seconds"],
+                          "p99": run["kept"]["latency_us"]["p99"] / 1000, "errors": run["kept"]["errors"],
+                          "asked": run["asked"], "end": run["end_seconds"], "back": run["seconds"],
+                          "answered": run["answered"], "again": run["handshakes"]})
+        return {"connections": count, "every": result["every"], "subjects": found}
+    return reading(source, "crowd", make)
 
 
 def engines(source):

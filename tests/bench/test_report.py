@@ -12,14 +12,13 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 REPORT = HERE.parent.parent / "bench" / "report"
 NATIVE, SIPP, FLOOD = (HERE / "sample" / f"{name}.json" for name in ("native", "sipp", "flood"))
-PLOTS = {"throughput", "survival-no-kernel-tls", "stalled-no-kernel-tls", "latency-no-kernel-tls",
-         "memory-no-kernel-tls", "rates-no-kernel-tls", "restart-no-kernel-tls"}
+RELEASE = json.loads(NATIVE.read_text())["machine"]["kamailio"].split()[1]
 # The section of compare, its plot, and how its part of the page begins.
-SECTIONS = {"homes": ("throughput", "What does TLS cost in"), "storm": ("survival-no-kernel-tls", "Who survives"),
-            "rates": ("rates-no-kernel-tls", "What does TLS cost where"),
-            "stalled": ("stalled-no-kernel-tls", "Who waits"), "latency": ("latency-no-kernel-tls", "How long"),
-            "memory": ("memory-no-kernel-tls", "What does an idle"),
-            "restart": ("restart-no-kernel-tls", "What does a restart")}
+SECTIONS = {"homes": ("throughput", "What does a message"), "storm": (f"survival-{RELEASE}", "Who survives"),
+            "rates": (f"rates-{RELEASE}", "What does TLS cost where"), "stalled": (f"stalled-{RELEASE}", "Who waits"),
+            "latency": (f"latency-{RELEASE}", "How long"), "memory": (f"memory-{RELEASE}", "What does an idle"),
+            "restart": (f"restart-{RELEASE}", "What does a restart")}
+PLOTS = {plot for plot, _ in SECTIONS.values()}
 
 
 def report(folder, *files):
@@ -69,9 +68,24 @@ def test_figures(native, tmp_path):
     """The page says what the file says."""
     page = report(tmp_path, NATIVE)[2]
     ratio = native["sections"]["homes"]["ratios"]["ours user 1.3 / tcp"]["rate"]["median"]
-    assert f"| {ratio:.2f} |" in part(page, SECTIONS["homes"][1])
+    assert f"| ours, records in user space, TLS 1.3 / plain TCP | {ratio:.2f} |" in part(page, "How many messages/s")
     run = native["sections"]["stalled"]["settings"][1]["rounds"][0]["tcp"]
-    assert f"| {run['disturbed']['longest_silence_ms'] / 1000:.2f} |" in part(page, SECTIONS["stalled"][1])
+    silence = run["disturbed"]["longest_silence_ms"] / 1000
+    assert f"| tcp_async=no | plain TCP | {silence:.2f} |" in part(page, SECTIONS["stalled"][1])
+
+
+def test_readme(tmp_path):
+    """The README beside the folder has the same answers and plots, and keeps everything else."""
+    readme = tmp_path / "README.md"
+    begin, end = "<!-- bench/report begins -->\n", "<!-- bench/report ends -->\n"
+    readme.write_text(f"before\n{begin}old figures\n{end}after\n")
+    page = report(tmp_path / "docs", NATIVE)[2]
+    text = readme.read_text()
+    assert text.startswith(f"before\n{begin}") and text.endswith(f"{end}after\n") and "old figures" not in text
+    answers = [line for line in part(page, "In short").splitlines() if line.startswith("- ")]
+    assert answers and all(answer in text for answer in answers)
+    assert all((tmp_path / plot).exists() for plot in re.findall(r"\((docs/plots/.+)\)", text))
+    assert f"(docs/plots/survival-{RELEASE}.svg)" in text
 
 
 def test_rivals(native, tmp_path):
@@ -79,16 +93,30 @@ def test_rivals(native, tmp_path):
     page = report(tmp_path, NATIVE)[2]
     cost = {name: run["cpu_us"] for name, run in native["sections"]["rivals"]["handshakes"][1]["rounds"][0].items()}
     ratio = f"{cost['ours'] / cost['nginx alone']:.2f}"
-    assert f"| ECDSA 1.2 | nginx alone | {cost['nginx alone']:.0f} | {ratio} |" in part(page, "What would nginx")
-    assert f"- a full handshake, ECDSA 1.2: {ratio} times the CPU of nginx alone." in part(page, "Weak")
+    row = f"| full handshake, ECDSA 1.2 | {RELEASE} | {cost['ours']:.0f} | {ratio} |"
+    assert row in part(page, "What does a handshake")
+    assert f"| a full handshake, ECDSA 1.2: CPU, of that of nginx alone | {ratio} times |" in part(page, "What is worse")
 
 
 def test_restart(native, tmp_path):
     """What the crowd met, also with a server that died."""
     page = part(report(tmp_path, NATIVE)[2], SECTIONS["restart"][1])
     runs, = native["sections"]["restart"]["rounds"]
-    assert f"| ours, keeper | 0 | {runs['ours, keeper']['answered']} |" in page
-    assert f"| stock module | - | {runs['stock']['answered']} |" in page and runs["stock"]["death"]
+    assert "| connected again | ours, keeper | 0 |" in page
+    assert runs["stock"]["death"] and "| connected again | stock module | died (SIGABRT) |" in page
+
+
+def test_crowd(native, write, tmp_path):
+    """What very many connections took, and what went wrong with them."""
+    runs = native["sections"]["crowd"]["runs"]
+    runs["ours"]["asked"]["tls.list"] = 7.25
+    runs["tcp"] = {"death": {"signal": 9, "of": "the main process", "after_seconds": 3}}
+    page = part(report(tmp_path, write(native))[2], "What do very many")
+    ours = runs["ours"]
+    assert f"after a restart {ours['answered']:,} of them were back" in " ".join(page.split())
+    assert "| all pages of tls.list, s | 7.25 |" in page
+    assert f"| answers then, p99 ms | {ours['kept']['latency_us']['p99'] / 1000:.1f} |" in page
+    assert "| server |  | died (SIGKILL) |" in page
 
 
 def test_engines(native, tmp_path):
@@ -96,7 +124,8 @@ def test_engines(native, tmp_path):
     page = part(report(tmp_path, NATIVE)[2], "What does a second engine")
     for kind in native["sections"]["engines"]["kinds"]:
         one, two = (kind["rounds"][0][f"ours, {name}"] for name in ("1 engine", "2 engines"))
-        assert f"| {kind['kind']} | ours, 2 engines | {two['rate']:.0f} | {two['rate'] / one['rate']:.2f} |" in page
+        assert f"| {kind['kind']} | handshakes/s, ours, 2 engines | {two['rate']:.0f} |" in page
+        assert f"| {kind['kind']} | 2 engines / 1 engine | {two['rate'] / one['rate']:.2f} |" in page
 
 
 def test_same_each_time(tmp_path):
@@ -121,7 +150,7 @@ def test_section_missing(native, write, tmp_path, section):
 
 def test_no_calls(tmp_path):
     """Without SIPp's result."""
-    assert part(report(tmp_path, NATIVE)[2], "Calls by SIPp") is None
+    assert part(report(tmp_path, NATIVE)[2], "What do SIPp") is None
 
 
 def test_no_crowds(tmp_path):
@@ -163,9 +192,14 @@ def without_cost(native):
     del native["sections"]["rivals"]["handshakes"][0]["rounds"][0]["ours"]["cpu_us"]
 
 
+def without_keeping(native):
+    del native["sections"]["crowd"]["runs"]["ours"]["keeping"]
+
+
 @pytest.mark.parametrize("damage, section", [(without_series, "storm"), (without_rounds, "homes"),
                                              (without_silence, "stalled"), (without_memory, "memory"),
-                                             (without_rate, "rates"), (without_cost, "rivals")])
+                                             (without_rate, "rates"), (without_cost, "rivals"),
+                                             (without_keeping, "crowd")])
 def test_data_missing(native, write, tmp_path, damage, section):
     """A section that lacks data makes no page at all."""
     damage(native)
@@ -205,9 +239,9 @@ def test_death(native, write, tmp_path):
     code, said, page, plots = report(tmp_path, write(native))
     assert (code, said, set(plots)) == (0, "", PLOTS)
     for section in ("storm", "stalled", "memory", "latency"):
-        assert "died after 0.3 s: SIGSEGV of a child process" in part(page, SECTIONS[section][1])
-    rows = [line for line in part(page, SECTIONS["storm"][1]).splitlines() if "storm, 20 clients | stock" in line]
-    assert rows[0].startswith("| storm, 20 clients | stock module | - | - | - |")
+        assert "| stock module | died (SIGSEGV) |" in part(page, SECTIONS[section][1]), section
+    answer = part(page, SECTIONS["storm"][1]).splitlines()[2]
+    assert f"the server with stock module died ({RELEASE})" in answer and answer.endswith("Ours went on in all runs.")
 
 
 def test_all_died(native, write, tmp_path):
@@ -216,17 +250,30 @@ def test_all_died(native, write, tmp_path):
         runs["stock"]["death"] = {"signal": 11, "of": "a child process", "after_seconds": 0.3}
     code, _, page, plots = report(tmp_path, write(native))
     assert code == 0 and "throughput" in plots
-    assert "| stock module | - | - | - | - |" in part(page, SECTIONS["homes"][1])
+    assert "| stock module / plain TCP | died (SIGSEGV) |" in part(page, SECTIONS["homes"][1])
 
 
 def test_two_kernels(native, write, tmp_path):
-    """A run in another kernel has its own plots."""
+    """Another kernel is another column, and has its own plots."""
     guest = copy.deepcopy(native)
     guest["machine"].update(ktls=True, kernel="Linux 6.1.1 x86_64")
     code, _, page, plots = report(tmp_path, NATIVE, write(guest))
     assert code == 0
-    assert set(plots) == PLOTS | {name.replace("no-kernel-tls", "kernel-tls") for name in PLOTS}
-    assert "Linux 6.1.1, with kernel TLS" in page
+    assert set(plots) == PLOTS | {f"{name}-kernel-tls" for name in PLOTS - {"throughput"}}
+    assert f"| storm | handshakes/s | {RELEASE} | {RELEASE}, kernel TLS |" in part(page, SECTIONS["storm"][1])
+
+
+def test_empty_cell(native, write, tmp_path):
+    """What was measured in one kernel only has no figure in the other's column, and no row where there is none."""
+    guest = copy.deepcopy(native)
+    guest["machine"].update(ktls=True, kernel="Linux 6.1.1 x86_64")
+    for runs in guest["sections"]["homes"]["rounds"]:
+        runs["ours kernel 1.3"] = runs.pop("ours user 1.3")
+    guest["sections"]["homes"]["subjects"]["ours kernel 1.3"] = guest["sections"]["homes"]["subjects"]["ours user 1.3"]
+    page = part(report(tmp_path, NATIVE, write(guest))[2], SECTIONS["homes"][1])
+    rows = {row.split(" | ")[0]: row.split(" | ")[1:] for row in page.splitlines() if row.startswith("| ours, records")}
+    assert rows["| ours, records in the kernel, TLS 1.3 / plain TCP"][0] == ""
+    assert rows["| ours, records in user space, TLS 1.3 / plain TCP"][1] == " |"
 
 
 def test_weak_results(native, write, tmp_path):
@@ -237,5 +284,6 @@ def test_weak_results(native, write, tmp_path):
         runs["ours"]["cpu_us_per_message"] = 2 * runs["tcp"]["cpu_us_per_message"]
     page = report(tmp_path, write(native))[2]
     rate = native["sections"]["rates"]["rates"][0]["rate"]
-    assert f"ours, {rate:,} messages/s: 2.00 times the CPU per message of plain TCP." in part(page, "Weak results")
-    assert "ours user 1.3: 50% of plain TCP's messages/s" in part(page, "Weak results")
+    worse = part(page, "What is worse")
+    assert f"| CPU per message at {rate:,}/s, of that of plain TCP | 2.00 times |" in worse
+    assert "| ours, records in user space, TLS 1.3: messages/s, of plain TCP's | 0.50 times |" in worse

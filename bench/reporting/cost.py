@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What messages and calls cost."""
+
+from reporting import data, plots
+from reporting.grid import Grid, span, spelled
+from reporting.telling import drawn_note, fate_or, medians, only
+from tables import shown
+
+
+def shares(found, keys, digits, base_unit):
+    """Shares of plain TCP's figure, that figure itself, and what ours makes of the stock module's."""
+    own, share, of_stock = keys
+    grid = Grid("")
+    for source, subjects in found:
+        plain = only("tcp", subjects)
+        if plain and plain[own] and not (source.emulated and own == "rate"):
+            grid.put((f"plain TCP, {base_unit}",), source.column, shown(plain[own], digits))
+    for source, subjects in found:
+        for s in subjects:
+            if s["name"] != "tcp" and (s[share] or s["fates"] or s["refused"]) and not (source.emulated and own == "rate"):
+                grid.put((f"{spelled(s['name'])} / plain TCP",), source.column,
+                         "refused" if s["refused"] else fate_or(s, shown(s[share], 2)))
+    for source, subjects in found:
+        for s in subjects:
+            if s[of_stock]:
+                grid.put((f"{spelled(s['name'])} / stock module",), source.column, shown(s[of_stock], 2))
+    return grid.text()
+
+
+def against(found, share, of_stock, noun):
+    """How ours stands to plain TCP and to the stock module, with TLS 1.3."""
+    told = []
+    for home, words in (("ours kernel 1.3", "with records in the kernel,"), ("ours user 1.3", "with records in user space,")):
+        values = medians(found, home, share)
+        stock = {source.column: s[of_stock]["median"] for source, subjects in found
+                 if (s := only(home, subjects)) and s[of_stock]}
+        if values:
+            told.append(f"{words} {span(values)} times plain TCP's {noun}" + (
+                ", and of the stock module's " + ", ".join(f"{value:.2f} times on {column}" for column, value in sorted(stock.items()))
+                if stock else ""))
+    return told
+
+
+def message_cpu(page):
+    found = page.measured(data.throughput)
+    if not found:
+        return
+    exact = [(source, subjects) for source, subjects in found if source.guest != ", user-mode-linux"]
+    told = against(exact, "cpu", "cpu_of_stock", "CPU")
+    drawable = [(source, subjects) for source, subjects in found if any(s["share"] or s["cpu"] for s in subjects)]
+    pictures = []
+    if drawable:
+        latest = {source.column: (source, subjects) for source, subjects in drawable}
+        pictures.append(page.plot(
+            "throughput", "messages/s and CPU as a share of plain TCP", plots.throughput,
+            [(source.where(), [s for s in subjects if s["name"] != "tcp"]) for source, subjects in latest.values()],
+            note="\n".join(drawn_note(source, source.settings["rounds"]) for source, _ in latest.values())))
+    notes = [f"{source.column}: seconds in QEMU are numbers of instructions, so only ratios mean something."
+             for source, _ in found if source.emulated][:1]
+    notes += [f"{source.column}: the guest counts CPU in ticks, and its system calls are slow; believe the others first."
+              for source, _ in found if source.guest == ", user-mode-linux"][:1]
+    page.section("What does a message cost?",
+                 f"With TLS 1.3 a message costs SER, {'; '.join(told)}." if told else "",
+                 *pictures, shares(found, ("cpu_us", "cpu", "cpu_of_stock"), 1, "µs of CPU per message"), *notes)
+
+
+def messages(page):
+    found = [(source, subjects) for source, subjects in page.measured(data.throughput) if not source.emulated]
+    if not found:
+        return
+    told = against([one for one in found if not one[0].guest] or found, "share", "share_of_stock", "messages/s")
+    page.section("How many messages/s?",
+                 f"In the closed loop with TLS 1.3 SER answers, {'; '.join(told)}." if told else "",
+                 shares(found, ("rate", "share", "share_of_stock"), 0, "messages/s"))
+
+
+def rates(page):
+    found = page.measured(data.constant_rates)
+    if not found:
+        return
+    grid, ours = Grid("messages/s", ""), []
+    for step, source in sorted(((step, source) for source, steps in found for step in steps), key=lambda one: one[0]["rate"]):
+        for s in step["subjects"]:
+            if s["name"] == "tcp":
+                continue
+            grid.put((f"{step['rate']:,}", f"{spelled(s['name'])} / plain TCP"), source.column,
+                     "not kept up" if s["trouble"] else shown(s["cpu"], 2))
+            if s["name"] == "ours" and s["cpu"] and not s["trouble"]:
+                ours.append(s["cpu"]["median"])
+    answer = f"When each server gets the same messages in the same time, ours spends {span(ours)} times plain TCP's CPU." if ours else ""
+    page.section("What does TLS cost where all do the same work?", answer,
+                 *page.plots_of("rates", "CPU per message as a share of plain TCP, at constant rates", found, plots.rates, "rounds"),
+                 grid.text(), "With kernel TLS, \"ours\" has its records in the kernel. \"Not kept up\": the server did not answer all of them in time.")
+
+
+def forward(page):
+    found = page.measured(data.forward)
+    if not found:
+        return
+    grid, ours = Grid("CPU per message forwarded"), []
+    names = {"ours": "ours", "ours user": "ours, records in user space", "stock": "stock module", "tcp": "plain TCP"}
+    for source, measured in found:
+        for pair in measured["ratios"]:
+            over, _, under = pair["pair"].partition(" / ")
+            grid.put((f"{names.get(over, over)} / {names.get(under, under)}",), source.column, shown(pair["cpu"], 2))
+            if pair["pair"] == "ours / tcp" and pair["cpu"]:
+                ours.append(pair["cpu"]["median"])
+    page.section("What does forwarding to a TLS peer cost?",
+                 f"A message forwarded to a TLS peer costs SER {span(ours)} times what it costs to a TCP peer." if ours else "",
+                 grid.text(), "Clients speak TCP; SER forwards to one peer over TLS (plain TCP: over TCP), and the answers back.")
+
+
+def calls(page):
+    found = [(source, scenarios) for source in page.called if (scenarios := data.calls(source))]
+    if not found:
+        return
+    grid, failed = Grid("SER's CPU per call, µs", ""), 0
+    for source, scenarios in found:
+        for scenario in scenarios:
+            for s in scenario["subjects"]:
+                text = fate_or(s, shown(s["cpu"]))
+                grid.put((scenario["name"], spelled(s["name"])), source.column,
+                         text + (f", {s['failed']} failed" if s["failed"] and not s["fates"] else ""))
+                failed += s["failed"] if s["name"] == "ours" else 0
+    page.section("What do SIPp's calls cost?",
+                 f"Of SIPp's calls through ours {failed or 'none'} failed.", grid.text(),
+                 *(["This SIPp has no TLS: stunnel carries it, and takes of the same processors, so only SER's CPU compares."]
+                   if any("TLS" not in source.machine["sipp"] for source, _ in found) else []))

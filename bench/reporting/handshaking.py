@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What handshakes cost, and who survives many of them."""
+
+from reporting import data, plots
+from reporting.grid import Grid, span, spelled
+from reporting.telling import fate_or, only
+from tables import shown
+
+
+def handshakes(page):
+    """Beside proxies: a column each."""
+    found = page.measured(data.rivals)
+    if not found:
+        return
+    grid, told = Grid("CPU", "Kamailio", by_release=False), []
+    for source, measured in found:
+        for what, words in (("handshakes", "full handshake"), ("connections", "connection with one request")):
+            for s in measured[what]:
+                row = (f"{words}, {s['kind']}", source.column)
+                if s["name"] == "ours":
+                    grid.put(row, "ours, µs", fate_or(s, shown(s["cpu"])))
+                elif s["ratio"]:
+                    grid.put(row, f"ours / {spelled(s['name'])}", shown(s["ratio"], 2))
+        for name in ("nginx", "haproxy", "nginx alone"):
+            values = [s["ratio"]["median"] for s in measured["handshakes"] if s["name"] == name and s["ratio"]]
+            if values:
+                told.append(f"{span(values)} times that of {name}" + (" in front of SER" if name != "nginx alone" else ""))
+    kb = Grid("memory of an idle connection")
+    for source, measured in found:
+        for s in measured["connections"]:
+            kb.put((spelled(s["name"]),), source.column, "" if not s["kb"] else shown(s["kb"], 1) + " KB")
+    page.section("What does a handshake cost, beside nginx and haproxy?",
+                 f"A full handshake costs ours, up to the connection in SER, {', '.join(told)}." if told else "",
+                 grid.text(), kb.text(),
+                 "CPU of all processes but the clients. nginx and haproxy stand in front of a SER that speaks plain TCP; "
+                 "\"nginx alone\" has none behind it, and hands its connections to nobody. Handshakes: clients reset as soon "
+                 "as they have finished. Connections: each is opened, asked once and held.")
+
+
+def storm(page):
+    found = [(source, kinds) for source, kinds in page.measured(data.survival) if any(kind["subjects"] for kind in kinds)]
+    if not found:
+        return
+    rate, cost = Grid("storm", "handshakes/s"), Grid("storm", "CPU µs per handshake")
+    dead = []
+    for source, kinds in found:
+        for kind in kinds:
+            for s in kind["subjects"]:
+                row = (f"{kind['mode']}, {kind['parallel']} clients", spelled(s["name"]))
+                rate.put(row, source.column, fate_or(s, shown(s["rate"])))
+                cost.put(row, source.column, "" if not s["cpu"] or s["fates"] else shown(s["cpu"]))
+                if s["fates"] and source.column not in (d[1] for d in dead if d[0] == s["name"]):
+                    dead.append((s["name"], source.column))
+    told = [f"the server with {spelled(name)} died ({column})" for name, column in dead]
+    answer = ("Under clients that shake hands and reset, " + ("; ".join(told) if told else "every server went on") + "."
+              + ("" if any(name.startswith("ours") for name, _ in dead) else " Ours went on in all runs." if told else ""))
+    page.section("Who survives clients that shake hands and reset?", answer,
+                 *page.plots_of("survival", "handshakes per second over time", found, plots.survival, "storm_rounds"),
+                 rate.text(), cost.text())
+
+
+def engines(page):
+    found = page.measured(data.engines)
+    if not found:
+        return
+    grid, told = Grid("full handshake", ""), []
+    for source, subjects in found:
+        for s in subjects:
+            grid.put((s["kind"], f"handshakes/s, {spelled(s['name'])}"), source.column, fate_or(s, shown(s["rate"])))
+            if s["name"].endswith("2 engines") and s["ratio"]:
+                grid.put((s["kind"], "2 engines / 1 engine"), source.column, shown(s["ratio"], 2))
+                told.append((s["kind"], s["ratio"]["median"]))
+    best = max(told, key=lambda one: one[1], default=None)
+    page.section("What does a second engine add?",
+                 f"With two processors, two engines do up to {best[1]:.2f} times the handshakes/s of one ({best[0]})." if best else "",
+                 grid.text(), "The clients run on the same processors, and one thread does all of them. An RSA-4096 signature costs the "
+                 "server so much that the clients need little beside it.")
+
+
+def restart(page):
+    found = page.measured(data.restart)
+    if not found:
+        return
+    grid, told = Grid("", "server"), []
+    for source, measured in found:
+        for row, key in (("connected again", "handshakes"), ("half answered after, ms", "p50"), ("99 % answered after, ms", "p99")):
+            for s in measured["subjects"]:
+                grid.put((row, spelled(s["name"])), source.column, fate_or(s, shown(s[key])))
+        kept = only("ours, keeper", measured["subjects"])
+        if kept and kept["p99"] and kept["handshakes"]:
+            told.append((kept["handshakes"]["max"], kept["p99"]["median"]))
+    count = found[0][1]["connections"]
+    answer = (f"With a keeper, a restart of SER with {count:,} connections costs {max(h for h, _ in told):,.0f} handshakes, and 99 % of the clients are answered "
+              f"again {span([ms for _, ms in told], 0, ' ms')} after SER was told to end." if told else "")
+    page.section("What does a restart of SER cost the phones?", answer,
+                 *page.plots_of("restart", "share of clients answered again after a restart, over time", found, plots.restart, "storm_rounds"),
+                 grid.text(),
+                 f"{count:,} clients, each connected and asked once. At SIGTERM each asks once more; one whose connection is gone connects again at "
+                 "once, and every 0.1 s, with a full handshake. Real phones wait longer. SER is started again as soon as it has ended.")

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What connections weigh."""
+
+from reporting import data, plots
+from reporting.grid import Grid, span, spelled
+from reporting.telling import by_what, cell, fate_or, only
+
+
+def memory(page):
+    found = [(source, measured) for source, measured in page.measured(data.memory)
+             if any(point[1] is not None for points in measured.values() for point in points)]
+    if not found:
+        return
+    grid, kernels, above = Grid("KB for each connection", ""), Grid("", ""), {}
+    for source, measured in found:
+        for name, points in measured.items():
+            kernel = [p[2] for p in points if p[2] is not None]
+            kernels.put(("the kernel's, both ends", spelled(name)), source.column, cell(kernel[-1], 1) if kernel else "")
+        plain = next((p[1] for p in reversed(measured.get("tcp", [])) if p[1] is not None), None)
+        for name, points in measured.items():
+            count, kb, _, why = next((p for p in reversed(points) if p[1] is not None), points[-1])
+            grid.put(("SER's", spelled(name)), source.column,
+                     f"{kb:.1f} (of {count:,})" if kb is not None else f"died ({by_what(why)})" if by_what(why) else why)
+            if kb is not None and plain:
+                above.setdefault(name, []).append(kb - plain)
+    told = [f"{span(above[name], 1, ' KB')} {words}" for name, words in
+            (("ours user 1.3", "with ours"), ("ours kernel 1.3", "with ours and records in the kernel"),
+             ("stock", "with the stock module")) if name in above]
+    page.section("What does an idle connection weigh?",
+                 f"Beyond plain TCP's, an idle connection takes {', '.join(told)}." if told else "",
+                 *page.plots_of("memory", "memory of an idle connection against their number", found, plots.memory, "rounds"),
+                 grid.joined(kernels), "SER's: shared memory and private memory of all its processes. In parentheses: how many there were.")
+
+
+def crowd(page):
+    found = page.measured(data.crowd)
+    if not found:
+        return
+    source, measured = found[-1]
+    count, grid = measured["connections"], Grid("", by_release=False)
+    asked = (("tls.stats", "tls.stats, s"), ("tls.count", "tls.count, s"), ("tls.list", "all pages of tls.list, s"),
+             ("tls.reload", "tls.reload, s"))
+    for s in measured["subjects"]:
+        name = spelled(s["name"])
+        if "each" not in s:
+            grid.put(("server",), name, fate_or(s, "-"))
+            continue
+        for row, text in (
+                ("came in, connections/s", cell(s["opened"])), ("SER's shared memory, KB each", cell(s["each"]["shared"], 1)),
+                ("private memory of its processes, KB each", cell(s["each"]["private"], 1)),
+                ("the kernel's memory for both ends, KB each", cell(s["each"]["kernel"], 1)),
+                (f"CPU while each is asked every {measured['every']} s, % of a processor", cell(100 * s["cpu"])),
+                ("answers then, p99 ms", cell(s["p99"], 1)), ("without an answer then", cell(s["errors"])),
+                *((row, cell(s["asked"].get(key), 2)) for key, row in asked),
+                ("SER ended after, s", cell(s["end"], 1)), ("all answered again after, s", cell(s["back"])),
+                ("of them", cell(s["answered"]))):
+            grid.put((row,), name, text)
+        for kind, kb in s["private"].items():
+            if kb >= count / 100:  # a hundredth of a KB for each
+                grid.put((f"private memory of {kind}, MB",), name, cell(kb / 1024, 1))
+    ours = only("ours", measured["subjects"])
+    answer = ""
+    if ours and "each" in ours:
+        plural = "s" if source.machine["cores"] > 1 else ""
+        answer = (f"{count:,} connections on {source.machine['cores']} processor{plural} (Kamailio {source.column}): each takes {sum(ours['each'][part] for part in ('shared', 'private')):.1f} KB of "
+                  f"SER's memory; after a restart {ours['answered']:,} of them were back after {ours['back']:,.0f} s.")
+    page.section("What do very many connections take?", answer, grid.text(),
+                 "At the restart, without a keeper, each client asks once more, and comes back over a new connection; 500 at most open at a time.")
