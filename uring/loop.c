@@ -13,6 +13,7 @@ enum {
 	RING_ENTRIES_MIN = 32,
 	COMPLETIONS_A_TURN = 64, /* what they started must be submitted soon */
 	PATIENT_A_TURN = 4,      /* one may cost a signature */
+	PROBED = 256,            /* as many operations as a kernel can have */
 };
 
 struct uring_loop {
@@ -59,31 +60,45 @@ static int open_ring(struct uring_loop *loop, unsigned flags)
 	return rc;
 }
 
-static int has_needed_opcodes(struct io_uring *ring)
+static int is_refused(int error)
 {
-	struct io_uring_probe *probe = io_uring_get_probe_ring(ring);
-	int ok = probe != NULL;
+	return error == -ENOSYS || error == -EPERM || error == -EACCES;
+}
 
-	for (unsigned i = 0; ok && i < sizeof(needed_opcodes) / sizeof(needed_opcodes[0]); i++)
-		ok = io_uring_opcode_supported(probe, needed_opcodes[i]);
-	io_uring_free_probe(probe);
-	return ok;
+/* Returns 0, -EOPNOTSUPP if the kernel lacks one, or what a filter of system calls answers. */
+static int check_opcodes(struct io_uring *ring)
+{
+	struct io_uring_probe *probe = calloc(1, sizeof(*probe) + PROBED * sizeof(probe->ops[0]));
+	int rc = probe ? io_uring_register_probe(ring, probe, PROBED) : -ENOMEM;
+
+	if (rc && !is_refused(rc))
+		rc = -EOPNOTSUPP;
+	for (unsigned i = 0; !rc && i < sizeof(needed_opcodes) / sizeof(needed_opcodes[0]); i++)
+		rc = io_uring_opcode_supported(probe, needed_opcodes[i]) ? 0 : -EOPNOTSUPP;
+	free(probe);
+	return rc;
 }
 
 static const char *why_no_ring(int error)
 {
+	if (is_refused(error))
+		return "io_uring is not allowed here: set sysctl kernel.io_uring_disabled to 0, and let the "
+		       "seccomp filter of the service or container permit io_uring_setup, io_uring_enter "
+		       "and io_uring_register";
 	switch (error) {
-	case -ENOSYS:
-	case -EPERM:
-	case -EACCES:
-		return "io_uring is not allowed here: see sysctl kernel.io_uring_disabled and the "
-		       "seccomp filter of the service or container";
+	case -EOPNOTSUPP:
+		return "this kernel's io_uring is too old: Linux 5.10 or newer is needed";
 	case -EMFILE:
 	case -ENFILE:
 		return "no ring could be made: raise the limit of open files (ulimit -n)";
 	default:
 		return "no ring could be made: raise the limit of locked memory (ulimit -l)";
 	}
+}
+
+static int enter(struct io_uring *ring)
+{
+	return io_uring_enter((unsigned)ring->ring_fd, 0, 0, 0, NULL);
 }
 
 /*
@@ -108,7 +123,21 @@ static int restrict_ring(struct io_uring *ring)
 	if (!rc)
 		rc = io_uring_register((unsigned)ring->ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
 	/* Some kernels 5.10 say that the ring is enabled, but it is not: seen in 5.10.46. */
-	return rc ? rc : io_uring_enter((unsigned)ring->ring_fd, 0, 0, 0, NULL);
+	return rc ? rc : enter(ring);
+}
+
+static int prepare_ring(struct io_uring *ring, unsigned flags, const char **why)
+{
+	int restricted = flags & IORING_SETUP_R_DISABLED;
+	int rc = ring->features & IORING_FEAT_FAST_POLL ? check_opcodes(ring) : -EOPNOTSUPP;
+
+	if (!rc && !restricted)
+		rc = enter(ring);
+	*why = why_no_ring(rc);
+	if (rc || !restricted)
+		return rc;
+	*why = "this kernel's io_uring takes no restrictions";
+	return restrict_ring(ring);
 }
 
 static int new_loop(struct uring_loop **loop, const char **why, unsigned flags)
@@ -127,14 +156,8 @@ static int new_loop(struct uring_loop **loop, const char **why, unsigned flags)
 		free(l);
 		return rc;
 	}
-	if (!(l->ring.features & IORING_FEAT_FAST_POLL) || !has_needed_opcodes(&l->ring)) {
-		*why = "this kernel's io_uring is too old: Linux 5.10 or newer is needed";
-		uring_loop_free(l);
-		return -EOPNOTSUPP;
-	}
-	rc = flags & IORING_SETUP_R_DISABLED ? restrict_ring(&l->ring) : 0;
+	rc = prepare_ring(&l->ring, flags, why);
 	if (rc) {
-		*why = "this kernel's io_uring takes no restrictions";
 		uring_loop_free(l);
 		return rc;
 	}

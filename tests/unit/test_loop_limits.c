@@ -217,6 +217,10 @@ static void test_no_ring(void **state)
 		{SYS_io_uring_setup, ENOMEM, -ENOMEM, "locked memory"},
 		{SYS_io_uring_setup, EMFILE, -EMFILE, "open files"},
 		{SYS_io_uring_register, EINVAL, -EOPNOTSUPP, "too old"}, /* cannot even be asked */
+		{SYS_io_uring_register, ENOSYS, -ENOSYS, "not allowed"},
+		{SYS_io_uring_register, EPERM, -EPERM, "not allowed"},
+		{SYS_io_uring_enter, ENOSYS, -ENOSYS, "not allowed"},
+		{SYS_io_uring_enter, EPERM, -EPERM, "not allowed"},
 	};
 
 	(void)state;
