@@ -9,7 +9,8 @@ TEST_PACKAGES="$RUN_PACKAGES libcmocka-dev python3-pytest python3-pytest-timeout
 	sip-tester stunnel4 baresip-core sipsak curl groff-base strace tshark"
 BROWSER_PACKAGES="chromium libnss3-tools" # 400 MB: a browser is tested in this system only
 FUZZ_PACKAGES="clang libclang-rt-dev"
-CHECK_PACKAGES="$TEST_PACKAGES $BROWSER_PACKAGES $FUZZ_PACKAGES git clang-format patchelf python3-matplotlib debootstrap"
+CHECK_PACKAGES="$TEST_PACKAGES $BROWSER_PACKAGES $FUZZ_PACKAGES git clang-format patchelf python3-matplotlib debootstrap
+	podman runc jq"
 TOKEN_PACKAGES="pkcs11-provider softhsm2" # Debian 12 has no provider
 PACKAGING_PACKAGES="build-essential debhelper cmake ninja-build pkg-config libssl-dev liburing-dev libcap-dev
 	libseccomp-dev"
