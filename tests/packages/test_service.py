@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Debian's kamailio.service with our package, in a guest that boots with systemd: with the service as it is, with
-docs/examples/hardened.conf and as root SER answers, and its engine is as confined as the kernel can. What
-docs/install.md types is run there."""
+docs/examples/hardened.conf, as root, and with AppArmor's profile of docs/examples SER answers, and its engine is as confined
+as the kernel can. What docs/install.md types is run there."""
 import collections
 import contextlib
 import os
@@ -31,6 +31,7 @@ chmod 640 kamailio-selfsigned.key
 TYPED = {
     "kernel": block("docs/install.md", "sudo systemctl restart systemd-modules-load"),
     "hardened": block("docs/install.md", "sudo install -D -m 644 /usr/share/doc"),
+    "apparmor": block("docs/install.md", "sudo apt install apparmor"),
     "keeper": block("docs/operations.md", "sudo systemctl enable --now ser-ktls-keeper") + """
 sed -i '/^modparam("tls", "config"/r /guest/modparam' /etc/kamailio/kamailio.cfg
 """,
@@ -67,11 +68,13 @@ ExecStart=/guest/guest
 WantedBy=multi-user.target
 END
 systemctl enable guest.service kamailio.service
+systemctl mask apparmor.service
 """
-WAYS = "debian", "hardened", "root"
+WAYS = "debian", "hardened", "root", "apparmor"
+PACKAGES = "systemd-sysv kmod baresip-core apparmor".split()
 PATIENCE = 900  # seconds for a guest
 
-Guest = collections.namedtuple("Guest", "kernel kernel_tls kept called ways")
+Guest = collections.namedtuple("Guest", "kernel kernel_tls kept called denied ways")
 
 
 def boot(folder, image):
@@ -80,7 +83,7 @@ def boot(folder, image):
     with open(folder / "console", "w", encoding="utf-8") as console:
         guest = subprocess.Popen(
             ["linux.uml", "mem=512M", f"ubd0={image}", "root=/dev/ubda", "rw", "con=null", "con0=null,fd:1", "quiet",
-             "panic=-1", "systemd.firstboot=no", "systemd.default_timeout_start_sec=600",
+             "panic=-1", "security=apparmor", "systemd.firstboot=no", "systemd.default_timeout_start_sec=600",
              f"uml_dir={folder}/"],
             stdin=subprocess.DEVNULL, stdout=console, stderr=console, env=environment, start_new_session=True)
     try:
@@ -94,7 +97,7 @@ def boot(folder, image):
 
 def make_image(debian, image):
     """The file system of a guest: the release with our packages."""
-    like = make(debian.release, f"{debian.release}.systemd", ["systemd-sysv", "kmod", "baresip-core"], debian.bare)
+    like = make(debian.release, f"{debian.release}.systemd", PACKAGES, debian.bare)
     with Scratch(like) as root:
         install(root, debian.packages)
         root.run("sh", "-ec", SET_UP)
@@ -112,10 +115,10 @@ def show(debian, folder):
     console = boot(folder, image)
     subprocess.run(["debugfs", "-R", f"rdump /results {folder}", image], capture_output=True, check=True)
     image.unlink()
-    assert (results / "root").exists(), console
+    assert (results / WAYS[-1]).exists(), console
     ways = {way: (results / way).read_text(encoding="utf-8") for way in WAYS}
     return Guest(*((results / name).read_text(encoding="utf-8") for name in
-                   ("kernel", "kernel-tls", "kept", "called")), ways)
+                   ("kernel", "kernel-tls", "kept", "called", "denied")), ways)
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +137,15 @@ def test_service(guest, way):
         assert "the TLS engine is confined (memory, ring, files, system calls)\n" in said, said
     else:
         assert "is confined in part (memory, ring, system calls): this kernel has no Landlock" in said, said
+
+
+def test_apparmor(guest):
+    """The profile of docs/examples holds all of SER's processes, and what they do is within it; it is for them alone."""
+    for way in WAYS:
+        label = "kamailio (enforce)" if way == "apparmor" else "unconfined"
+        assert re.findall("^label: (.*)", guest.ways[way], re.M) == [label], guest.ways[way]
+    denied = re.findall('apparmor="DENIED".* comm="(.*?)"', guest.denied)
+    assert denied and set(denied) == {"cat"}, guest.denied
 
 
 def test_kernel_tls(guest):
