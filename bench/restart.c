@@ -181,6 +181,8 @@ static void wait_for_the_end_of_input(struct restart *r)
 		loop_turn(&r->loop);
 	tally_stop(&r->kept);
 	r->began = now_ns();
+	for (uint32_t i = 0; i < r->begun; i++)
+		r->all[i].asked = false; /* an answer that is on its way is none to what is asked now */
 	tally_start(&r->back, "answered");
 }
 

@@ -248,7 +248,8 @@ class Server:
         return [int(value) for value in re.findall(rf"\b{name}: (\d+)$", self.rpc_text("tls.engines"), re.M)]
 
     def rpc_text(self, *words):
-        command = [self.bench.tools["kamcmd"], "-s", f"unix:{self.control}", *map(str, words)]
+        words = [str(word) for word in words]
+        command = [self.bench.tools["kamcmd"], "-s", f"unix:{self.control}", *words]
         done = subprocess.run(command, capture_output=True, text=True, timeout=30)
         if done.returncode:
             raise Failed(f"kamcmd {' '.join(words)}: {done.stdout.strip()} {done.stderr.strip()}")

@@ -69,8 +69,11 @@ static int is_refused(int error)
 static int check_opcodes(struct io_uring *ring)
 {
 	struct io_uring_probe *probe = calloc(1, sizeof(*probe) + PROBED * sizeof(probe->ops[0]));
-	int rc = probe ? io_uring_register_probe(ring, probe, PROBED) : -ENOMEM;
+	int rc;
 
+	if (!probe)
+		return -ENOMEM;
+	rc = io_uring_register_probe(ring, probe, PROBED);
 	if (rc && !is_refused(rc))
 		rc = -EOPNOTSUPP;
 	for (unsigned i = 0; !rc && i < sizeof(needed_opcodes) / sizeof(needed_opcodes[0]); i++)

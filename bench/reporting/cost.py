@@ -35,9 +35,9 @@ def against(found, share, of_stock, noun):
         stock = {source.column: s[of_stock]["median"] for source, subjects in found
                  if (s := only(home, subjects)) and s[of_stock]}
         if values:
-            told.append(f"{words} {span(values)} times plain TCP's {noun}" + (
-                ", and of the stock module's " + ", ".join(f"{value:.2f} times on {column}" for column, value in sorted(stock.items()))
-                if stock else ""))
+            by_release = ", ".join(f"{value:.2f} ({column})" for column, value in sorted(stock.items()))
+            told.append(f"{words} {span(values)} times plain TCP's {noun}"
+                        + (f" and {by_release} times the stock module's" if stock else ""))
     return told
 
 
@@ -90,7 +90,8 @@ def rates(page):
     answer = f"When each server gets the same messages in the same time, ours spends {span(ours)} times plain TCP's CPU." if ours else ""
     page.section("What does TLS cost where all do the same work?", answer,
                  *page.plots_of("rates", "CPU per message as a share of plain TCP, at constant rates", found, plots.rates, "rounds"),
-                 grid.text(), "With kernel TLS, \"ours\" has its records in the kernel. \"Not kept up\": the server did not answer all of them in time.")
+                 grid.text(), "With kernel TLS, \"ours\" has its records in the kernel. \"Not kept up\": the server did "
+                 "not answer all of them in time.")
 
 
 def forward(page):

@@ -90,10 +90,12 @@ def restart(page):
         if kept and kept["p99"] and kept["handshakes"]:
             told.append((kept["handshakes"]["max"], kept["p99"]["median"]))
     count = found[0][1]["connections"]
-    answer = (f"With a keeper, a restart of SER with {count:,} connections costs {max(h for h, _ in told):,.0f} handshakes, and 99 % of the clients are answered "
+    answer = (f"With a keeper, a restart of SER with {count:,} connections costs {max(h for h, _ in told):,.0f} handshakes, and "
+              "99 % of the clients are answered "
               f"again {span([ms for _, ms in told], 0, ' ms')} after SER was told to end." if told else "")
     page.section("What does a restart of SER cost the phones?", answer,
                  *page.plots_of("restart", "share of clients answered again after a restart, over time", found, plots.restart, "storm_rounds"),
                  grid.text(),
-                 f"{count:,} clients, each connected and asked once. At SIGTERM each asks once more; one whose connection is gone connects again at "
-                 "once, and every 0.1 s, with a full handshake. Real phones wait longer. SER is started again as soon as it has ended.")
+                 f"{count:,} clients, each connected and asked once. At SIGTERM each asks once more; one whose connection is gone "
+                 "connects again at once, and every 0.1 s, with a full handshake; 500 at most open at a time. Real phones wait "
+                 "longer. SER is started again as soon as it has ended.")

@@ -79,4 +79,5 @@ def stalled(page):
     seconds = found[0][1]["seconds"]
     page.section("Who waits for peers that never read?", answer,
                  *page.plots_of("stalled", "answers per second beside stalled peers", found, plots.stalled, "storm_rounds"),
-                 grid.text(), f"The peers leave after {seconds} s, which frees whoever waits for them: no time without an answer can be longer.")
+                 grid.text(), f"The peers leave after {seconds} s, which frees whoever waits for them: no time without "
+                 "an answer can be longer.")

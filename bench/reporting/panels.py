@@ -13,7 +13,7 @@ STEPS = {"red": "#C4162A", "orange": "#E69F00", "green": "#37872D"}
 UNITS = {"ops": "/s", "reqps": "/s", "d": " days"}
 
 
-def shown(value, unit):
+def with_unit(value, unit):
     """A number with its unit."""
     if unit == "percentunit":
         return f"{100 * value:.0f} %"
@@ -35,7 +35,7 @@ def draw_stat(axis, panel, lines):
     for step in defaults.get("thresholds", {}).get("steps", []):
         if step["value"] is None or value >= step["value"]:
             colour = STEPS[step["color"]]
-    axis.text(0.5, 0.5, shown(value, defaults["unit"]) if lines else "no data", fontsize=20, color=colour, ha="center",
+    axis.text(0.5, 0.5, with_unit(value, defaults["unit"]) if lines else "no data", fontsize=20, color=colour, ha="center",
               va="center", transform=axis.transAxes)
     axis.set_xticks([])
     axis.set_yticks([])
@@ -63,7 +63,7 @@ def draw_series(axis, panel, lines):
     axis.set_xlim(0, max([1, *(points[-1][0] for _, points in lines)]))
     axis.set_ylim(0, max([1, *(1.15 * value for _, points in lines for _, value in points)]))
     axis.yaxis.set_major_locator(ticker.MaxNLocator(5, integer=unit == "short"))
-    axis.yaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: shown(value, unit)))
+    axis.yaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: with_unit(value, unit)))
     axis.xaxis.set_major_formatter(ticker.FuncFormatter(lambda second, _: f"{second:.0f} s"))
     axis.legend(loc="upper right", fontsize=7, ncol=2 if len(lines) > 4 else 1)
 

@@ -62,7 +62,10 @@ def crowd(page):
     answer = ""
     if ours and "each" in ours:
         plural = "s" if source.machine["cores"] > 1 else ""
-        answer = (f"{count:,} connections on {source.machine['cores']} processor{plural} (Kamailio {source.column}): each takes {sum(ours['each'][part] for part in ('shared', 'private')):.1f} KB of "
+        kb = ours["each"]["shared"] + ours["each"]["private"]
+        answer = (f"{count:,} connections on {source.machine['cores']} processor{plural} (Kamailio {source.column}): each takes "
+                  f"{kb:.1f} KB of "
                   f"SER's memory; after a restart {ours['answered']:,} of them were back after {ours['back']:,.0f} s.")
     page.section("What do very many connections take?", answer, grid.text(),
-                 "At the restart, without a keeper, each client asks once more, and comes back over a new connection; 500 at most open at a time.")
+                 "At the restart, without a keeper, each client asks once more, and comes back over a new connection; 500 at "
+                 "most open at a time.")

@@ -18,7 +18,7 @@ from subjects import OURS, STOCK, chosen
 from tables import died, print_rows, title
 from tools import Missing, allow_files
 
-CROWD = pathlib.Path(__file__).resolve().parent.parent / "crowd.py"
+CROWD = pathlib.Path(__file__).resolve().parent.parent / "flooders.py"
 ROOMY = STOCK._replace(name="stock, with room")
 HONEST = "127.0.0.9"
 PATIENCE = 12.0  # seconds of one handshake

@@ -41,7 +41,7 @@ static const char *why_not(int error)
 {
 	switch (error) {
 	case -ENODATA:
-		return "this kernel tells that only a process with CAP_NET_ADMIN";
+		return "this kernel tells it only to processes with CAP_NET_ADMIN";
 	case -EPROTONOSUPPORT:
 		return "the kernel's module tcp_diag is missing: run 'modprobe tcp_diag' before the start";
 	case -EAFNOSUPPORT:
@@ -51,8 +51,17 @@ static const char *why_not(int error)
 	}
 }
 
-static void give_up(int error)
+/* What is short now may be there for the next connection. */
+static int is_short(int error)
 {
+	return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -ENOBUFS ||
+	       error == -EAGAIN;
+}
+
+static void note_failure(int error)
+{
+	if (is_short(error))
+		return;
 	state = GIVEN_UP;
 	ser_log(LOG_LEVEL_NOTICE,
 		"a network card of this machine encrypts TLS, but it cannot be seen for which "
@@ -77,7 +86,7 @@ static void look(void)
 		return;
 	questions = ktls_nic_open();
 	if (questions < 0)
-		give_up(questions);
+		note_failure(questions);
 	else
 		state = ASKING;
 }
@@ -95,9 +104,9 @@ uint8_t nic_directions(const struct message_established *m, int fd)
 	rc = ktls_nic_ask(questions, fd);
 	if (rc >= 0)
 		return (uint8_t)rc;
-	if (rc != -ENOENT) {
+	if (rc != -ENOENT)
+		note_failure(rc);
+	if (state == GIVEN_UP)
 		close(questions);
-		give_up(rc);
-	}
 	return 0;
 }

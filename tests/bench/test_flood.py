@@ -13,7 +13,7 @@ import pytest
 
 BENCH = pathlib.Path(__file__).resolve().parents[2] / "bench"
 sys.path.append(str(BENCH))
-import crowd as crowds  # noqa: E402
+import flooders as crowds  # noqa: E402
 from sections import flood  # noqa: E402
 
 PATIENCE = 30

@@ -33,7 +33,7 @@ class Registrar(DebianServer):
             yield from super().lines(added.read().splitlines(), load)
 
 
-class Phone(Baresip):
+class BaresipPhone(Baresip):
     """Takes calls by itself, and makes one when it is told to."""
 
     def __init__(self, ser, pki, folder, name, password):
@@ -66,8 +66,8 @@ def registrar(pki):
 
 def test_call(registrar, pki, tmp_path):
     """From INVITE to BYE, over the two connections that the phones opened."""
-    with Phone(registrar, pki, tmp_path / "bob", "bob", "SECRET-2") as bob, \
-            Phone(registrar, pki, tmp_path / "alice", "alice", "SECRET-1") as alice:
+    with BaresipPhone(registrar, pki, tmp_path / "bob", "bob", "SECRET-2") as bob, \
+            BaresipPhone(registrar, pki, tmp_path / "alice", "alice", "SECRET-1") as alice:
         for phone in bob, alice:
             phone.wait_for(r"200 OK .*\[1 binding\]")
         alice.tell("dial", "sip:bob@example.org")
@@ -85,7 +85,7 @@ def test_call(registrar, pki, tmp_path):
 
 def test_wrong_password(registrar, pki, tmp_path):
     """That phone is not let in, and nobody can call it."""
-    with Phone(registrar, pki, tmp_path / "bob", "bob", "SECRET-1") as bob:
+    with BaresipPhone(registrar, pki, tmp_path / "bob", "bob", "SECRET-1") as bob:
         bob.wait_for(r"reg: sip:bob@example.org.* 401 Unauthorized")
         TALLY.add(answered=1)
         assert 'Authorization: Digest username="bob", realm="example.org"' in bob.text()

@@ -184,7 +184,7 @@ def test_lines(ser):
         for line in lines:
             answer = run(ser, line)
             assert answer.returncode == 0 and answer.stdout, line
-            assert "resumed" not in line or answer.stdout == "1\n"
+            assert "resumed" not in line or answer.stdout == "\thandshakes_resumed: 1\n"
     assert not run(ser, check).returncode
     assert check.count("14") == 1
     assert run(ser, check.replace("14", "40000")).returncode == 2

@@ -17,7 +17,7 @@ from kernel import TALLY
 HERE = os.path.dirname(os.path.abspath(__file__))
 RELEASE = tuple(int(number) for number in platform.release().split(".")[:2])
 TELLS_ALL = RELEASE >= (6, 15)  # before, only those who have CAP_NET_ADMIN, and a supervisor has not
-LINE = "a network card of this machine encrypts TLS, .* shown as kernel: this kernel tells that only a process with"
+LINE = "a network card of this machine encrypts TLS, .* shown as kernel: this kernel tells it only to processes with"
 
 
 class Card:
