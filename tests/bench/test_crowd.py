@@ -17,8 +17,8 @@ def test_whole(tmp_path):
     assert ran.returncode == 0, ran.stdout + ran.stderr
     runs = json.loads(report.read_text())["sections"]["crowd"]["runs"]
     for run in runs.values():
-        assert run["opening"]["connections"] == run["up"] == run["answered"] == 30
-        assert run["handshakes"] == 30, "each has come back over a new connection"
+        assert run["opening"]["opened"] == run["up"] == run["answered"] == 30
+        assert run["handshakes"] >= 30, "each has come back over a new connection"
         assert run["kept"]["messages"] >= 30 and not run["kept"]["errors"]
         assert run["after"]["shared"] > run["before"]["shared"]
     assert runs["ours"]["asked"]["listed"] == 30 and runs["ours"]["asked"]["reloaded"]
