@@ -6,7 +6,7 @@ RUN_PACKAGES="gcc cmake ninja-build pkg-config libssl-dev liburing-dev libcap-de
 TEST_PACKAGES="$RUN_PACKAGES libcmocka-dev python3-pytest python3-pytest-timeout python3-pytest-xdist
 	python3-pytest-rerunfailures python3-cryptography kamailio-tls-modules kamailio-websocket-modules
 	kamailio-xml-modules kamailio-lua-modules kamailio-python3-modules gnutls-bin user-mode-linux kmod iproute2
-	sip-tester stunnel4 baresip-core sipsak curl groff-base strace tshark apparmor"
+	sip-tester stunnel4 haproxy baresip-core sipsak curl groff-base strace tshark apparmor"
 BROWSER_PACKAGES="chromium libnss3-tools" # 400 MB: a browser is tested in this system only
 FUZZ_PACKAGES="clang libclang-rt-dev"
 CHECK_PACKAGES="$TEST_PACKAGES $BROWSER_PACKAGES $FUZZ_PACKAGES git clang-format patchelf python3-matplotlib debootstrap
