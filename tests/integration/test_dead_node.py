@@ -124,7 +124,7 @@ def test_a_node_is_killed(nodes, balancer, stack):  # noqa: F811
     before = figures(living)
     dying.kill()
     for phone in lost:
-        phone.end()
+        sip.Wire.end(phone)  # without a word to its OpenSSL: 3.5 forgets the session of a connection that was cut off
     for call in calls:
         call.hang_up()
     again = [stack.enter_context(Phone(balancer, phone.number, phone.context, phone.tls.session)).begin() for phone in lost]
