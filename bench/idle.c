@@ -95,7 +95,8 @@ static void hold(struct idle *d)
 {
 	uint64_t end = now_ns() + (uint64_t)d->options->seconds * NS_PER_SEC;
 
-	while (now_ns() < end && !loop_stopped() && !(d->options->until_eof && loop_input_ended()))
+	while (now_ns() < end && !loop_stopped() &&
+		!(d->options->until_eof && loop_input() == LOOP_INPUT_END))
 		loop_turn(&d->loop);
 }
 

@@ -170,10 +170,12 @@ void loop_free(struct loop *l)
 	close(l->epoll);
 }
 
-bool loop_input_ended(void)
+enum loop_input loop_input(void)
 {
 	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
 	char byte;
 
-	return poll(&input, 1, 0) > 0 && read(STDIN_FILENO, &byte, 1) <= 0;
+	if (poll(&input, 1, 0) <= 0)
+		return LOOP_INPUT_NONE;
+	return read(STDIN_FILENO, &byte, 1) > 0 ? LOOP_INPUT_BYTE : LOOP_INPUT_END;
 }

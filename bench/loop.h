@@ -16,6 +16,12 @@ enum {
 	LOOP_SWEEP_MS = 20
 };
 
+enum loop_input {
+	LOOP_INPUT_NONE,
+	LOOP_INPUT_BYTE,
+	LOOP_INPUT_END
+};
+
 /* Something that has connections. Their epoll ids are first, first + 1, ... */
 struct loop_part {
 	void *self;
@@ -53,7 +59,7 @@ void loop_run(struct loop *l, uint64_t end);
 /* True once SIGINT or SIGTERM arrived. */
 bool loop_stopped(void);
 void loop_free(struct loop *l);
-/* True once standard input has ended. */
-bool loop_input_ended(void);
+/* What standard input has now; a byte is taken off it. */
+enum loop_input loop_input(void);
 
 #endif

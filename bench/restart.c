@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Clients beside a server that restarts: opens connections, asks once on each, and again at times if it is
- * told to. When standard input ends, the server is about to end. Each client then asks once more, and if its
- * connection is gone, it comes back over a new one, as a phone does.
+ * told to. A byte on standard input says that the server is about to end: from then on a client whose
+ * connection is gone comes back over a new one, as a phone does. When standard input ends, the server has
+ * ended; each client then asks once more, so that no answer is the old server's.
  */
 #include "client.h"
 #include "loop.h"
@@ -38,19 +39,20 @@ struct restart {
 	const struct options *options;
 	struct loop loop;
 	struct loop_part part;
-	struct tally opened;  /* before the end of standard input: connections that were asked once, */
+	struct tally opened;  /* before the server is to end: connections that were asked once, */
 	struct tally answers; /* answers, */
 	struct tally kept; /* and of these the ones after all were open, to those that ask again at times */
-	struct tally back; /* from then on: answers */
+	struct tally back; /* from then on: answers of the new server */
 	struct tally lost; /* and connections that ended or were refused */
 	struct returner *all;
 	SSL_CTX *ctx;
 	uint64_t nonce;
-	uint64_t began; /* when standard input ended */
+	uint64_t began; /* when the server was about to end */
 	uint32_t begun;
 	uint32_t handshakes; /* since then */
 	uint32_t opening;    /* at the last look */
 	bool all_open;
+	bool ended; /* the old server */
 };
 
 static struct tally *counting(struct restart *r)
@@ -85,7 +87,7 @@ static void note_answer(struct restart *r, struct returner *who)
 	who->asked = false;
 	if (!r->all_open) {
 		tally_done(&r->opened, who->client.opened, now_ns());
-	} else if (r->began && !who->done) {
+	} else if (r->ended && !who->done) {
 		who->done = true;
 		tally_done(&r->back, r->began, now_ns());
 	}
@@ -101,7 +103,8 @@ static void on_event(void *self, uint32_t index)
 	if (opening && who->client.state == CLIENT_OPEN) {
 		r->handshakes += r->began != 0;
 		tally_session(&r->opened, who->client.stream.ssl);
-		ask(r, who, now_ns());
+		if (!r->began || r->ended)
+			ask(r, who, now_ns());
 	}
 	if (who->client.state == CLIENT_OPEN)
 		note_answer(r, who);
@@ -146,7 +149,7 @@ static void on_sweep(void *self, uint64_t now)
 			keep_alive(r, who, now);
 		else if (who->client.state == CLIENT_FAILED)
 			come_back(r, i, now);
-		else if (!who->done && !who->asked && client_ready(&who->client))
+		else if (r->ended && !who->done && !who->asked && client_ready(&who->client))
 			ask(r, who, now_ns());
 	}
 }
@@ -175,20 +178,36 @@ static void begin_to_keep_alive(struct restart *r)
 		r->all[i].next = now + every * (i + 1) / r->begun;
 }
 
-static void wait_for_the_end_of_input(struct restart *r)
+static enum loop_input wait_for_input(struct restart *r)
 {
-	while (!loop_stopped() && !loop_input_ended())
+	enum loop_input input = LOOP_INPUT_NONE;
+
+	while (!loop_stopped() && !input) {
 		loop_turn(&r->loop);
+		input = loop_input();
+	}
+	return input;
+}
+
+static void wait_for_the_end(struct restart *r)
+{
+	enum loop_input input = wait_for_input(r);
+
 	tally_stop(&r->kept);
 	r->began = now_ns();
-	for (uint32_t i = 0; i < r->begun; i++)
-		r->all[i].asked = false; /* an answer that is on its way is none to what is asked now */
 	tally_start(&r->back, "answered");
+	printf("{\"told\": true}\n");
+	fflush(stdout);
+	while (input == LOOP_INPUT_BYTE)
+		input = wait_for_input(r);
+	r->ended = true;
+	for (uint32_t i = 0; i < r->begun; i++)
+		r->all[i].asked = false; /* an answer that is on its way is the old server's */
 }
 
 static void wait_for_answers(struct restart *r)
 {
-	uint64_t end = r->began + (uint64_t)r->options->seconds * NS_PER_SEC;
+	uint64_t end = now_ns() + (uint64_t)r->options->seconds * NS_PER_SEC;
 
 	while (r->back.done < r->begun && now_ns() < end && !loop_stopped())
 		loop_turn(&r->loop);
@@ -224,7 +243,7 @@ bool restart_run(const struct options *o)
 	begin_to_keep_alive(&r);
 	printf("{\"ready\": true, \"up\": %u}\n", (unsigned)r.opened.done);
 	fflush(stdout);
-	wait_for_the_end_of_input(&r);
+	wait_for_the_end(&r);
 	wait_for_answers(&r);
 	report_open(o, &r.opened);
 	report_tally(NULL, &r.back);

@@ -96,6 +96,6 @@ def restart(page):
     page.section("What does a restart of SER cost the phones?", answer,
                  *page.plots_of("restart", "share of clients answered again after a restart, over time", found, plots.restart, "storm_rounds"),
                  grid.text(),
-                 f"{count:,} clients, each connected and asked once. At SIGTERM each asks once more; one whose connection is gone "
-                 "connects again at once, and every 0.1 s, with a full handshake; 500 at most open at a time. Real phones wait "
-                 "longer. SER is started again as soon as it has ended.")
+                 f"{count:,} clients, each connected and asked once. From SIGTERM on, one whose connection is gone connects again every "
+                 "0.1 s, with a full handshake; 500 at most open at a time. Real phones wait longer. As soon as SER has ended it is "
+                 "started again, and each client asks once more.")

@@ -2,12 +2,11 @@
 """A large crowd of phones: what it takes to let it in, to keep it, to look at it, and to have all of it come back at once."""
 
 import re
-import subprocess
 import time
 
 from processes import cpu_by_process, private_memory
-from runs import LOAD_SLACK, last_json
-from sections.memory import OTHER_FILES, wait_ready
+from returning import Returning
+from sections.memory import OTHER_FILES
 from server import Server, say
 from subjects import OURS, STOCK, TCP, chosen
 from tables import died, print_rows, title
@@ -35,30 +34,15 @@ def measure(bench):
 
 def one(bench, subject, count):
     shared_mb = 128 + count * SHARED_KB_PER_CONNECTION[subject.module] // 1024
-    server = Server(bench, subject, crowd=count, shared_mb=shared_mb)
-    with server:
+    with Server(bench, subject, crowd=count, shared_mb=shared_mb) as server:
         before = look(server)
-        process, result, told = bench.start(server, "restart", LIMIT, "--connections", count, "--parallel", PARALLEL,
-                                            "--every", bench.scale.every, stdin=subprocess.PIPE)
-        try:
-            death = wait_ready(process, server, result, count)
-            if death:
-                return {"death": death}
+        with Returning(bench, server, count, PARALLEL, LIMIT, "--every", bench.scale.every) as clients:
+            if clients.death:
+                return {"death": clients.death}
             after = look(server)
             kept = keep(server, KEPT_TIMES * bench.scale.every)
             asked = ask(server) if subject.module == "ours" else {}
-            process.popen.stdin.close()
-            begin = time.monotonic()
-            ended = server.stop_in_order(LIMIT)
-            server.start()
-            away = time.monotonic() - begin
-            process.wait(LIMIT + LOAD_SLACK)
-        finally:
-            process.stop()
-        death = server.death()
-    run = last_json(result, told)
-    return dict(run, before=before, after=after, keeping=kept, asked=asked, end_seconds=ended, away_seconds=away,
-                death=dict(death, after_seconds=0) if death else None)
+            return dict(clients.restart(), before=before, after=after, keeping=kept, asked=asked)
 
 
 def names(server):
@@ -158,6 +142,8 @@ def failures(result):
         if run.get("death"):
             yield f"crowd, {name}: the server died"
             continue
+        if run["killed"]:
+            yield f"crowd, {name}: SER did not end within {LIMIT} s"
         if run["kept"]["errors"]:
             yield f"crowd, {name}: {run['kept']['errors']} errors while it was kept"
         if run["answered"] != run["up"]:

@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A crowd of phones while SER restarts: how many have to shake hands again, and how long until they are answered."""
 
-import subprocess
-import time
-
-from runs import LOAD_SLACK, in_rounds, last_json
-from sections.memory import OTHER_FILES, SHARED_KB_PER_CONNECTION, wait_ready
+from returning import Returning
+from runs import in_rounds
+from sections.memory import OTHER_FILES, SHARED_KB_PER_CONNECTION
 from server import Server
 from subjects import KEPT, OURS, STOCK, TCP, chosen
 from tables import deaths, print_rows, shown, spread, title, usable
@@ -27,22 +25,10 @@ def measure(bench):
 
 def one(bench, subject, count):
     with Server(bench, subject, crowd=count, shared_mb=128 + count * SHARED_KB_PER_CONNECTION // 1024) as server:
-        process, result, told = bench.start(server, "restart", LIMIT, "--connections", count, "--parallel", PARALLEL,
-                                            stdin=subprocess.PIPE)
-        try:
-            death = wait_ready(process, server, result, count)
-            if death:
-                return {"death": death}
-            process.popen.stdin.close()
-            begin = time.monotonic()
-            server.restart()
-            away = time.monotonic() - begin
-            process.wait(LIMIT + LOAD_SLACK)
-        finally:
-            process.stop()
-        death = server.death()
-    run = last_json(result, told)
-    return dict(run, away_seconds=away, death=dict(death, after_seconds=round(run["seconds"], 1)) if death else None)
+        with Returning(bench, server, count, PARALLEL, LIMIT) as clients:
+            if clients.death:
+                return {"death": clients.death}
+            return clients.restart()
 
 
 def rows_of(result):
@@ -69,6 +55,8 @@ def failures(result):
                 continue
             if run.get("death"):
                 yield f"restart, {name}: the server died"
+            elif run["killed"]:
+                yield f"restart, {name}: SER did not end within {LIMIT} s"
             elif run["answered"] != run["up"]:
                 yield f"restart, {name}: {run['up'] - run['answered']} of {run['up']} clients got no answer"
             elif name == KEPT.name and run["handshakes"]:
