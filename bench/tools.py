@@ -52,8 +52,9 @@ def find_server(args):
 
 
 def find_rivals(args):
-    """The proxies that are compared; nginx needs a module as well."""
-    chosen = set(args.subjects) & {"nginx", "haproxy"} if "rivals" in args.only else ()
+    """The proxies that are compared, and the balancer; nginx needs a module as well."""
+    chosen = set(args.subjects) & {"nginx", "haproxy"} if "rivals" in args.only else set()
+    chosen |= {"haproxy"} if "nodes" in args.only else set()
     tools = {name: program(name, name) for name in chosen}
     if "nginx" in tools:
         tools["nginx-stream"] = pathlib.Path("/usr/lib/nginx/modules/ngx_stream_module.so")

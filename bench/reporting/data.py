@@ -296,6 +296,23 @@ def crowd(source):
     return reading(source, "crowd", make)
 
 
+def nodes(source):
+    """What a registration costs two nodes, and what a balancer adds to a connection and to a message; sizes in KB."""
+    def make(result):
+        registered = result["registrations"]
+        own = {name: result[name] for name in ("direct", "balanced")}
+        if any(run["death"] for run in own.values()):
+            return None
+        return {"count": registered["count"],
+                "registrations": {name: {"cpu_us": registered[name]["cpu_us"],
+                                         "kb": [size / 1024 for size in registered[name]["shared"]]}
+                                  for name in ("new", "refreshed")},
+                "cpu_us": own["balanced"]["cpu_us"], "message_us": own["balanced"]["message_us"],
+                "kb": own["balanced"]["private"] / 1024,
+                "kernel_kb": (own["balanced"]["kernel"] - own["direct"]["kernel"]) / 1024}
+    return reading(source, "nodes", make)
+
+
 def engines(source):
     """Of each kind of handshake and number of engines: rates and costs as spreads, and rates as a share of one engine's."""
     def make(result):

@@ -17,8 +17,8 @@ without TLS. The load generator shares the processors with the server: believe r
 
 # In the order of the page.
 QUESTIONS = (cost.message_cpu, cost.messages, cost.rates, cost.forward, handshaking.handshakes, handshaking.storm,
-             neighbours.flood, neighbours.latency, neighbours.stalled, size.memory, size.crowd, handshaking.restart,
-             handshaking.engines, cost.calls)
+             neighbours.flood, neighbours.latency, neighbours.stalled, size.memory, size.crowd, size.nodes,
+             handshaking.restart, handshaking.engines, cost.calls)
 
 README_PLOTS = ("survival", "stalled", "restart")
 

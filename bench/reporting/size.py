@@ -69,3 +69,25 @@ def crowd(page):
     page.section("What do very many connections take?", answer, grid.text(),
                  "At the restart, without a keeper, each client asks once more, and comes back over a new connection; 500 at "
                  "most open at a time.")
+
+
+def nodes(page):
+    found = page.measured(data.nodes)
+    if not found:
+        return
+    grid, told = Grid("", ""), []
+    for source, measured in found:
+        for name, costs in measured["registrations"].items():
+            for place, node in enumerate(("the node that gets it", "each node that learns of it")):
+                grid.put((f"a registration, {name}", f"{node}: CPU, µs"), source.column, cell(costs["cpu_us"][place]))
+                grid.put((f"a registration, {name}", f"{node}: shared memory, KB"), source.column, cell(costs["kb"][place], 2))
+        for row, text in (("its CPU for a connection and one request, µs", cell(measured["cpu_us"])),
+                          ("its CPU for a message and the answer, µs", cell(measured["message_us"], 1)),
+                          ("its private memory for a connection, KB", cell(measured["kb"], 1)),
+                          ("the kernel's memory that it adds to a connection, KB", cell(measured["kernel_kb"], 1))):
+            grid.put(("HAProxy in TCP mode, PROXY v2", row), source.column, text)
+        told.append(measured)
+    kb = span([m["registrations"]["new"]["kb"][1] for m in told], 1, " KB")
+    page.section("What do several machines add?",
+                 f"Each node keeps {kb} for each registration that another one got.", grid.text(),
+                 f"{told[0]['count']:,} registrations over UDP with a Path, told to a second node by dmq_usrloc.")
