@@ -2,6 +2,7 @@
 """docs/benchmarks.md: what is worse than elsewhere, then for each question an answer, a plot and a table."""
 
 from reporting import cost, data, handshaking, neighbours, size, weak
+from reporting.brief import brief
 from reporting.grid import Grid, markdown, paragraph
 from reporting.telling import drawn_note
 
@@ -46,9 +47,10 @@ class Page:
         return "".join(paragraph(f"- {answer}").replace("\n", "\n  ").rstrip(" ") for answer in self.answers)
 
     def readme(self, folder):
-        """What the README shows of it: the answers, and the first plot of what is best seen."""
+        """What the README shows of it: ours beside the stock module, and the first plot of what is best seen."""
         plots = [next((image for image in self.images if f"/{name}-" in image), "") for name in README_PLOTS]
-        return "\n".join([self.in_short(), *(image.replace("(plots/", f"({folder}/plots/") for image in plots if image)])
+        return "\n".join([*brief(self.sources, folder),
+                          *(image.replace("(plots/", f"({folder}/plots/") for image in plots if image)])
 
     def section(self, title, answer, *parts):
         """Parts that are neither pictures nor tables are sentences."""
