@@ -42,7 +42,8 @@ def storms(source):
             what = "resumptions" if kind["mode"] == "resume" else "handshakes"
             rate = quotient(middle(ours, "rate"), middle(stock, "rate"))
             yield (f"{what}/s of {kind['parallel']} clients that reset and come again",
-                   f"{len(stock['fates'])} of {len(stock['runs'])} stock modules died" if stock["fates"] else f"{rate:.2f} times")
+                   f"the stock module died in {len(stock['fates'])} of {len(stock['runs'])} runs" if stock["fates"]
+                   else f"{rate:.2f} times")
 
 
 def silences(source):
@@ -52,7 +53,7 @@ def silences(source):
         for name in ("ours", "stock"):
             worst.setdefault(name, []).append(middle(only(name, setting["subjects"]), "silence"))
     if "ours" in worst and None not in worst["ours"] + worst["stock"]:
-        yield "nobody is answered beside peers that never read, for", both(max(worst["ours"]), max(worst["stock"]), 1, " s")
+        yield "nobody is answered beside peers that never read, for", both(max(worst["ours"]), max(worst["stock"]), 2, " s")
 
 
 def latencies(source):
@@ -70,7 +71,7 @@ def memory(source):
     ours = next((last[home] for home in HOMES if last.get(home)), None)
     if ours and last.get("tcp"):
         stock = last.get("stock")
-        yield ("an idle connection, on top of plain TCP's",
+        yield (f"an idle connection, on top of plain TCP's {last['tcp']:.0f} KB",
                both(ours - last["tcp"], stock - last["tcp"] if stock else None, 1, " KB"))
 
 

@@ -17,6 +17,11 @@ def spelled(name):
     return HOMES[home] + (f", {SUITES[rest]}" if rest in SUITES else rest and f" {rest}" if rest[:1] != "," else rest)
 
 
+def the(name):
+    """The same within a sentence."""
+    return ("the " if name.startswith("stock") else "") + spelled(name)
+
+
 def markdown(rows):
     lines = ["| " + " | ".join(cells) + " |" for cells in rows]
     lines.insert(1, "|" + " --- |" * len(rows[0]))

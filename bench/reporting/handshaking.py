@@ -2,7 +2,7 @@
 """What handshakes cost, and who survives many of them."""
 
 from reporting import data, plots
-from reporting.grid import Grid, span, spelled
+from reporting.grid import Grid, span, spelled, the
 from reporting.telling import fate_or, only
 from tables import shown
 
@@ -51,7 +51,7 @@ def storm(page):
                 cost.put(row, source.column, "" if not s["cpu"] or s["fates"] else shown(s["cpu"]))
                 if s["fates"] and source.column not in (d[1] for d in dead if d[0] == s["name"]):
                     dead.append((s["name"], source.column))
-    told = [f"the server with {spelled(name)} died ({column})" for name, column in dead]
+    told = [f"the server with {the(name)} died ({column})" for name, column in dead]
     answer = ("Under clients that shake hands and reset, " + ("; ".join(told) if told else "every server went on") + "."
               + ("" if any(name.startswith("ours") for name, _ in dead) else " Ours went on in all runs." if told else ""))
     page.section("Who survives clients that shake hands and reset?", answer,

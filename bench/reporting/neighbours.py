@@ -2,7 +2,7 @@
 """What peers that mean harm, or say nothing, do to the others."""
 
 from reporting import data, plots
-from reporting.grid import Grid, span, spelled
+from reporting.grid import Grid, span, spelled, the
 from reporting.telling import cell, fate_or, only
 from tables import shown
 
@@ -27,7 +27,7 @@ def flood(page):
     if not page.flooded:
         return
     settings = page.flooded[0].settings
-    shut = [f"the {spelled(name)} ({column}) in {bad} of {all_} cases" for (name, column), (bad, all_) in failed.items() if bad]
+    shut = [f"{the(name)} ({column}) in {bad} of {all_} cases" for (name, column), (bad, all_) in failed.items() if bad]
     answer = ""
     if ours:
         answer = (f"Beside crowds that take all places, an honest handshake with ours takes "
@@ -74,7 +74,7 @@ def stalled(page):
     answer = ""
     if "ours" in worst:
         answer = f"Beside peers that never read, ours never left all others without an answer for more than {max(worst['ours']):.2f} s"
-        others = [f"{spelled(name)} did for {max(worst[name]):.1f} s" for name in ("stock", "tcp") if name in worst]
+        others = [f"{the(name)} did for {max(worst[name]):.1f} s" for name in ("stock", "tcp") if name in worst]
         answer += ("; " + ", ".join(others) if others else "") + "."
     seconds = found[0][1]["seconds"]
     page.section("Who waits for peers that never read?", answer,

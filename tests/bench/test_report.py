@@ -245,7 +245,7 @@ def test_death(native, write, tmp_path):
     for section in ("storm", "stalled", "memory", "latency"):
         assert "| stock module | died (SIGSEGV) |" in part(page, SECTIONS[section][1]), section
     answer = part(page, SECTIONS["storm"][1]).splitlines()[2]
-    assert f"the server with stock module died ({RELEASE})" in answer and answer.endswith("Ours went on in all runs.")
+    assert f"the server with the stock module died ({RELEASE})" in answer and answer.endswith("Ours went on in all runs.")
 
 
 def test_all_died(native, write, tmp_path):
