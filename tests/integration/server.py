@@ -350,11 +350,14 @@ class Server:
         return alive
 
     def kill(self):
-        """Whatever of it runs, each by its id. Again, because one that starts may fork while we look."""
+        """
+        Whatever of it runs, each by its id; the main process first, or it logs how the others end. Again, because one
+        that starts may fork while we look.
+        """
         end = time.monotonic() + settings.PATIENCE
         while self.process and (running := self.processes()):
             assert time.monotonic() < end, f"survive SIGKILL: {[self.doing(process) for process in running]}"
-            for process in running:
+            for process in sorted(running, key=lambda process: process != self.process.pid):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(process, signal.SIGKILL)
             time.sleep(0.01)
