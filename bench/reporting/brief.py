@@ -3,7 +3,7 @@
 
 from reporting import data, weak
 from reporting.grid import Grid, paragraph
-from reporting.telling import only
+from reporting.telling import crowd_of, only
 from tables import quotient, shown
 
 HOMES = ("ours kernel 1.3", "ours user 1.3")
@@ -31,7 +31,7 @@ def messages(source):
     subjects = data.throughput(source) or ()
     ours = next((s for home in HOMES if (s := only(home, subjects)) and s["cpu_of_stock"]), None)
     if ours:
-        yield "SER's CPU per message", times(ours["cpu_of_stock"])
+        yield "SER's CPU per message (below 1: ours takes less)", times(ours["cpu_of_stock"])
         yield "messages/s", times(ours["share_of_stock"])
 
 
@@ -48,12 +48,10 @@ def storms(source):
 
 def silences(source):
     measured = data.stalled(source)
-    worst = {}
     for setting in measured["settings"] if measured else ():
-        for name in ("ours", "stock"):
-            worst.setdefault(name, []).append(middle(only(name, setting["subjects"]), "silence"))
-    if "ours" in worst and None not in worst["ours"] + worst["stock"]:
-        yield "nobody is answered beside peers that never read, for", both(max(worst["ours"]), max(worst["stock"]), 2, " s")
+        ours, stock = (only(name, setting["subjects"]) for name in ("ours", "stock"))
+        yield (f"with tcp_async={setting['tcp_async']} nobody is answered beside peers that never read, for",
+               both(middle(ours, "silence"), middle(stock, "silence"), 2, " s"))
 
 
 def latencies(source):
@@ -76,11 +74,11 @@ def memory(source):
 
 
 def floods(source):
-    cases = [case for case in data.flood(source)[1] if not case["slow"]] if source.flood else ()
-    for case in cases[-1:]:
+    largest = {case["sources"]: case for case in data.flood(source)[1] if not case["slow"]} if source.flood else {}
+    for case in largest.values():
         ours, stock = (only(name, case["subjects"]) for name in ("ours", "stock"))
         if ours and stock and ours["worst"] is not None:
-            yield (f"slowest honest handshake beside {case['connections']:,} silent connections",
+            yield (f"slowest honest handshake beside {crowd_of(case)}",
                    f"{ours['worst']:,.0f} ms / " + ("nobody came in" if stock["median"] is None else f"{stock['worst']:,.0f} ms"))
 
 
@@ -117,9 +115,10 @@ def brief(sources, folder):
     where = next((source.machine for source in native), None)
     parts = [table(native)]
     worse = better(native)
-    parts.append(f"The stock module is better in:\n\n{worse}" if worse else "The stock module was better in nothing.\n")
+    parts.append(f"The stock module is better at:\n\n{worse}" if worse else "The stock module was better at nothing.\n")
     if where:
         parts.append(paragraph(
-            f"Medians of {rounds} rounds or more on {where['cores']} processors ({where['cpu']}) that the load generator shared. "
+            f"Medians of {rounds} rounds, of floods one run, on {where['cores']} processors ({where['cpu']}) that the load generator "
+            f"shared. "
             f"[{folder}/benchmarks.md]({folder}/benchmarks.md) has ranges, commands and all other figures; it begins with what is worse."))
     return [part for part in parts if part]

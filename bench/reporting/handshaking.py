@@ -51,8 +51,8 @@ def storm(page):
                 cost.put(row, source.column, "" if not s["cpu"] or s["fates"] else shown(s["cpu"]))
                 if s["fates"] and source.column not in (d[1] for d in dead if d[0] == s["name"]):
                     dead.append((s["name"], source.column))
-    told = [f"the server with {the(name)} died ({column})" for name, column in dead]
-    answer = ("Under clients that shake hands and reset, " + ("; ".join(told) if told else "every server went on") + "."
+    told = [f"SER with {the(name)} died ({column})" for name, column in dead]
+    answer = ("When clients shake hands and reset, " + ("; ".join(told) if told else "every server goes on") + "."
               + ("" if any(name.startswith("ours") for name, _ in dead) else " Ours went on in all runs." if told else ""))
     page.section("Who survives clients that shake hands and reset?", answer,
                  *page.plots_of("survival", "handshakes per second over time", found, plots.survival, "storm_rounds"),

@@ -3,7 +3,7 @@
 
 from reporting import data, plots
 from reporting.grid import Grid, span, spelled, the
-from reporting.telling import cell, fate_or, only
+from reporting.telling import cell, crowd_of, fate_or, only
 from tables import shown
 
 
@@ -12,8 +12,7 @@ def flood(page):
     for source in page.flooded:
         _, cases = data.flood(source)
         for case in cases:
-            kind = "slow" if case["slow"] else "silent"
-            crowd = f"{case['connections']:,} {kind}, {case['sources']} address{'es' if case['sources'] > 1 else ''}"
+            crowd = crowd_of(case)
             for s in case["subjects"]:
                 text = f"{cell(s['median'], 1)} ({cell(s['worst'])})" if s["median"] is not None else "none came in"
                 if s["missed"] and s["median"] is not None:
@@ -70,14 +69,16 @@ def stalled(page):
                 grid.put((f"tcp_async={setting['tcp_async']}", spelled(s["name"])), source.column,
                          fate_or(s, shown(s["silence"], 2)))
                 if s["silence"]:
-                    worst.setdefault(s["name"], []).append(s["silence"]["max"])
+                    worst.setdefault((s["name"], setting["tcp_async"]), []).append(s["silence"]["max"])
+    ours = [value for (name, _), values in worst.items() if name == "ours" for value in values]
     answer = ""
-    if "ours" in worst:
-        answer = f"Beside peers that never read, ours never left all others without an answer for more than {max(worst['ours']):.2f} s"
-        others = [f"{the(name)} did for {max(worst[name]):.1f} s" for name in ("stock", "tcp") if name in worst]
-        answer += ("; " + ", ".join(others) if others else "") + "."
-    seconds = found[0][1]["seconds"]
+    if ours:
+        answer = f"Beside peers that never read, ours never left all others without an answer for more than {max(ours):.2f} s."
+        told = [f"{the(name)} did so for up to {max(values):.2f} s with tcp_async={setting}"
+                for (name, setting), values in sorted(worst.items(), key=lambda one: one[0][1]) if name != "ours"]
+        answer += " " + "; ".join(told)[:1].upper() + "; ".join(told)[1:] + "." if told else ""
+    seconds = sorted({measured["seconds"] for _, measured in found})
     page.section("Who waits for peers that never read?", answer,
                  *page.plots_of("stalled", "answers per second beside stalled peers", found, plots.stalled, "storm_rounds"),
-                 grid.text(), f"The peers leave after {seconds} s, which frees whoever waits for them: no time without "
-                 "an answer can be longer.")
+                 grid.text(), f"The peers leave after {' or '.join(map(str, seconds))} s (the commands under [Runs](#runs) say which), which "
+                 "frees whoever waits for them: no time without an answer can be longer.")

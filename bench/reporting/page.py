@@ -12,8 +12,8 @@ HEAD = """\
 Made by `bench/report` out of what the commands under [Runs](#runs) left; nothing here is written by hand. Columns are
 releases of Kamailio, with kernel TLS or without; an empty cell was not measured. Figures are medians of the rounds, with
 the range behind them; a figure without a range was measured once, or always the same. Plain TCP is the same server
-without TLS. The load generator shares the processors with the server: believe ratios and CPU before rates.
-[bench/README.md](../bench/README.md) says how each figure is made.
+without TLS. Every SER runs with `-X fm`. The load generator shares the processors with the server: believe ratios and
+CPU before rates. [bench/README.md](../bench/README.md) says how each figure is made.
 """
 
 # In the order of the page.

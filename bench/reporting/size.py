@@ -11,7 +11,7 @@ def memory(page):
              if any(point[1] is not None for points in measured.values() for point in points)]
     if not found:
         return
-    grid, kernels, above = Grid("KB for each connection", ""), Grid("", ""), {}
+    grid, kernels, above, in_kernel = Grid("KB for each connection", ""), Grid("", ""), {}, []
     for source, measured in found:
         for name, points in measured.items():
             kernel = [p[2] for p in points if p[2] is not None]
@@ -23,9 +23,13 @@ def memory(page):
                      f"{kb:.1f} (of {count:,})" if kb is not None else f"died ({by_what(why)})" if by_what(why) else why)
             if kb is not None and plain:
                 above.setdefault(name, []).append(kb - plain)
+        own, its = ([p[2] for p in measured.get(name, []) if p[2] is not None] for name in ("ours kernel 1.3", "tcp"))
+        if own and its:
+            in_kernel.append(own[-1] - its[-1])
     told = [f"{span(above[name], 1, ' KB')} {words}" for name, words in
             (("ours user 1.3", "with ours"), ("ours kernel 1.3", "with ours and records in the kernel"),
              ("stock", "with the stock module")) if name in above]
+    told = [f"{one} (and {span(in_kernel, 0, ' KB')} of the kernel's)" if "the kernel" in one and in_kernel else one for one in told]
     page.section("What does an idle connection weigh?",
                  f"Beyond plain TCP's, an idle connection takes {', '.join(told)}." if told else "",
                  *page.plots_of("memory", "memory of an idle connection against their number", found, plots.memory, "rounds"),

@@ -27,6 +27,12 @@ def fate_or(subject, text):
     return f"died ({how})" if not count or count == len(subject["fates"]) else f"died, {len(subject['fates'])} of {count} ({how})"
 
 
+def crowd_of(case):
+    """A flood's."""
+    kind = "slow" if case["slow"] else "silent"
+    return f"{case['connections']:,} {kind} connections from {case['sources']} address{'es' if case['sources'] > 1 else ''}"
+
+
 def cell(value, digits=0, unit=""):
     return "" if value is None else f"{value:,.{digits}f}{unit}"
 

@@ -3,6 +3,7 @@
 
 from reporting import data
 from reporting.grid import spelled
+from reporting.telling import crowd_of
 from tables import quotient
 
 # Below that a difference is taken for noise: of CPU and rates, and of latencies and their like.
@@ -43,11 +44,12 @@ def rate_points(steps):
             if not name.startswith("ours"):
                 continue
             if subject["trouble"]:
-                yield f"{step['rate']:,} messages/s", subject["trouble"]
-            for other, words in OTHERS.items():
-                cpu = quotient(median(subject, "cpu_us"), median(named.get(other), "cpu_us"))
+                yield f"{spelled(name)}: {step['rate']:,} messages/s", subject["trouble"]
+                continue
+            stock = quotient(median(subject, "cpu_us"), median(named.get("stock"), "cpu_us"))
+            for words, cpu in (("plain TCP", median(subject, "cpu")), ("the stock module", stock)):
                 if cpu and cpu > 1 + SMALL:
-                    yield f"CPU per message at {step['rate']:,}/s, of that of {words}", times(cpu)
+                    yield f"{spelled(name)}: CPU per message at {step['rate']:,}/s, of that of {words}", times(cpu)
 
 
 def latency_points(measured):
@@ -94,11 +96,13 @@ def stalled_points(measured):
 
 def memory_points(measured):
     # The last of each: the limit of open files allows fewer of those that are relayed.
-    plain = next((point[1] for point in reversed(measured.get("tcp", [])) if point[1]), None)
-    for name, points in measured.items():
-        kb = next((p[1] for p in reversed(points) if p[1] is not None), None)
-        if name.startswith("ours") and kb and plain and kb > plain * (1 + LARGE):
-            yield f"{spelled(name)}: memory of an idle connection, and plain TCP's", f"{kb:.1f} KB, {plain:.1f} KB"
+    last = {name: [next((point[place] for point in reversed(points) if point[place] is not None), None) for place in (1, 2)]
+            for name, points in measured.items()}
+    plain = last.get("tcp", (None, None))
+    for name, sizes in last.items():
+        for mine, its, words in zip(sizes, plain, ("memory of an idle connection", "the kernel's memory of one, both ends")):
+            if name.startswith("ours") and mine and its and mine > its * (1 + LARGE):
+                yield f"{spelled(name)}: {words}, and plain TCP's", f"{mine:.1f} KB, {its:.1f} KB"
 
 
 def crowd_points(measured):
@@ -152,17 +156,18 @@ def call_points(scenarios):
 
 
 def flood_points(cases):
-    """Of each figure the case in which ours is furthest behind the stock module that has room for the crowd."""
-    for key, words in (("median", "median of honest handshakes"), ("worst", "slowest honest handshake"),
+    """Of each figure the crowd beside which ours is furthest behind the stock module, as it is and with room for the crowd."""
+    for key, words in (("median", "median honest handshake"), ("worst", "slowest honest handshake"),
                        ("beside", "p99 of established traffic")):
-        pairs = []
-        for case in cases:
-            named = by_name(case["subjects"])
-            mine, its = (named[name][key] if name in named else None for name in ("ours", "stock, with room"))
-            if mine and its and mine > its * (1 + LARGE):
-                pairs.append((mine / its, f"{mine:,.0f} ms, {its:,.0f} ms"))
-        if pairs:
-            yield f"{words} beside a silent crowd, and with the stock module and room for the crowd", max(pairs)[1]
+        for other, its_words in (("stock", "the stock module's"), ("stock, with room", "that of the stock module with room for the crowd")):
+            pairs = []
+            for case in cases:
+                named = by_name(case["subjects"])
+                mine, its = (named[name][key] if name in named else None for name in ("ours", other))
+                if mine and its and mine > its * (1 + LARGE):
+                    pairs.append((mine / its, f"{mine:,.0f} ms, {its:,.0f} ms (beside {crowd_of(case)})"))
+            if pairs:
+                yield f"{words} beside a crowd, and {its_words}", max(pairs)[1]
 
 
 # In the order of the page.

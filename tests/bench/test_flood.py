@@ -170,9 +170,10 @@ def test_report(tmp_path):
     path.write_text(json.dumps(content))
     subprocess.run([BENCH / "report", "--out", tmp_path, path], check=True, timeout=120)
     page = (tmp_path / "benchmarks.md").read_text()
-    assert "| 2,500 slow, 50 addresses | ours | 7.0 (1,100) |" in page
-    assert "| 2,500 slow, 50 addresses | stock module | none came in |" in page
-    assert "| slowest honest handshake beside a silent crowd, and with the stock module and room for the crowd | 1,100 ms, 2 ms |" in page
+    assert "| 2,500 slow connections from 50 addresses | ours | 7.0 (1,100) |" in page
+    assert "| 2,500 slow connections from 50 addresses | stock module | none came in |" in page
+    assert ("| slowest honest handshake beside a crowd, and that of the stock module with room for the crowd | 1,100 ms, 2 ms "
+            "(beside 2,500 slow connections from 50 addresses) |") in page
     assert "| flood: figures refused or runs that went wrong | 1 |" in page and "Load average at the start: 3.1." in page
 
 

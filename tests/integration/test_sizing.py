@@ -39,8 +39,9 @@ def test_large_machine(start, pki, variables, options):
     info = ser.text("core.tcp_options")
     for line in core:
         name, value = line.split("=")
-        shown = {"tcp_max_connections": "max_connections", "tls_max_connections": "max_tls_connections"}[name]
-        assert re.search(rf"^\s*{shown}\(soft\): {value}$", info, re.M), info
+        shown = {"tcp_max_connections": r"max_connections\(soft\)", "tls_max_connections": r"max_tls_connections\(soft\)",
+                 "tcp_connection_lifetime": "connection_lifetime"}[name]
+        assert re.search(rf"^\s*{shown}: {value}$", info, re.M), info
     with open(f"/proc/{ser.process.pid}/cmdline", encoding="ascii") as arguments:
         words = arguments.read().split("\0")
     for name, value in ("-m", variables["SHM_MEMORY"]), ("-M", variables["PKG_MEMORY"]), ("-X", "fm"):
