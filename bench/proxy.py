@@ -43,11 +43,11 @@ defaults
 	timeout connect 10s
 	timeout client 1h
 	timeout server 1h
-frontend tls
-	bind 127.0.0.1:{port} backlog 4096 ssl crt {both} ssl-min-ver TLSv1.2
+frontend clients
+	bind 127.0.0.1:{port} backlog 4096{tls}
 	default_backend ser
 backend ser
-	server ser 127.0.0.1:{backend}
+	server ser 127.0.0.1:{backend}{more}
 """
 
 
@@ -62,7 +62,8 @@ def haproxy(proxy):
     """Certificate and key have to be in one file."""
     both = proxy.folder / "both.pem"
     both.write_text("".join(pathlib.Path(f"{proxy.certificate}.{kind}").read_text() for kind in ("pem", "key")))
-    return HAPROXY.format(connections=CONNECTIONS, port=proxy.port, both=both, backend=proxy.server.port)
+    return HAPROXY.format(connections=CONNECTIONS, port=proxy.port, tls=f" ssl crt {both} ssl-min-ver TLSv1.2",
+                          backend=proxy.server.port, more="")
 
 
 class Proxy:

@@ -4,8 +4,7 @@
 import subprocess
 import time
 
-from runs import LOAD_SLACK, last_json
-from sections.memory import wait_ready, wait_word
+from runs import LOAD_SLACK, last_json, wait_ready, wait_word
 
 
 class Returning:
@@ -40,4 +39,5 @@ class Returning:
         self.process.wait(self.limit + LOAD_SLACK)
         death = self.server.death()
         run = last_json(self.result, self.told)
-        return dict(run, **ended, away_seconds=away_seconds, death=dict(death, after_seconds=round(run["seconds"], 1)) if death else None)
+        return dict(run, **ended, away_seconds=away_seconds,
+                    death=dict(death, after_seconds=round(run["seconds"], 1)) if death else None)

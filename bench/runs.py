@@ -120,6 +120,24 @@ def last_json(result, told):
         raise Failed(f"The load generator gave no result: {told.read_text(errors='replace').strip()}") from None
 
 
+def wait_ready(process, server, result, count):
+    """Waits until all connections are up; returns the server's death, or None."""
+    return wait_word("ready", process, server, result, LOAD_SLACK + count / 20)
+
+
+def wait_word(word, process, server, result, limit):
+    """Waits until the generator says it; returns the server's death, or None."""
+    begin = time.monotonic()
+    while f'"{word}"'.encode() not in result.read_bytes():
+        passed = time.monotonic() - begin
+        death = server.death()
+        if death:
+            return dict(death, after_seconds=round(passed, 1))
+        if process.wait(0.1) or passed > limit:
+            raise Failed(f"The connections to {server.subject.name} did not come to {word!r}:\n{server.log_tail()}")
+    return None
+
+
 def watch(process, server, seconds):
     """Waits for the generator. Returns how the server died, with the second, or None."""
     begin = time.monotonic()

@@ -4,6 +4,7 @@
 from reporting import data, weak
 from reporting.grid import Grid, paragraph
 from reporting.telling import crowd_of, only
+from reporting.weak import median
 from tables import quotient, shown
 
 HOMES = ("ours kernel 1.3", "ours user 1.3")
@@ -21,12 +22,6 @@ def times(ratio):
     return f"{figure} times{space}{its_range}"
 
 
-def middle(subject, *keys):
-    for key in keys:
-        subject = subject and subject.get(key)
-    return subject["median"] if subject else None
-
-
 def messages(source):
     subjects = data.throughput(source) or ()
     ours = next((s for home in HOMES if (s := only(home, subjects)) and s["cpu_of_stock"]), None)
@@ -40,7 +35,7 @@ def storms(source):
         ours, stock = only("ours", kind["subjects"]), only("stock", kind["subjects"])
         if ours and stock:
             what = "resumptions" if kind["mode"] == "resume" else "handshakes"
-            rate = quotient(middle(ours, "rate"), middle(stock, "rate"))
+            rate = quotient(median(ours, "rate"), median(stock, "rate"))
             yield (f"{what}/s of {kind['parallel']} clients that reset and come again",
                    f"the stock module died in {len(stock['fates'])} of {len(stock['runs'])} runs" if stock["fates"]
                    else f"{rate:.2f} times")
@@ -51,7 +46,7 @@ def silences(source):
     for setting in measured["settings"] if measured else ():
         ours, stock = (only(name, setting["subjects"]) for name in ("ours", "stock"))
         yield (f"with tcp_async={setting['tcp_async']} nobody is answered beside peers that never read, for",
-               both(middle(ours, "silence"), middle(stock, "silence"), 2, " s"))
+               both(median(ours, "silence"), median(stock, "silence"), 2, " s"))
 
 
 def latencies(source):
@@ -60,7 +55,7 @@ def latencies(source):
         ours, stock = (only(name, measured["subjects"]) for name in ("ours", "stock"))
         if ours and stock:
             yield ("99 % of established traffic answered in a storm within",
-                   both(middle(ours, "storm", "p99"), middle(stock, "storm", "p99"), 1, " ms"))
+                   both(median(ours["storm"], "p99"), median(stock["storm"], "p99"), 1, " ms"))
 
 
 def memory(source):
@@ -87,7 +82,7 @@ def restarts(source):
     if measured:
         ours, stock = only("ours, keeper", measured["subjects"]), only("stock", measured["subjects"])
         yield ("after a restart 99 % are answered within (ours with a keeper)",
-               both(middle(ours, "p99"), middle(stock, "p99"), 0, " ms"))
+               both(median(ours, "p99"), median(stock, "p99"), 0, " ms"))
 
 
 def table(sources):
@@ -118,7 +113,6 @@ def brief(sources, folder):
     parts.append(f"The stock module is better at:\n\n{worse}" if worse else "The stock module was better at nothing.\n")
     if where:
         parts.append(paragraph(
-            f"Medians of {rounds} rounds, of floods one run, on {where['cores']} processors ({where['cpu']}) that the load generator "
-            f"shared. "
-            f"[{folder}/benchmarks.md]({folder}/benchmarks.md) has ranges, commands and all other figures; it begins with what is worse."))
+            f"Medians of {rounds} rounds, of memory and floods one run, on {where['cores']} processors ({where['cpu']}) that the load "
+            f"generator shared. [{folder}/benchmarks.md]({folder}/benchmarks.md) has ranges, commands and all other figures; it begins with what is worse."))
     return [part for part in parts if part]

@@ -5,7 +5,7 @@ import signal
 import time
 
 from processes import private_memory
-from runs import LOAD_SLACK, last_json
+from runs import LOAD_SLACK, last_json, wait_ready
 from server import Failed, Server, say
 from subjects import KERNEL, RELAYED, STOCK, TCP, USER, chosen
 from tables import died, print_rows, title
@@ -101,24 +101,6 @@ def crowd(bench, server, count):
     if run["stayed"] != count:
         run["refused"] = f"only {run['stayed']} of {count} connections stayed"
     return dict(run, after=after, counters=counters)
-
-
-def wait_ready(process, server, result, count):
-    """Waits until all connections are up; returns the server's death, or None."""
-    return wait_word("ready", process, server, result, LOAD_SLACK + count / 20)
-
-
-def wait_word(word, process, server, result, limit):
-    """Waits until the generator says it; returns the server's death, or None."""
-    begin = time.monotonic()
-    while f'"{word}"'.encode() not in result.read_bytes():
-        passed = time.monotonic() - begin
-        death = server.death()
-        if death:
-            return dict(death, after_seconds=round(passed, 1))
-        if process.wait(0.1) or passed > limit:
-            raise Failed(f"The connections to {server.subject.name} did not come to {word!r}:\n{server.log_tail()}")
-    return None
 
 
 def check_home(run, subject, before, logged):

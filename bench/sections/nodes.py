@@ -7,8 +7,9 @@ import socket
 import time
 
 from processes import cpu_by_process, family, private_memory
-from proxy import Proxy
-from sections.memory import SETTLE_SECONDS, SHARED_KB_PER_CONNECTION, WARM_UP, wait_ready
+from proxy import HAPROXY, Proxy
+from runs import wait_ready
+from sections.memory import SETTLE_SECONDS, SHARED_KB_PER_CONNECTION, WARM_UP
 from server import Failed, Server, say
 from subjects import OURS, TCP
 from tables import print_rows, title
@@ -72,23 +73,6 @@ Content-Length: 0\r
 \r
 """
 
-HAPROXY = """\
-global
-	nbthread 1
-	maxconn {connections}
-defaults
-	mode tcp
-	timeout connect 10s
-	timeout client 1h
-	timeout server 1h
-frontend sips
-	bind 127.0.0.1:{port} backlog 4096
-	default_backend nodes
-backend nodes
-	server node1 127.0.0.1:{backend} send-proxy-v2
-"""
-
-
 class Node(Server):
     """A registrar; peer is the other one."""
 
@@ -114,7 +98,8 @@ class Balancer(Proxy):
 
     def command(self):
         config = self.folder / "config"
-        config.write_text(HAPROXY.format(connections=2 * CONNECTIONS, port=self.port, backend=self.server.port))
+        config.write_text(HAPROXY.format(connections=2 * CONNECTIONS, port=self.port, tls="", backend=self.server.port,
+                                         more=" send-proxy-v2"))
         return [self.bench.tools["haproxy"], "-db", "-f", config]
 
     def own(self):

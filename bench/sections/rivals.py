@@ -7,8 +7,8 @@ import time
 
 from processes import cpu_by_process, private_memory
 from proxy import Proxy
-from runs import in_rounds
-from sections.memory import SETTLE_SECONDS, SHARED_KB_PER_CONNECTION, WARM_UP, wait_ready
+from runs import in_rounds, wait_ready
+from sections.memory import SETTLE_SECONDS, SHARED_KB_PER_CONNECTION, WARM_UP
 from server import Server
 from subjects import GCM12, RSA12, TCP, TLS13, Subject, chosen
 from tables import deaths, print_rows, ratios, shown, spread, title, usable
