@@ -31,16 +31,17 @@ def options():
 def test_large_machine(start, pki, variables, options):
     """All of it together."""
     core = block("docs/sizing.md", "tcp_max_connections=").splitlines()
-    ser = start(core=core, memory=int(variables["SHM_MEMORY"]),
+    name, value = re.fullmatch(r'modparam\("tls", "(\w+)", (\d+)\)\n', block("docs/sizing.md", 'modparam("tls"')).groups()
+    ser = start(core=core, memory=int(variables["SHM_MEMORY"]), tls={name: int(value)},
                 binary=behind(pki, f'set -- "$@" -M {shlex.quote(variables["PKG_MEMORY"])} {options}'))
     ser.accept(r"a process may open \d+ descriptors")  # where a test may not open so many
     with sip.TlsClient(ser.address()) as client:
         client.ask()
+    assert ser.command("tls.options")[name] == int(value)
     info = ser.text("core.tcp_options")
     for line in core:
         name, value = line.split("=")
-        shown = {"tcp_max_connections": r"max_connections\(soft\)", "tls_max_connections": r"max_tls_connections\(soft\)",
-                 "tcp_connection_lifetime": "connection_lifetime"}[name]
+        shown = {"tcp_max_connections": r"max_connections\(soft\)", "tls_max_connections": r"max_tls_connections\(soft\)"}[name]
         assert re.search(rf"^\s*{shown}: {value}$", info, re.M), info
     with open(f"/proc/{ser.process.pid}/cmdline", encoding="ascii") as arguments:
         words = arguments.read().split("\0")
