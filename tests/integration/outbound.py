@@ -60,13 +60,21 @@ class Client(sip.Wire):
 
     def __init__(self, ser, index=1):
         super().__init__(ser.address(index))
+        self.given_up = set()
 
     def forward(self, peer, **said):
-        """The answer to a request for a peer."""
+        """
+        The answer to a request for a peer. tm forgets a request that it has answered with 408; what the peer still
+        answers SER then passes on.
+        """
         data = message(peer, **said)
         self.send(data)
         answer, = self.answers(1)
-        assert answer.call_id == sip.call_id(data)
+        while answer.call_id in self.given_up:
+            answer, = self.answers(1)
+        assert answer.call_id == sip.call_id(data), f"{answer.status} to another request"
+        if answer.status == 408:
+            self.given_up.add(answer.call_id)
         return answer
 
     def local(self):

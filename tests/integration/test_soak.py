@@ -9,6 +9,7 @@ import os
 import random
 import threading
 import time
+import traceback
 
 import pytest
 
@@ -45,12 +46,12 @@ class Crowd:
             try:
                 action(self.ser, generator)
                 self.counts[action.__name__] += 1
-            except Exception as failure:  # pylint: disable=broad-except
-                self.failures.append(f"{action.__name__}: {failure!r}")
+            except Exception:  # pylint: disable=broad-except
+                self.failures.append(f"{action.__name__}: {traceback.format_exc()}")
                 return
 
     def check(self):
-        assert not self.failures, self.failures
+        assert not self.failures, "\n".join(self.failures)
 
     def __enter__(self):
         for thread in self.threads:
