@@ -308,9 +308,10 @@ class Server:
 
     def stop_sleepers(self, processes):
         """
-        One of the core's timer processes seldom misses a SIGTERM, in pause(), sigwaitinfo() or select(). All that it
-        ran of the module is the closing of inherited listeners when it began. Ours, and those that wait for SIP, wait
-        in other calls.
+        A child of the core that SIGTERM reaches before it first ran takes itself for the main process still, and only
+        notes the signal (fork_process() in pt.c, sig_usr() in main.c; so without a TLS module, too). On a busy machine
+        that happens to a SER that has just started. Its timers then wait for ever, in pause(), sigwaitinfo() or
+        select(); workers see that tcp_main is gone. Ours, and those that wait for SIP, wait in other calls.
         """
         alive = self.left(processes) - {self.process.pid}
         report = "\n".join(map(self.doing, alive))
