@@ -12,10 +12,10 @@
 
 static const char usage[] =
 	"usage: load MODE --to ADDRESS:PORT [--tls] [option...]\n"
-	"  closed   one OPTIONS request outstanding on each connection  [--connections 10] [--body BYTES]\n"
+	"  closed   one OPTIONS request outstanding on each connection\n"
+	"                                       [--connections 10] [--body BYTES] [--hold]\n"
 	"  rate     a constant rate, whatever the server does; latency counts from the moment a request was\n"
-	"           meant to be sent                     --rate PER_SECOND [--connections 10] [--body "
-	"BYTES]\n"
+	"           meant to be sent   --rate PER_SECOND [--connections 10] [--body BYTES] [--hold]\n"
 	"  storm    connect, full handshake, reset, again            [--parallel 20] [--plain-close]\n"
 	"  resume   the same with session resumption                 [--parallel 20] [--plain-close]\n"
 	"  idle     connections, each asked once and then held; a JSON line when all are up\n"
@@ -33,6 +33,8 @@ static const char usage[] =
 	"--seconds is the length of each phase, for idle how long the connections are held at most, for "
 	"restart how\n"
 	"long the clients wait for their answers.\n"
+	"With --hold a JSON line says that all are connected, and the exchange begins when standard input "
+	"ends.\n"
 	"stalled and mixed exchange in the closed loop without --rate. --plain-close ends with close_notify "
 	"and\n"
 	"close() in place of the reset. ADDRESS is a loopback one (127.0.0.1:5061 or [::1]:5061).\n"
@@ -63,6 +65,7 @@ static const struct option long_options[] = {
 	{"ca", required_argument, NULL, 'a'},
 	{"plain-close", no_argument, NULL, 'x'},
 	{"until-eof", no_argument, NULL, 'u'},
+	{"hold", no_argument, NULL, 'i'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
 };
@@ -98,6 +101,7 @@ static const struct {
 	{'b', TRAFFIC, 0, BODY_MAX},
 	{'x', HANDSHAKES, 0, 0},
 	{'u', IN(MODE_IDLE), 0, 0},
+	{'i', IN(MODE_CLOSED) | IN(MODE_RATE), 0, 0},
 };
 
 static int tls_version(const char *text)
@@ -199,6 +203,9 @@ static void parse_option(struct options *o, int option)
 		break;
 	case 'u':
 		o->until_eof = true;
+		break;
+	case 'i':
+		o->hold = true;
 		break;
 	case 'h':
 		fputs(usage, stdout);

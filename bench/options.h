@@ -40,6 +40,7 @@ struct options {
 	bool tls;
 	bool plain_close;
 	bool until_eof;
+	bool hold;
 	int connections; /* connections that exchange messages or idle */
 	int parallel;    /* handshakes at a time */
 	int peers;       /* peers that stall */

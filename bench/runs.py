@@ -79,14 +79,25 @@ class Bench:
             death = watch(process, server, seconds * phases)
         finally:
             process.stop()
-        run = last_json(result, told)
-        run["death"] = death
-        run["told"] = [line for line in told.read_text(errors="replace").splitlines() if line.startswith("load: ")]
-        return run
+        return run_of(result, told, death)
 
     def exchange(self, server, seconds, mode="closed", *more):
         scale = self.scale
         return self.load(server, mode, seconds, "--connections", scale.connections, "--body", scale.body, *more)
+
+    def connected_first(self, server, mode, *more):
+        """An exchange, and the CPU of each process from when all were connected. Handshakes do not count."""
+        scale = self.scale
+        process, result, told = self.start(server, mode, scale.seconds, "--connections", scale.connections, "--body",
+                                           scale.body, "--hold", *more, stdin=subprocess.PIPE)
+        try:
+            death = wait_ready(process, server, result, scale.connections)
+            before = server.family()
+            process.popen.stdin.close()
+            death = watch(process, server, scale.seconds) or death
+            return run_of(result, told, death), cpu_by_process(before, server.family())
+        finally:
+            process.stop()
 
     def measured(self, subject, *mode):
         """One measured run of a mode of the generator on a fresh server."""
@@ -94,9 +105,8 @@ class Bench:
             warm = self.exchange(server, WARM_UP_SECONDS, *mode)
             if warm["death"]:
                 return warm
-            before, counters, homes = server.family(), tls_counters(), server.homes()
-            run = self.exchange(server, self.scale.seconds, *mode)
-            spent = cpu_by_process(before, server.family())
+            counters, homes = tls_counters(), server.homes()
+            run, spent = self.connected_first(server, *mode)
             grown = growth(counters, tls_counters())
             logged = growth(homes, server.homes())
         run["errors"] += warm["errors"]
@@ -111,6 +121,13 @@ class Bench:
         """True when the server still answers everything."""
         after = self.exchange(server, WARM_UP_SECONDS)
         return not after["death"] and after["messages"] > 0 and after["errors"] == 0
+
+
+def run_of(result, told, death):
+    run = last_json(result, told)
+    run["death"] = death
+    run["told"] = [line for line in told.read_text(errors="replace").splitlines() if line.startswith("load: ")]
+    return run
 
 
 def last_json(result, told):

@@ -198,6 +198,8 @@ class Server:
         config.write_text(self.config())
         command = [self.bench.tools["kamailio"], "-f", config, "-DD", "-E", "-w", self.folder, "-Y", self.folder]
         command += ["-P", self.folder / "pid", "-m", self.shared_mb, "-M", 8 + self.crowd // 1000, *PRIVATE_MEMORY]
+        if self.subject.aead:
+            command = ["env", f"LD_PRELOAD={self.bench.tools['aead']}", *command]
         with self.log.open("ab") as log:
             self.process = Process(command, log)
         try:

@@ -19,9 +19,11 @@ class Subject(NamedTuple):
     certificate: str = "server"  # a name that make_certificates() has
     engines: int = 1  # parameter of our module
     keeper: bool = False  # parameter keeper of our module, with one that runs
+    aead: bool = False  # plain TCP with the calls of OpenSSL that records would take (aead.c)
 
 
 TCP = Subject("tcp")
+AEAD = Subject("tcp with AEAD", aead=True)
 STOCK = Subject("stock", "stock", TLS13)
 OURS = Subject("ours", "ours", TLS13)
 OURS_NICE = Subject("ours, engine_nice 10", "ours", TLS13, nice=10)

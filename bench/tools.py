@@ -65,9 +65,11 @@ def find_rivals(args):
 
 def find_tools(args):
     """The same with the load generator."""
-    tools = dict(find_server(args), load=args.load.resolve())
+    tools = dict(find_server(args), load=args.load.resolve(), aead=args.load.resolve().parent / "aead.so")
     if not os.access(tools["load"], os.X_OK):
         raise Missing(f"The load generator {args.load} is missing; build the target load or name it with --load.")
+    if not tools["aead"].exists():
+        raise Missing(f"{tools['aead']} is missing; build it with the generator.")
     return tools
 
 

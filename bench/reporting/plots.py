@@ -38,6 +38,7 @@ STYLES = {
     "ours relayed": ("#009E73", "^", "-"),
     "stock": ("#D55E00", "s", "--"),
     "tcp": ("#555555", "v", ":"),
+    "tcp with AEAD": ("#999999", "x", ":"),
 }
 NAMES = {"tcp": "plain TCP", "stock": "stock module"}
 WIDTH = 9.0

@@ -4,18 +4,18 @@
 from runs import in_rounds
 from sections.throughput import PAIRS, summarise
 from sections.throughput import failures as failures_of_one
-from subjects import MAIN, TLS13, Subject, chosen
+from subjects import AEAD, MAIN, TLS13, Subject, chosen
 from tables import deaths, print_rows, shown, title
 from tools import TLS_STAT
 
 # The share of a rate that a server has to reach.
 KEPT_UP = 0.99
 USER = Subject("ours user", "ours", TLS13, 0, "user")  # where the other is in the kernel
-ALL_PAIRS = (*PAIRS, ("ours user", "tcp"))
+ALL_PAIRS = (*PAIRS, ("ours user", "tcp"), ("tcp with AEAD", "tcp"))
 
 
 def measure(bench):
-    subjects = chosen((*MAIN, *((USER,) if TLS_STAT.exists() else ())), bench.subjects)
+    subjects = chosen((*MAIN, *((USER,) if TLS_STAT.exists() else ()), AEAD), bench.subjects)
     found = []
     for rate in bench.scale.rates:
         rounds = in_rounds(subjects, bench.scale.rounds, f"{rate} messages/s",
