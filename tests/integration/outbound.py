@@ -58,8 +58,8 @@ def message(peer, then=None, method="MESSAGE", transport="TCP", headers=(), **sa
 class Client(sip.Wire):
     """Over TCP; its requests are forwarded."""
 
-    def __init__(self, ser, index=1):
-        super().__init__(ser.address(index))
+    def __init__(self, ser, index=1, source=None):
+        super().__init__(ser.address(index), source)
         self.given_up = set()
 
     def forward(self, peer, **said):

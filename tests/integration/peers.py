@@ -7,6 +7,7 @@ import struct
 import threading
 
 import settings
+import sip
 from kernel import TALLY
 
 
@@ -37,13 +38,8 @@ class Request:
 
 def take_request(buffer):
     """The first request in a buffer and the rest; None where it is not complete."""
-    head, blank, rest = buffer.partition(b"\r\n\r\n")
-    if not blank:
-        return None, buffer
-    length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
-    if len(rest) < length:
-        return None, buffer
-    return Request(head, rest[:length]), rest[length:]
+    head, body, rest = sip.take_parts(buffer)
+    return (Request(head, body), rest) if head is not None else (None, buffer)
 
 
 class Connection:

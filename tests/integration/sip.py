@@ -2,6 +2,7 @@
 """A SIP client over TLS. Records are made in memory: a test decides what goes on the wire in which piece."""
 import itertools
 import os
+import re
 import select
 import socket
 import ssl
@@ -67,16 +68,24 @@ class Answer:
         assert where == offload, f"records are in {where} where {offload} was expected"
 
 
-def take_answer(buffer):
-    """The first answer in a buffer and the rest; None where it is not complete."""
+def take_parts(buffer):
+    """The head of the first message in a buffer, its body and the rest; None, None where it is not complete."""
     head, blank, rest = buffer.partition(b"\r\n\r\n")
     if not blank:
+        return None, None, buffer
+    found = re.search(rb"\r\ncontent-length: *(\d+)", head, re.I)
+    assert found, f"no length in {buffer[:500]}"
+    length = int(found[1])
+    return (head, rest[:length], rest[length:]) if len(rest) >= length else (None, None, buffer)
+
+
+def take_answer(buffer):
+    """The first answer in a buffer and the rest; None where it is not complete."""
+    head, body, rest = take_parts(buffer)
+    if head is None:
         return None, buffer
     assert head.startswith(b"SIP/2.0 "), f"not an answer: {buffer[:100]}"
-    length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
-    if len(rest) < length:
-        return None, buffer
-    return Answer(head, rest[:length]), rest[length:]
+    return Answer(head, body), rest
 
 
 def context(pair=None, version=None, ciphers=None):

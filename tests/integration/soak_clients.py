@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Who comes to SER in a soak: each function is a round of one client or peer, good or bad, that ends by itself."""
 import contextlib
+import random
 import struct
 import time
 
@@ -18,10 +19,19 @@ LOST = (sip.Ended, OSError)
 CLOSE = struct.pack("!BB4x", 0x88, 0x80)  # a WebSocket's last frame
 
 
+def somewhere():
+    """
+    An address of loopback that nobody else has. Where a connection is gone, the core sends its answers to whoever has
+    come from the same address and port since (tcp_send()).
+    """
+    return f"127.{random.randrange(1, 256)}.{random.randrange(256)}.{random.randrange(1, 255)}"
+
+
 def client(ser, home, **more):
     """One whose connection has that home."""
     index = WITHOUT_KERNEL if home.ktls == 0 else SECURE
-    return sip.TlsClient(ser.address(index), more.pop("context", None) or home.context(), offload=home.offload, **more)
+    return sip.TlsClient(ser.address(index), more.pop("context", None) or home.context(), offload=home.offload,
+                         source=somewhere(), **more)
 
 
 def talk(ser, generator):
@@ -47,7 +57,7 @@ def talk_relayed(ser, generator):
 def talk_over_a_web_socket(ser, generator):
     """Like any other direct connection; the core forgets who does not say that he goes only after minutes."""
     home = generator.choice(homes.DIRECT)
-    one = phones.WebSocketPhone(ser.address(SECURE), home.context(), offload=home.offload)
+    one = phones.WebSocketPhone(ser.address(SECURE), home.context(), offload=home.offload, source=somewhere())
     try:
         one.handshake()
         status = one.upgrade()
@@ -81,14 +91,14 @@ def call_out(ser, generator):
     home = generator.choice((*homes.DIRECT, RELAYED))
     kind = generator.choice((peers.Peer, peers.Closes, peers.Mute, peers.ResetsAtHello, peers.ResetsAfterHandshake))
     made = peers.context(ser.pki.server, home.version, home.ciphers)
-    with kind(made, offload=home.offload) as peer, outbound.Client(ser, PLAIN) as one:
+    with kind(made, offload=home.offload) as peer, outbound.Client(ser, PLAIN, somewhere()) as one:
         for _ in range(generator.randrange(1, 10) if kind in (peers.Peer, peers.Closes) else 1):
             status = one.forward(peer).status
             assert status in (200, *outbound.FAILED), status
 
 
 def call_nobody(ser, _):
-    with outbound.Client(ser, PLAIN) as one:
+    with outbound.Client(ser, PLAIN, somewhere()) as one:
         status = one.forward(outbound.closed_port()).status
         assert status in outbound.FAILED, status
 
@@ -101,13 +111,13 @@ def shake_and_reset(ser, generator):
 
 
 def stop_in_the_middle(ser, generator):
-    with contextlib.suppress(*LOST), sip.Wire(ser.address()) as one:
+    with contextlib.suppress(*LOST), sip.Wire(ser.address(), somewhere()) as one:
         one.put(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".ljust(300, b"\x01")[:generator.randrange(1, 300)])
         time.sleep(generator.random() * 3)
 
 
 def send_garbage(ser, generator):
-    with contextlib.suppress(*LOST), sip.Wire(ser.address()) as one:
+    with contextlib.suppress(*LOST), sip.Wire(ser.address(), somewhere()) as one:
         one.put(generator.randbytes(generator.randrange(1, 2000)))
         one.end()
 
