@@ -19,12 +19,24 @@ enum {
 static void listen_on(struct listener *l);
 static void wake_listeners(struct uring_server *s);
 
+static struct connection *connection_of(struct uring_deadline *d)
+{
+	return (struct connection *)((char *)d - offsetof(struct connection, deadline));
+}
+
 /* Its operation ends now, and with it the connection. */
 static int time_is_over(struct uring_deadline *d)
 {
-	struct connection *c = (struct connection *)((char *)d - offsetof(struct connection, deadline));
+	struct connection *c = connection_of(d);
 
 	c->timed_out = 1;
+	return uring_cancel(c->server->loop, &c->op);
+}
+
+static int no_first_byte(struct uring_deadline *d)
+{
+	struct connection *c = connection_of(d);
+
 	return uring_cancel(c->server->loop, &c->op);
 }
 
@@ -124,7 +136,7 @@ int server_make_way(struct uring_server *s, const union uring_address *newcomer)
 
 void server_keep_spare(struct uring_server *s)
 {
-	while (!s->paused && s->connections - s->leaving + s->spare > s->config.max_handshakes) {
+	while (!s->paused && s->connections - s->ready - s->leaving + s->spare > s->config.max_handshakes) {
 		if (!uring_server_make_room(s)) {
 			server_look_soon(s);
 			return;
@@ -134,7 +146,7 @@ void server_keep_spare(struct uring_server *s)
 
 int server_is_full(const struct uring_server *s)
 {
-	return s->connections >= s->config.max_handshakes;
+	return s->connections - s->ready >= s->config.max_handshakes;
 }
 
 static int may_accept(const struct uring_server *s)
@@ -163,13 +175,28 @@ void server_watch(struct connection *c)
 	uring_deadline_set(&s->deadlines, &c->deadline, (int64_t)s->config.handshake_timeout * 1000);
 }
 
+int server_await_first(struct connection *c)
+{
+	struct uring_server *s = c->server;
+
+	if (!s->config.first_byte_ms || s->ready >= s->config.max_handshakes)
+		return 0;
+	uring_deadline_clear(&s->deadlines, &c->deadline);
+	uring_deadline_set(&s->firsts, &c->deadline, s->config.first_byte_ms);
+	c->is_ready = 1;
+	s->ready++;
+	wake_listeners(s);
+	return 1;
+}
+
 void server_forget(struct connection *c)
 {
 	struct uring_server *s = c->server;
 
 	server_unseat(c);
-	uring_deadline_clear(&s->deadlines, &c->deadline);
+	uring_deadline_clear(c->is_ready ? &s->firsts : &s->deadlines, &c->deadline);
 	s->connections--;
+	s->ready -= (unsigned)c->is_ready;
 	s->leaving -= (unsigned)c->is_leaving;
 	wake_listeners(s);
 }
@@ -282,6 +309,7 @@ int uring_server_new(
 	s->spare = config->max_handshakes / SPARE_PART;
 	s->spare = s->spare > SPARE_MAX ? SPARE_MAX : s->spare ? s->spare : 1;
 	uring_deadlines_init(&s->deadlines, loop, time_is_over);
+	uring_deadlines_init(&s->firsts, loop, no_first_byte);
 	uring_deadlines_init(&s->looks, loop, look);
 	LIST_INIT(&s->listeners);
 	*server = s;

@@ -89,6 +89,15 @@ struct uring_server_config {
 	/* Called before the first byte of a handshake; may be NULL. */
 	void (*begin)(void *arg, const struct uring_peer *peer, struct ktls_handshake *h);
 	/*
+	 * Milliseconds, 0 for none, and up to URING_DEADLINE_GRAIN_MS more, that a connection whose handshake
+	 * is done waits for the client's first byte before established() is called. Who leaves in that time
+	 * costs the caller nothing. It does not wait where max_handshakes others do, and those that wait are
+	 * not among the max_handshakes.
+	 */
+	unsigned first_byte_ms;
+	/* The client shook hands and left in that time. h and the socket are the server's. May be NULL. */
+	void (*unused)(void *arg, const struct uring_peer *peer, struct ktls_handshake *h);
+	/*
 	 * The handshake is done and its last byte sent. The callee takes over fd (blocking mode); h is freed
 	 * by the server when it returns.
 	 */
@@ -157,7 +166,8 @@ void uring_server_pause(struct uring_server *server, int paused);
 
 /*
  * Number of handshakes under way. A connection counts from when it was let in by admit(), so while that is
- * asked it does not count yet, nor while its PROXY header is awaited; nor any more when it is sent away.
+ * asked it does not count yet, nor while its PROXY header is awaited; nor any more when it is sent away. It
+ * counts until established() or unused() has returned.
  */
 unsigned uring_server_handshakes(const struct uring_server *server);
 

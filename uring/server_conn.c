@@ -156,9 +156,41 @@ static void hand_over(struct connection *c)
 {
 	struct uring_server_config *config = &c->server->config;
 
-	server_unseat(c);
 	config->established(config->arg, &c->peer, c->fd, c->handshake);
 	free_connection(c);
+}
+
+static void leave_unused(struct connection *c)
+{
+	struct uring_server_config *config = &c->server->config;
+
+	close(c->fd);
+	if (config->unused)
+		config->unused(config->arg, &c->peer, c->handshake);
+	free_connection(c);
+}
+
+/* There is a first byte, or it did not come in time. */
+static void has_first(struct uring_op *op, int res)
+{
+	struct connection *c = (struct connection *)op;
+
+	if (c->server->is_ending)
+		end_connection(c, URING_FAILED_OTHER, "the server ends");
+	else if (res > 0 && res & (POLLERR | POLLHUP))
+		leave_unused(c);
+	else
+		hand_over(c);
+}
+
+/* It may not be sent away any more. */
+static void finish(struct connection *c)
+{
+	server_unseat(c);
+	c->op.done = has_first;
+	c->op.patient = 1;
+	if (!server_await_first(c) || uring_poll(c->server->loop, &c->op, c->fd, POLLIN))
+		hand_over(c);
 }
 
 /* Starts the one operation that comes next, or ends the connection. */
@@ -181,7 +213,7 @@ static void advance(struct connection *c)
 		end_failed(c);
 		return;
 	} else {
-		hand_over(c);
+		finish(c);
 		return;
 	}
 	if (rc)

@@ -73,6 +73,7 @@ void uring_server_end(struct uring_server *server)
 	}
 	cancel_listeners(server);
 	uring_deadlines_hasten(&server->deadlines);
+	uring_deadlines_hasten(&server->firsts);
 	server_look_soon(server);
 }
 
@@ -88,6 +89,13 @@ static void free_server(struct uring_deadlines *looks)
 		config.ended(config.arg);
 }
 
+static int stop_deadlines(struct uring_server *s)
+{
+	int connections = uring_deadlines_stop(&s->deadlines), firsts = uring_deadlines_stop(&s->firsts);
+
+	return connections && firsts;
+}
+
 void server_go_on_ending(struct uring_server *s)
 {
 	int rc = cancel_listeners(s);
@@ -98,7 +106,8 @@ void server_go_on_ending(struct uring_server *s)
 		return;
 	}
 	uring_deadlines_hasten(&s->deadlines);
-	if (LIST_EMPTY(&s->listeners) && !s->connections && uring_deadlines_stop(&s->deadlines))
+	uring_deadlines_hasten(&s->firsts);
+	if (LIST_EMPTY(&s->listeners) && !s->connections && stop_deadlines(s))
 		uring_deadlines_end(&s->looks, free_server);
 	else
 		server_look_soon(s);

@@ -23,6 +23,7 @@ struct connection {
 	struct ktls_handshake *handshake; /* NULL until it is let in */
 	int fd;
 	int timed_out;
+	int is_ready;         /* its handshake is done: waits for the first byte */
 	int has_place;        /* and may be sent away */
 	int is_leaving;       /* it was: its operation ends now */
 	int makes_way;        /* and stays gone, whatever it has said meanwhile */
@@ -54,9 +55,11 @@ struct uring_server {
 	LIST_HEAD(, listener) listeners;
 	unsigned connections;
 	unsigned leaving;                 /* of the connections */
+	unsigned ready;                   /* of the connections: they wait for the first byte */
 	unsigned handshakes;              /* of the connections, without those that leave */
 	unsigned spare;                   /* places that are kept free where somebody can be sent away */
 	struct uring_deadlines deadlines; /* of the connections */
+	struct uring_deadlines firsts;    /* of those that are ready, in place of the other */
 	struct uring_deadlines looks;     /* of the one below */
 	struct uring_deadline look;       /* for somebody to send away */
 	int paused;
@@ -86,6 +89,9 @@ void server_keep_spare(struct uring_server *s);
  * crowd that speaks faster than it is listened to had all places. Returns 0 where nobody can be.
  */
 int server_make_way(struct uring_server *s, const union uring_address *newcomer);
+
+/* Its handshake is done: from now on it waits for the first byte. Returns 0 where it does not. */
+int server_await_first(struct connection *c);
 
 /* It was sent away, but had said something before it knew. Returns 0, or -ENOMEM where it has to go. */
 int server_take_back(struct connection *c);

@@ -297,16 +297,32 @@ int engine_establish(struct engine *e, const struct engine_finished *f)
 	return rc;
 }
 
+static void count_handshake(struct engine *e, struct ktls_handshake *h)
+{
+	counters_add(COUNTER_HANDSHAKES_OK);
+	if (SSL_session_reused(ktls_handshake_ssl(h)))
+		counters_add(COUNTER_HANDSHAKES_RESUMED);
+	__atomic_add_fetch(&e->page->established, 1, __ATOMIC_RELAXED);
+}
+
+void engine_unused(void *arg, const struct uring_peer *peer, struct ktls_handshake *h)
+{
+	static struct log_limit limit;
+	char remote[URING_ADDRESS_TEXT];
+
+	count_handshake(arg, h);
+	counters_add(COUNTER_HANDSHAKES_UNUSED);
+	uring_address_text(&peer->remote.any, remote);
+	ser_log_limited(&limit, LOG_LEVEL_DEBUG, "%s shook hands and left without a word", remote);
+}
+
 void engine_established(void *arg, const struct uring_peer *peer, int fd, struct ktls_handshake *h)
 {
 	const struct engine_finished f = {.peer = peer, .fd = fd, .handshake = h};
 	struct engine *e = arg;
 	int rc;
 
-	counters_add(COUNTER_HANDSHAKES_OK);
-	if (SSL_session_reused(ktls_handshake_ssl(h)))
-		counters_add(COUNTER_HANDSHAKES_RESUMED);
-	__atomic_add_fetch(&e->page->established, 1, __ATOMIC_RELAXED);
+	count_handshake(e, h);
 	rc = engine_establish(e, &f);
 	if (rc)
 		engine_failed(e, peer, URING_FAILED_OTHER, engine_error(rc));

@@ -56,6 +56,7 @@ int engine_choose_home(struct engine *e, const SSL *ssl, int fd, const struct kt
 int engine_admit(void *arg, const struct uring_peer *peer);
 SSL_CTX *engine_context(void *arg, const struct uring_peer *peer);
 void engine_begin(void *arg, const struct uring_peer *peer, struct ktls_handshake *h);
+void engine_unused(void *arg, const struct uring_peer *peer, struct ktls_handshake *h);
 void engine_established(void *arg, const struct uring_peer *peer, int fd, struct ktls_handshake *h);
 void engine_failed(void *arg, const struct uring_peer *peer, enum uring_failure kind, const char *reason);
 void engine_evicted(void *arg, const struct uring_peer *peer, enum uring_eviction why, unsigned like_it);

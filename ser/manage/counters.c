@@ -15,7 +15,7 @@
 static const struct {
 	const char *name, *doc;
 } counters[COUNTERS] = {
-	[COUNTER_HANDSHAKES_OK] = {"handshakes_ok", "handshakes that led to a connection"},
+	[COUNTER_HANDSHAKES_OK] = {"handshakes_ok", "handshakes that succeeded"},
 	[COUNTER_HANDSHAKES_FAILED] = {"handshakes_failed", "handshakes that failed, for any reason"},
 	[COUNTER_HANDSHAKES_TIMED_OUT] = {"handshakes_timed_out",
 		"handshakes not finished within handshake_timeout; they are counted as failed, too"},
@@ -26,6 +26,8 @@ static const struct {
 		"connections that had sent nothing, closed because places for handshakes were short"},
 	[COUNTER_EVICTED_SLOW] = {"evicted_slow", "slow handshakes, closed for the same reason"},
 	[COUNTER_HANDSHAKES_RESUMED] = {"handshakes_resumed", "of handshakes_ok: resumed sessions"},
+	[COUNTER_HANDSHAKES_UNUSED] = {"handshakes_unused",
+		"of handshakes_ok: the client left before it said a byte, and SER never saw the connection"},
 	[COUNTER_RECORDS_KERNEL] = {"records_kernel", "connections whose records the kernel protects"},
 	[COUNTER_RECORDS_USER] = {"records_user", "connections whose records SER's processes protect"},
 	[COUNTER_RECORDS_RELAYED] = {"records_relayed", "connections that an engine relays"},

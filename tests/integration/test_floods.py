@@ -227,3 +227,28 @@ def test_health_check(start, proxy):
     ser.settle(lambda: ser.counter("probes") >= before + 2 * len(checks), lambda: str(ser.counter("probes")))
     assert ser.counter("handshakes_failed") == failed
     assert not ser.log_count("failed|without sending")
+
+
+def test_handshake_and_no_word(start):
+    """Who shakes hands and leaves is counted, and SER's own processes never see him; who stays silent is let in."""
+    ser = start()
+    ser.wait_idle()
+    before = ser.command("tls.stats")
+    context = sip.context()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2  # where the client knows that the server is done
+
+    def grown(*names):
+        now = ser.command("tls.stats")
+        return [now[name] - before[name] for name in names]
+
+    for _ in range(3):
+        client = sip.TlsClient(ser.address(), context)
+        client.handshake()
+        client.reset()
+    ser.settle(lambda: grown("handshakes_unused") == [3], lambda: str(ser.command("tls.stats")))
+    assert grown("handshakes_ok", "records_kernel", "records_user") == [3, 0, 0]
+    with sip.TlsClient(ser.address(), context) as client:
+        client.handshake()
+        ser.settle(lambda: ser.counter("opened_connections") == 1, lambda: str(ser.command("tls.stats")))
+        client.ask()
+    assert grown("handshakes_unused") == [3]

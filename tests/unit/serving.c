@@ -49,6 +49,15 @@ static void established(void *arg, const struct uring_peer *peer, int fd, struct
 		uring_server_end(s->server);
 }
 
+static void unused(void *arg, const struct uring_peer *peer, struct ktls_handshake *h)
+{
+	struct serving *s = arg;
+	struct ktls_session_keys keys;
+
+	s->unused++;
+	s->wrong += peer->listener != s || ktls_handshake_keys(h, &keys);
+}
+
 static void failed(void *arg, const struct uring_peer *peer, enum uring_failure kind, const char *reason)
 {
 	struct serving *s = arg;
@@ -114,6 +123,7 @@ void serving_open_with(struct serving *s, SSL_CTX *ctx, const struct uring_serve
 	config.arg = s;
 	config.admit = admit;
 	config.context = context;
+	config.unused = unused;
 	config.established = established;
 	config.failed = failed;
 	config.evicted = evicted;
@@ -408,7 +418,7 @@ static int goal_all_gone(void *arg)
 {
 	const struct serving *s = ((struct goal *)arg)->s;
 
-	return s->established + s->failed + s->all_evicted >= s->calls;
+	return s->established + s->unused + s->failed + s->all_evicted >= s->calls;
 }
 
 void serving_hang_up(struct serving *s)

@@ -53,7 +53,7 @@ struct serving {
 	int end_in_admit, end_in_established; /* that callback ends the server */
 	unsigned descriptors;
 	/* What the callbacks were told. */
-	unsigned asked, established, failed, refused, troubles, unlistened, ended;
+	unsigned asked, established, unused, failed, refused, troubles, unlistened, ended;
 	unsigned under_way;      /* handshakes, when admit() was asked last */
 	struct uring_peer peer;  /* the last that was asked for, refused, sent away or failed */
 	unsigned most;           /* handshakes at once */

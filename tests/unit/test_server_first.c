@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The server where connections whose handshake is done wait for the client's first byte. */
+#include "one_server.h"
+#include "serving.h"
+
+#include <string.h>
+#include <sys/socket.h>
+
+enum {
+	PATIENT = 3600, /* seconds: no handshake of this file may end by its time */
+	LONG = 3600000, /* milliseconds: nor this wait */
+	SHORT = 50,
+};
+
+static const char text[] = "REGISTER sip:example.org SIP/2.0\r\n";
+
+static struct serving s;
+static SSL_CTX *clients[2];
+
+static int prepare(void **state)
+{
+	clients[0] = client_context(TLS1_2_VERSION, NULL);
+	clients[1] = client_context(TLS1_3_VERSION, NULL);
+	return one_server_prepare(state);
+}
+
+static int clean_up(void **state)
+{
+	for (unsigned i = 0; i < COUNT(clients); i++)
+		SSL_CTX_free(clients[i]);
+	return one_server_clean_up(state);
+}
+
+static void open_with(unsigned max_handshakes, unsigned first_byte_ms)
+{
+	const struct uring_server_config limits = {
+		.max_handshakes = max_handshakes,
+		.handshake_timeout = PATIENT,
+		.first_byte_ms = first_byte_ms,
+	};
+
+	serving_open_with(&s, server, &limits);
+}
+
+static int all_done(struct serving *serving)
+{
+	for (unsigned i = 0; i < serving->calls; i++)
+		if (!serving->callers[i].done)
+			return 0;
+	return 1;
+}
+
+/* Its handshake is done on both sides, and the server waits for more. */
+static struct caller *call_and_wait(SSL_CTX *client)
+{
+	struct caller *c = serving_call(&s, client);
+
+	serving_until(&s, all_done);
+	serving_go_on(&s);
+	assert_int_equal(s.established, 0);
+	assert_int_equal(uring_server_handshakes(s.server), s.calls);
+	return c;
+}
+
+static void test_right_behind_finished(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < COUNT(clients); i++) {
+		struct caller *c;
+
+		open_with(10, LONG);
+		c = serving_call(&s, clients[i]);
+		c->behind = text;
+		serving_expect(&s, 1, 0);
+		accepted_hears(serving_find(&s, c), text);
+		serving_talk(&s, c);
+		serving_close(&s);
+	}
+}
+
+static void test_later(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < COUNT(clients); i++) {
+		struct caller *c;
+
+		open_with(10, LONG);
+		c = call_and_wait(clients[i]);
+		assert_int_equal(SSL_write(c->ssl, text, sizeof(text) - 1), sizeof(text) - 1);
+		serving_expect(&s, 1, 0);
+		accepted_hears(serving_find(&s, c), text);
+		serving_talk(&s, c);
+		serving_close(&s);
+	}
+}
+
+static void test_says_nothing(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < COUNT(clients); i++) {
+		int64_t begin = ktls_clock_ms();
+		struct caller *c;
+
+		open_with(10, SHORT);
+		c = serving_call(&s, clients[i]);
+		serving_expect(&s, 1, 0);
+		assert_true(ktls_clock_ms() - begin >= SHORT);
+		serving_talk(&s, c);
+		serving_close(&s);
+	}
+}
+
+static int one_is_unused(struct serving *serving)
+{
+	return serving->unused == 1;
+}
+
+static void test_leaves(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < COUNT(clients); i++) {
+		open_with(10, LONG);
+		caller_reset(call_and_wait(clients[i]));
+		serving_until(&s, one_is_unused);
+		serving_expect(&s, 0, 0);
+		serving_close(&s);
+	}
+}
+
+/* What it may have said before is the caller's to read. */
+static void test_half_closes(void **state)
+{
+	struct caller *c;
+
+	(void)state;
+	open_with(10, LONG);
+	c = call_and_wait(clients[0]);
+	assert_int_equal(shutdown(c->fd, SHUT_WR), 0);
+	serving_expect(&s, 1, 0);
+	assert_int_equal(s.unused, 0);
+	serving_close(&s);
+}
+
+static void test_end(void **state)
+{
+	(void)state;
+	open_with(10, LONG);
+	call_and_wait(clients[1]);
+	uring_server_end(s.server);
+	serving_until_ended(&s);
+	assert_int_equal(s.failed, 1);
+	assert_string_equal(s.reason, "the server ends");
+	serving_close(&s);
+}
+
+/* Who is ready keeps nobody out, and no more than max_handshakes wait. */
+static void test_places(void **state)
+{
+	struct caller *second;
+
+	(void)state;
+	open_with(1, LONG);
+	call_and_wait(clients[1]);
+	second = serving_call(&s, clients[1]);
+	serving_expect(&s, 1, 0);
+	serving_talk(&s, second);
+	serving_hang_up(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_right_behind_finished),
+		cmocka_unit_test(test_later),
+		cmocka_unit_test(test_says_nothing),
+		cmocka_unit_test(test_leaves),
+		cmocka_unit_test(test_half_closes),
+		cmocka_unit_test(test_end),
+		cmocka_unit_test(test_places),
+	};
+
+	return cmocka_run_group_tests_name("server_first", tests, prepare, clean_up);
+}
