@@ -185,6 +185,7 @@ int server_await_first(struct connection *c)
 	uring_deadline_set(&s->firsts, &c->deadline, s->config.first_byte_ms);
 	c->is_ready = 1;
 	s->ready++;
+	s->handshakes--;
 	wake_listeners(s);
 	return 1;
 }
@@ -356,6 +357,11 @@ void uring_server_pause(struct uring_server *server, int paused)
 unsigned uring_server_handshakes(const struct uring_server *server)
 {
 	return server->handshakes;
+}
+
+unsigned uring_server_ready(const struct uring_server *server)
+{
+	return server->ready;
 }
 
 int uring_server_is_accepting(const struct uring_server *server)

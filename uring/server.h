@@ -3,10 +3,10 @@
  * Accepts connections and shakes hands with them, all on one loop, until their sockets can be handed over.
  *
  * Nothing here waits for a single peer: a connection that does not finish its handshake in time is closed.
- * At most a fixed number is under way at once; before there are so many, those that say nothing or are slow
- * are sent away (uring/places.h says who goes first). Whatever a peer's bytes lead to are patient operations
- * of the loop; accepting is not, or a crowd's bytes would keep the others in the backlog. Threads and
- * processes: as the loop.
+ * At most a fixed number is under way at once, and as many wait for their client's first byte behind it;
+ * before there are so many handshakes, those that say nothing or are slow are sent away (uring/places.h says
+ * who goes first). Whatever a peer's bytes lead to are patient operations of the loop; accepting is not, or a
+ * crowd's bytes would keep the others in the backlog. Threads and processes: as the loop.
  */
 #ifndef URING_SERVER_H
 #define URING_SERVER_H
@@ -89,20 +89,26 @@ struct uring_server_config {
 	/* Called before the first byte of a handshake; may be NULL. */
 	void (*begin)(void *arg, const struct uring_peer *peer, struct ktls_handshake *h);
 	/*
-	 * Milliseconds, 0 for none, and up to URING_DEADLINE_GRAIN_MS more, that a connection whose handshake
-	 * is done waits for the client's first byte before established() is called. Who leaves in that time
-	 * costs the caller nothing. It does not wait where max_handshakes others do, and those that wait are
-	 * not among the max_handshakes.
+	 * Milliseconds, 0 for none, and up to 100 more, that a connection whose handshake is done waits for
+	 * the client's first byte before established() is called. A client that leaves in that time without
+	 * one costs the caller nothing; a close_notify is a byte. It does not wait where max_handshakes
+	 * others do, and those that wait are not among the max_handshakes.
 	 */
 	unsigned first_byte_ms;
-	/* The client shook hands and left in that time. h and the socket are the server's. May be NULL. */
+	/*
+	 * The client completed its handshake and left in that time. The server has closed the socket, and
+	 * frees h when it returns. May be NULL.
+	 */
 	void (*unused)(void *arg, const struct uring_peer *peer, struct ktls_handshake *h);
 	/*
 	 * The handshake is done and its last byte sent. The callee takes over fd (blocking mode); h is freed
 	 * by the server when it returns.
 	 */
 	void (*established)(void *arg, const struct uring_peer *peer, int fd, struct ktls_handshake *h);
-	/* The handshake ended without a connection; reason is a phrase. The server has closed the socket. */
+	/*
+	 * There will be no connection: the handshake failed, or the server ends. reason is a phrase. The
+	 * server has closed the socket.
+	 */
 	void (*failed)(void *arg, const struct uring_peer *peer, enum uring_failure kind, const char *reason);
 	/*
 	 * A connection was sent away; like_it is how many connections its host had, itself included, that
@@ -150,10 +156,10 @@ int uring_server_listen(struct uring_server *server, int fd, void *listener);
 int uring_server_unlisten(struct uring_server *server, int fd);
 
 /*
- * Ends the server: it accepts nothing more, and closes the connections whose handshakes are under way;
- * failed() is called for each. Connections that were handed over are not the server's. Go on calling
- * uring_turn() until it calls ended(). May be called once, also from the callbacks; after
- * that the server must not be used.
+ * Ends the server: it accepts nothing more, and closes the connections whose handshakes are under way or that
+ * wait for a first byte; failed() is called for each. Connections that were handed over are not the server's.
+ * Go on calling uring_turn() until it calls ended(). May be called once, also from the callbacks; after that
+ * the server must not be used.
  */
 void uring_server_end(struct uring_server *server);
 
@@ -166,10 +172,13 @@ void uring_server_pause(struct uring_server *server, int paused);
 
 /*
  * Number of handshakes under way. A connection counts from when it was let in by admit(), so while that is
- * asked it does not count yet, nor while its PROXY header is awaited; nor any more when it is sent away. It
- * counts until established() or unused() has returned.
+ * asked it does not count yet, nor while its PROXY header is awaited; nor any more when it is sent away or
+ * waits for its client's first byte.
  */
 unsigned uring_server_handshakes(const struct uring_server *server);
+
+/* Number of connections whose handshake is done and that wait for their client's first byte. */
+unsigned uring_server_ready(const struct uring_server *server);
 
 /*
  * For limits of the caller's that handshakes under way count for: sends somebody away, whoever is the first

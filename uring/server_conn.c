@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A connection from accept to the end of its handshake, one operation at a time. */
+/* A connection from accept to the first byte behind its handshake, one operation at a time. */
 #include "uring/close.h"
 #include "uring/network_error.h"
 #include "uring/server_private.h"
@@ -15,7 +15,7 @@ static void free_connection(struct connection *c)
 {
 	struct uring_server *s = c->server;
 
-	s->handshakes -= c->handshake && !c->is_leaving;
+	s->handshakes -= c->handshake && !c->is_leaving && !c->is_ready;
 	ktls_handshake_free(c->handshake);
 	server_forget(c);
 	free(c);
@@ -170,26 +170,41 @@ static void leave_unused(struct connection *c)
 	free_connection(c);
 }
 
-/* There is a first byte, or it did not come in time. */
+/* The peer has ended its side or broken the connection: whether it had sent nothing before. */
+static int was_silent(int fd)
+{
+	char byte;
+	ssize_t n;
+
+	do
+		n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	return !n || (n < 0 && errno != EAGAIN);
+}
+
+/* There is a first byte, or an end, or neither in time. */
 static void has_first(struct uring_op *op, int res)
 {
 	struct connection *c = (struct connection *)op;
 
 	if (c->server->is_ending)
 		end_connection(c, URING_FAILED_OTHER, "the server ends");
-	else if (res > 0 && res & (POLLERR | POLLHUP))
+	else if (res > 0 && res & (POLLRDHUP | POLLERR | POLLHUP) && was_silent(c->fd))
 		leave_unused(c);
 	else
 		hand_over(c);
 }
 
-/* It may not be sent away any more. */
+/*
+ * It may not be sent away any more. The first byte is not patient: no signature follows, and it must not
+ * queue behind those of others a second time.
+ */
 static void finish(struct connection *c)
 {
 	server_unseat(c);
 	c->op.done = has_first;
-	c->op.patient = 1;
-	if (!server_await_first(c) || uring_poll(c->server->loop, &c->op, c->fd, POLLIN))
+	c->op.patient = 0;
+	if (!server_await_first(c) || uring_poll(c->server->loop, &c->op, c->fd, POLLIN | POLLRDHUP))
 		hand_over(c);
 }
 

@@ -23,8 +23,8 @@ enum {
 	LATE_MAX = 256,
 	LATE_SECONDS = 10,
 	/*
-	 * A phone speaks first, and most within a round trip. Who shakes hands and leaves then costs SER's
-	 * own processes nothing.
+	 * A phone speaks first, and most within a round trip. So a client that completes its handshake and
+	 * leaves costs SER's own processes nothing.
 	 */
 	FIRST_BYTE_MS = 100,
 };

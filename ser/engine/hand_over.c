@@ -310,10 +310,12 @@ void engine_unused(void *arg, const struct uring_peer *peer, struct ktls_handsha
 	static struct log_limit limit;
 	char remote[URING_ADDRESS_TEXT];
 
+	engine_pass_keys(arg, h);
 	count_handshake(arg, h);
 	counters_add(COUNTER_HANDSHAKES_UNUSED);
 	uring_address_text(&peer->remote.any, remote);
-	ser_log_limited(&limit, LOG_LEVEL_DEBUG, "%s shook hands and left without a word", remote);
+	ser_log_limited(&limit, LOG_LEVEL_DEBUG, "%s completed its handshake and left without sending a byte",
+		remote);
 }
 
 void engine_established(void *arg, const struct uring_peer *peer, int fd, struct ktls_handshake *h)

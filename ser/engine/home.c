@@ -15,7 +15,7 @@ static struct engine_home user(enum home_why why, int error)
 int engine_choose_home(struct engine *e, const SSL *ssl, int fd, const struct ktls_session_keys *keys,
 	struct engine_home *home)
 {
-	static struct log_limit refused;
+	static struct log_limit refused, ended;
 	const struct cfg_domain *d = cfg_context_domain(SSL_get_SSL_CTX(ssl));
 	int rc = ktls_kernel_supports(e->caps, keys->tx.version, keys->tx.aead);
 
@@ -42,7 +42,9 @@ int engine_choose_home(struct engine *e, const SSL *ssl, int fd, const struct kt
 	}
 	if (rc > 0)
 		return -ENOTRECOVERABLE;
-	ser_log_limited(&refused, LOG_LEVEL_WARNING,
+	/* -ENOTCONN: the peer has ended its side already. */
+	ser_log_limited(rc == -ENOTCONN ? &ended : &refused,
+		rc == -ENOTCONN ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING,
 		"records of a connection stay in user space: the kernel refused them: %s (%s)",
 		ktls_kernel_refusal(rc), strerror(-rc));
 	*home = user(HOME_WHY_REFUSED, rc);

@@ -17,20 +17,26 @@ enum {
 /* Our own connections that SER has no record of yet. */
 static long on_the_way(const struct engine *e)
 {
-	return (long)scoreboard_on_the_way(e->parts->engine, e->parts->process);
+	return (long)scoreboard_on_the_way(e->parts->engine, e->parts->process) +
+	       (long)uring_server_ready(e->server);
 }
 
-/* These, and the handshakes of all engines. */
+/* No more than it may have: one that was taken over must not keep others from accepting. */
+static long of_another(const struct engine *e, unsigned engine)
+{
+	long max = e->params->max_handshakes, handshakes = scoreboard_handshakes(engine),
+	     ready = scoreboard_ready(engine);
+
+	return (handshakes < max ? handshakes : max) + (ready < max ? ready : max);
+}
+
+/* These, our handshakes, and what the other engines have. */
 static long coming(const struct engine *e)
 {
-	long n = (long)uring_server_handshakes(e->server) + on_the_way(e), max = e->params->max_handshakes,
-	     other;
+	long n = (long)uring_server_handshakes(e->server) + on_the_way(e);
 
-	/* No more than another may have: one that was taken over must not keep this one from accepting. */
-	for (unsigned i = 0; i < (unsigned)e->params->engines; i++) {
-		other = i == e->parts->engine ? 0 : scoreboard_handshakes(i);
-		n += other < max ? other : max;
-	}
+	for (unsigned i = 0; i < (unsigned)e->params->engines; i++)
+		n += i == e->parts->engine ? 0 : of_another(e, i);
 	return n;
 }
 

@@ -27,7 +27,7 @@ static const struct {
 	[COUNTER_EVICTED_SLOW] = {"evicted_slow", "slow handshakes, closed for the same reason"},
 	[COUNTER_HANDSHAKES_RESUMED] = {"handshakes_resumed", "of handshakes_ok: resumed sessions"},
 	[COUNTER_HANDSHAKES_UNUSED] = {"handshakes_unused",
-		"of handshakes_ok: the client left before it said a byte, and SER never saw the connection"},
+		"of handshakes_ok: the client left before it sent a byte, and SER never saw the connection"},
 	[COUNTER_RECORDS_KERNEL] = {"records_kernel", "connections whose records the kernel protects"},
 	[COUNTER_RECORDS_USER] = {"records_user", "connections whose records SER's processes protect"},
 	[COUNTER_RECORDS_RELAYED] = {"records_relayed", "connections that an engine relays"},

@@ -147,6 +147,11 @@ uint32_t scoreboard_handshakes(unsigned engine)
 	return LOAD(active_page(engine)->handshakes);
 }
 
+uint32_t scoreboard_ready(unsigned engine)
+{
+	return LOAD(active_page(engine)->ready);
+}
+
 uint32_t scoreboard_relayed(unsigned engine)
 {
 	return LOAD(active_page(engine)->relayed);

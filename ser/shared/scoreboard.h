@@ -35,6 +35,7 @@ enum {
 struct engine_page {
 	uint32_t beat;        /* grows as long as its loop runs */
 	uint32_t handshakes;  /* under way */
+	uint32_t ready;       /* connections that wait for their client's first byte */
 	uint32_t relayed;     /* connections */
 	uint32_t established; /* handshakes finished */
 	uint32_t handed;      /* connections that it has sent to its supervisor */
@@ -100,6 +101,7 @@ void scoreboard_clear_page(unsigned engine, unsigned process);
 /* Sums over an engine's processes, for tls.engines and the like. */
 uint32_t scoreboard_established(unsigned engine);
 uint32_t scoreboard_handshakes(unsigned engine);
+uint32_t scoreboard_ready(unsigned engine);
 uint32_t scoreboard_relayed(unsigned engine);
 
 /* What holds of the confinement of the engine process that accepts: bits of enum confinement. */

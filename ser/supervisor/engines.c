@@ -483,9 +483,9 @@ static void active_died(struct engine_process *c)
 		"(%u) and handshakes (%u) are lost, all others go on",
 		(int)c->pid, by_signal ? "signal" : "exit code",
 		by_signal ? WTERMSIG(status) : WEXITSTATUS(status), delay_ms(), page->relayed,
-		page->handshakes);
+		page->handshakes + page->ready);
 	board->pid = 0;
-	page->relayed = page->handshakes = 0;
+	page->relayed = page->handshakes = page->ready = 0;
 }
 
 void engine_process_activate(struct engine_process *c)

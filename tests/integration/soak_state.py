@@ -14,7 +14,7 @@ REASONS = "user_ktls_off", "user_not_taken", "user_no_rekey", "user_fragments", 
 NEVER = "engine_messages_refused", "connections_lost", "supervisor_hangs", "accept_pauses", "limit_handshakes"
 ALWAYS = ("handshakes_ok", "handshakes_failed", "handshakes_resumed", "records_user", "records_relayed", "relays_lost",
           "limit_connections", "limit_memory", "limit_source_connections", "evicted_silent", "engine_hangs", "connects_ok",
-          "connects_failed")
+          "connects_failed", "handshakes_unused")
 
 
 def of_the_core(ser):
@@ -86,6 +86,7 @@ def check_counters(ser, done, answered):
     assert (now["engine_deaths"], now["engine_hangs"]) == (deaths, done["freeze_engine"]), now
     assert now["handshakes_resumed"] <= now["handshakes_ok"] and now["connects_resumed"] <= now["connects_ok"], now
     assert answered <= up, f"{answered} connections were answered: {now}"
-    # Who dies between two counts has counted one; who resets at once is up, but nowhere.
+    # Who dies between two counts has counted one; whoever leaves at once is up, but nowhere.
     assert abs(now["records_user"] - sum(now[name] for name in REASONS)) <= deaths, now
-    assert -deaths <= up - kept <= deaths + now["handshakes_failed"] + now["connects_failed"], now
+    lost = now["handshakes_unused"] + now["handshakes_failed"] + now["connects_failed"]
+    assert -deaths <= up - kept <= deaths + lost, now

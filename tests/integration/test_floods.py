@@ -229,8 +229,9 @@ def test_health_check(start, proxy):
     assert not ser.log_count("failed|without sending")
 
 
-def test_handshake_and_no_word(start):
-    """Who shakes hands and leaves is counted, and SER's own processes never see him; who stays silent is let in."""
+@pytest.mark.parametrize("reset", [False, True], ids=["fin", "reset"])
+def test_handshake_and_no_byte(start, reset):
+    """Who leaves then is counted, and SER's own processes never see him; who stays silent is let in."""
     ser = start()
     ser.wait_idle()
     before = ser.command("tls.stats")
@@ -244,7 +245,10 @@ def test_handshake_and_no_word(start):
     for _ in range(3):
         client = sip.TlsClient(ser.address(), context)
         client.handshake()
-        client.reset()
+        if reset:
+            client.reset()
+        else:
+            client.sock.close()
     ser.settle(lambda: grown("handshakes_unused") == [3], lambda: str(ser.command("tls.stats")))
     assert grown("handshakes_ok", "records_kernel", "records_user") == [3, 0, 0]
     with sip.TlsClient(ser.address(), context) as client:

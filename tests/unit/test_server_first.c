@@ -58,7 +58,8 @@ static struct caller *call_and_wait(SSL_CTX *client)
 	serving_until(&s, all_done);
 	serving_go_on(&s);
 	assert_int_equal(s.established, 0);
-	assert_int_equal(uring_server_handshakes(s.server), s.calls);
+	assert_int_equal(uring_server_handshakes(s.server), 0);
+	assert_int_equal(uring_server_ready(s.server), s.calls);
 	return c;
 }
 
@@ -127,18 +128,50 @@ static void test_leaves(void **state)
 	}
 }
 
-/* What it may have said before is the caller's to read. */
 static void test_half_closes(void **state)
 {
-	struct caller *c;
-
 	(void)state;
+	for (unsigned i = 0; i < COUNT(clients); i++) {
+		struct caller *c;
+
+		open_with(10, LONG);
+		c = call_and_wait(clients[i]);
+		assert_int_equal(shutdown(c->fd, SHUT_WR), 0);
+		serving_until(&s, one_is_unused);
+		serving_expect(&s, 0, 0);
+		serving_close(&s);
+	}
+}
+
+/* What a client says last is the caller's to read, however it leaves. */
+static void expect_last_words(SSL_CTX *client, int reset)
+{
+	struct caller *c;
+	char *record;
+	long len;
+
 	open_with(10, LONG);
-	c = call_and_wait(clients[0]);
-	assert_int_equal(shutdown(c->fd, SHUT_WR), 0);
+	c = call_and_wait(client);
+	assert_int_equal(SSL_write(c->ssl, text, sizeof(text) - 1), sizeof(text) - 1);
+	len = BIO_get_mem_data(SSL_get_wbio(c->ssl), &record);
+	assert_int_equal(send(c->fd, record, (size_t)len, MSG_NOSIGNAL), len);
+	if (reset)
+		caller_reset(c);
+	else
+		caller_hang_up(c);
 	serving_expect(&s, 1, 0);
 	assert_int_equal(s.unused, 0);
+	accepted_hears(serving_find(&s, c), text);
 	serving_close(&s);
+}
+
+static void test_speaks_and_leaves(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < COUNT(clients); i++) {
+		expect_last_words(clients[i], 0);
+		expect_last_words(clients[i], 1);
+	}
 }
 
 static void test_end(void **state)
@@ -175,6 +208,7 @@ int main(void)
 		cmocka_unit_test(test_says_nothing),
 		cmocka_unit_test(test_leaves),
 		cmocka_unit_test(test_half_closes),
+		cmocka_unit_test(test_speaks_and_leaves),
 		cmocka_unit_test(test_end),
 		cmocka_unit_test(test_places),
 	};
