@@ -310,13 +310,13 @@ class Server:
         """
         A child of the core that SIGTERM reaches before it first ran takes itself for the main process still, and only
         notes the signal (fork_process() in pt.c, sig_usr() in main.c; so without a TLS module, too). On a busy machine
-        that happens to a SER that has just started. Its timers then wait for ever, in pause(), sigwaitinfo() or
-        select(); workers see that tcp_main is gone. Ours, and those that wait for SIP, wait in other calls.
+        that happens to a SER that has just started. They then wait for ever, timers in pause(), sigwaitinfo() or
+        select(), TCP workers and tcp_main in epoll_wait(). Ours wait in other calls.
         """
         alive = self.left(processes) - {self.process.pid}
         report = "\n".join(map(self.doing, alive))
-        if not alive or not all(re.search("pause|sigtimedwait|poll_schedule_timeout", self.doing(process).split(",")[0])
-                                for process in alive):
+        asleep = re.compile("pause|sigtimedwait|poll_schedule_timeout|epoll_wait")
+        if not alive or not all(asleep.search(self.doing(process).split(",")[0]) for process in alive):
             self.kill()
             raise AssertionError(f"lives {STOP_WITHIN} s after SIGTERM:\n{report}\n{self.log()[-3000:]}")
         warnings.warn(f"SIGTERM had to be sent again to {report}")

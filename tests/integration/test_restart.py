@@ -288,6 +288,8 @@ def test_traffic(chain, stack, how, told):
                 modules=("cfgutils",))
     clients = [stack.enter_context(sip.TlsClient(chain.ser.address(), sip.context(version=version)))
                for version in ("1.2", "1.3") * 10]
+    for client in clients:
+        client.ask()  # until then the engine may have it
     talk = Talk(clients, 5)
     with Crowd(talk, 4) as crowd:
         for _ in range(4):

@@ -57,6 +57,8 @@ def test_engine(ser, frozen):
     relayed = RELAYED[0].client(ser).handshake()
     relayed.ask()
     with DIRECT[0].client(ser) as old, DIRECT[1].client(ser) as new, sip.Wire(ser.address()) as half:
+        for client in old, new:
+            client.ask()  # until then the engine may have it
         half.put(b"\x16\x03\x01\x02\x00\x01")
         ser.settle(lambda: ser.engines()[0]["handshakes"] == 1, ser.engines)
         frozen(engine)
@@ -126,7 +128,8 @@ def test_supervisor(start, frozen):
     ser.accept(SILENT.format(supervisor))
     assert before["supervisor_silent"] == 0
     with DIRECT[0].client(ser) as old, RELAYED[0].client(ser) as relayed:
-        old.ask()
+        for client in old, relayed:
+            client.ask()
         frozen(supervisor)
         with sip.TlsClient(ser.address()) as waiting:
             ser.settle(lambda: ser.log_count(SILENT.format(supervisor)) == 1, ser.log)
@@ -171,8 +174,11 @@ def test_supervisor_reads(start, control):
     ser = start(environment=control.environment, tls={"supervisor_patience": PATIENCE, **REACHABLE})
     control.find_engine(ser)
     ser.accept(SILENT.format(control.supervisor))
-    with DIRECT[0].client(ser) as client, control.armed(Call.ALLOCATE, nth=20, error=STOP, supervisor=True):
-        with subprocess.Popen([KAMCMD, "-s", f"unix:{ser.control}", "tls.reload"], stdout=subprocess.DEVNULL) as reload:
+    with DIRECT[0].client(ser) as client:
+        client.ask()
+        command = [KAMCMD, "-s", f"unix:{ser.control}", "tls.reload"]
+        with control.armed(Call.ALLOCATE, nth=20, error=STOP, supervisor=True), \
+                subprocess.Popen(command, stdout=subprocess.DEVNULL) as reload:
             ser.settle(lambda: ser.log_count(SILENT.format(control.supervisor)) == 1, ser.log)
             client.ask()
             os.kill(control.supervisor, signal.SIGCONT)
