@@ -91,6 +91,8 @@ def test_call(pki, tables, tmp_path):
             with Baresip(first, pki, tmp_path, pki.bob, ["module g711.so"], BOB + ";answermode=auto") as bob, \
                     Caller(first.address(), sip.context()) as alice:
                 bob.wait_for(r"200 OK .*\[1 binding\]")
+                # Until her first byte, or 0.2 s, the engine has alice's.
+                first.settle(lambda: first.tls_connections() == 2, lambda: str(first.tls_connections()))
                 for _ in range(2):
                     sers.append(again(sers[-1], Registrar(pki, keeper.path, tables, first)))
                     alice.call(where)
