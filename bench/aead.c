@@ -2,7 +2,7 @@
 /*
  * Preloaded into a SER that speaks plain TCP: for each SIP message that it reads or sends it also makes the
  * calls of OpenSSL that a TLS 1.3 record with AES-256-GCM takes, and nothing else. So it costs what TLS in
- * user space costs at least. Both ways are an encryption; to decrypt takes the same calls and as long.
+ * user space costs at least. Both ways are an encryption, which takes as many calls as decrypting does.
  */
 #include <dlfcn.h>
 #include <err.h>

@@ -5,8 +5,8 @@
  * Nothing here waits for a single peer: a connection that does not finish its handshake in time is closed.
  * At most a fixed number is under way at once, and as many wait for their client's first byte behind it;
  * before there are so many handshakes, those that say nothing or are slow are sent away (uring/places.h says
- * who goes first). Whatever a peer's bytes lead to are patient operations of the loop; accepting is not, or a
- * crowd's bytes would keep the others in the backlog. Threads and processes: as the loop.
+ * who goes first). Whatever a handshake's bytes lead to are patient operations of the loop; accepting is
+ * not, or a crowd's bytes would keep the others in the backlog. Threads and processes: as the loop.
  */
 #ifndef URING_SERVER_H
 #define URING_SERVER_H

@@ -56,7 +56,7 @@ struct uring_server {
 	unsigned connections;
 	unsigned leaving;                 /* of the connections */
 	unsigned ready;                   /* of the connections: they wait for the first byte */
-	unsigned handshakes;              /* of the connections, without those that leave */
+	unsigned handshakes;              /* of the connections, without those that leave or are ready */
 	unsigned spare;                   /* places that are kept free where somebody can be sent away */
 	struct uring_deadlines deadlines; /* of the connections */
 	struct uring_deadlines firsts;    /* of those that are ready, in place of the other */

@@ -94,6 +94,16 @@ def test_said(start):
     has(path(ser), 1)
 
 
+def test_client_that_leaves(start):
+    """Its handshake succeeded, though SER never sees its connection."""
+    ser = start(tls=log_keys())
+    before = len(randoms(path(ser)))
+    client = sip.TlsClient(ser.address(), sip.context(version="1.2")).handshake()
+    client.reset()
+    ser.settle(lambda: ser.counter("handshakes_unused") == 1, lambda: str(ser.command("tls.stats")))
+    has(path(ser), before + 1)
+
+
 @pytest.mark.parametrize("mode", [0, 1 + 8, 2 + 8, 1 + 2])
 def test_modes_that_write_nothing(start, mode):
     ser = start(tls=log_keys(keylog_mode=mode))
