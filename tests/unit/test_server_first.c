@@ -3,6 +3,7 @@
 #include "one_server.h"
 #include "serving.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -16,6 +17,26 @@ static const char text[] = "REGISTER sip:example.org SIP/2.0\r\n";
 
 static struct serving s;
 static SSL_CTX *clients[2];
+static int polls_fail;        /* uring_poll() says that the ring is full */
+static unsigned cancels_fail; /* so often uring_cancel() does */
+
+int __real_uring_poll(struct uring_loop *loop, struct uring_op *op, int fd, unsigned events);
+int __wrap_uring_poll(struct uring_loop *loop, struct uring_op *op, int fd, unsigned events);
+int __real_uring_cancel(struct uring_loop *loop, struct uring_op *op);
+int __wrap_uring_cancel(struct uring_loop *loop, struct uring_op *op);
+
+int __wrap_uring_poll(struct uring_loop *loop, struct uring_op *op, int fd, unsigned events)
+{
+	return polls_fail ? -EBUSY : __real_uring_poll(loop, op, fd, events);
+}
+
+int __wrap_uring_cancel(struct uring_loop *loop, struct uring_op *op)
+{
+	if (!cancels_fail)
+		return __real_uring_cancel(loop, op);
+	cancels_fail--;
+	return -EBUSY;
+}
 
 static int prepare(void **state)
 {
@@ -109,6 +130,37 @@ static void test_says_nothing(void **state)
 		serving_talk(&s, c);
 		serving_close(&s);
 	}
+}
+
+/* A ring that has no room for the wait costs nobody a connection. */
+static void test_cannot_wait(void **state)
+{
+	struct caller *c;
+
+	(void)state;
+	polls_fail = 1;
+	open_with(10, LONG);
+	c = serving_call(&s, clients[1]);
+	serving_expect(&s, 1, 0);
+	polls_fail = 0;
+	assert_int_equal(uring_server_ready(s.server), 0);
+	serving_talk(&s, c);
+	serving_close(&s);
+}
+
+/* Nor does one that has no room to end it: it is ended a little later. */
+static void test_cannot_end_the_wait(void **state)
+{
+	struct caller *c;
+
+	(void)state;
+	cancels_fail = 3;
+	open_with(10, SHORT);
+	c = serving_call(&s, clients[1]);
+	serving_expect(&s, 1, 0);
+	assert_int_equal(cancels_fail, 0);
+	serving_talk(&s, c);
+	serving_close(&s);
 }
 
 static int one_is_unused(struct serving *serving)
@@ -206,6 +258,8 @@ int main(void)
 		cmocka_unit_test(test_right_behind_finished),
 		cmocka_unit_test(test_later),
 		cmocka_unit_test(test_says_nothing),
+		cmocka_unit_test(test_cannot_wait),
+		cmocka_unit_test(test_cannot_end_the_wait),
 		cmocka_unit_test(test_leaves),
 		cmocka_unit_test(test_half_closes),
 		cmocka_unit_test(test_speaks_and_leaves),
