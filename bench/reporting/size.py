@@ -40,39 +40,43 @@ def crowd(page):
     found = page.measured(data.crowd)
     if not found:
         return
-    source, measured = found[-1]
-    count, grid = measured["connections"], Grid("", by_release=False)
-    asked = (("tls.stats", "tls.stats, s"), ("tls.count", "tls.count, s"), ("tls.list", "all pages of tls.list, s"),
-             ("tls.reload", "tls.reload, s"))
-    for s in measured["subjects"]:
-        name = spelled(s["name"])
-        if "each" not in s:
-            grid.put(("server",), name, fate_or(s, "-"))
-            continue
-        for row, text in (
-                ("came in, connections/s", cell(s["opened"])), ("SER's shared memory, KB each", cell(s["each"]["shared"], 1)),
-                ("private memory of its processes, KB each", cell(s["each"]["private"], 1)),
-                ("the kernel's memory for both ends, KB each", cell(s["each"]["kernel"], 1)),
-                (f"CPU while each is asked every {measured['every']} s, % of a processor", cell(100 * s["cpu"])),
-                ("answers then, p99 ms", cell(s["p99"], 1)), ("without an answer then", cell(s["errors"])),
-                *((row, cell(s["asked"].get(key), 2)) for key, row in asked),
-                ("SER ended after, s", cell(s["end"], 1)), ("all answered again after, s", cell(s["back"])),
-                ("of them", cell(s["answered"]))):
-            grid.put((row,), name, text)
-        for kind, kb in s["private"].items():
-            if kb >= count / 100:  # a hundredth of a KB for each
-                grid.put((f"private memory of {kind}, MB",), name, cell(kb / 1024, 1))
-    ours = only("ours", measured["subjects"])
-    answer = ""
-    if ours and "each" in ours:
-        plural = "s" if source.machine["cores"] > 1 else ""
-        kb = ours["each"]["shared"] + ours["each"]["private"]
-        answer = (f"{count:,} connections on {source.machine['cores']} processor{plural} (Kamailio {source.column}): each takes "
-                  f"{kb:.1f} KB of "
-                  f"SER's memory; after a restart {ours['answered']:,} of them were back after {ours['back']:,.0f} s.")
-    page.section("What do very many connections take?", answer, grid.text(),
+    grid, told, where = Grid("", by_release=False), [], []
+    for source, measured in found:
+        count = f"{measured['connections']:,}"
+        for s in measured["subjects"]:
+            put_crowd(grid, f"{spelled(s['name'])}, {count}", s, measured)
+        cores = f"{source.machine['cores']} processor{'s' if source.machine['cores'] > 1 else ''}"
+        where.append(f"{count}: Kamailio {source.column}, {cores}.")
+        ours = only("ours", measured["subjects"])
+        if ours and "each" in ours:
+            kb = ours["each"]["shared"] + ours["each"]["private"]
+            told.append(f"Each of {count} connections takes {kb:.1f} KB of SER's memory; after a restart {ours['answered']:,} of them "
+                        f"were back after {ours['back']:,.0f} s, on {cores}.")
+    page.section("What do very many connections take?", " ".join(told), grid.text(), " ".join(where) + " "
                  "At the restart, without a keeper, each client asks once more, and comes back over a new connection; 500 at "
                  "most open at a time.")
+
+
+def put_crowd(grid, column, s, measured):
+    """What is known of one subject."""
+    if "each" not in s:
+        grid.put(("server",), column, fate_or(s, "-"))
+        return
+    asked = (("tls.stats", "tls.stats, s"), ("tls.count", "tls.count, s"), ("tls.list", "all pages of tls.list, s"),
+             ("tls.reload", "tls.reload, s"))
+    for row, text in (
+            ("came in, connections/s", cell(s["opened"])), ("SER's shared memory, KB each", cell(s["each"]["shared"], 1)),
+            ("private memory of its processes, KB each", cell(s["each"]["private"], 1)),
+            ("the kernel's memory for both ends, KB each", cell(s["each"]["kernel"], 1)),
+            ("kept: each is asked every, s", cell(measured["every"])), ("CPU then, % of a processor", cell(100 * s["cpu"])),
+            ("answers then, p99 ms", cell(s["p99"], 1)), ("without an answer then", cell(s["errors"])),
+            *((row, cell(s["asked"].get(key), 2)) for key, row in asked),
+            ("SER ended after, s", cell(s["end"], 1)), ("all answered again after, s", cell(s["back"])),
+            ("of them", cell(s["answered"]))):
+        grid.put((row,), column, text)
+    for kind, kb in s["private"].items():
+        if kb >= measured["connections"] / 100:  # a hundredth of a KB for each
+            grid.put((f"private memory of {kind}, MB",), column, cell(kb / 1024, 1))
 
 
 def nodes(page):

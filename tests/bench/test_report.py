@@ -123,6 +123,18 @@ def test_crowd(native, write, tmp_path):
     assert "| server |  | died (SIGKILL) |" in page
 
 
+def test_two_crowds(native, write, tmp_path):
+    """Each size has its columns, its machine and its sentence."""
+    small = json.loads(json.dumps(native))
+    small["sections"] = {"crowd": small["sections"]["crowd"]}
+    small["sections"]["crowd"]["connections"] = 7
+    page = part(report(tmp_path, write(small), NATIVE)[2], "What do very many")
+    head = next(line for line in page.split("\n") if line.startswith("|"))
+    assert "| ours, 7 |" in head and f"| ours, {native['sections']['crowd']['connections']:,} |" in head
+    words = " ".join(page.split())
+    assert "Each of 7 connections takes" in words and f"7: Kamailio {RELEASE}, " in words
+
+
 def test_engines(native, tmp_path):
     """What two do, as a share of what one does."""
     page = part(report(tmp_path, NATIVE)[2], "What does a second engine")
