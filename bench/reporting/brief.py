@@ -3,50 +3,55 @@
 
 from reporting import data, weak
 from reporting.grid import Grid, paragraph
-from reporting.telling import crowd_of, only
+from reporting.telling import crowd_of, duration, only
 from reporting.weak import median
 from tables import quotient, shown
 
 HOMES = ("ours kernel 1.3", "ours user 1.3")
 
 
-def both(ours, stock, digits, unit):
+def pair(ours, stock, spelled):
     """A figure of each; a stock module without one died."""
-    if ours is None:
-        return ""
-    return f"{ours:,.{digits}f}{unit} / " + ("died" if stock is None else f"{stock:,.{digits}f}{unit}")
-
-
-def times(ratio):
-    figure, space, its_range = shown(ratio, 2).partition(" ")
-    return f"{figure} times{space}{its_range}"
+    return "" if ours is None else f"{spelled(ours)}, {'died' if stock is None else spelled(stock)}"
 
 
 def messages(source):
     subjects = data.throughput(source) or ()
     ours = next((s for home in HOMES if (s := only(home, subjects)) and s["cpu_of_stock"]), None)
     if ours:
-        yield "SER's CPU per message (below 1: ours takes less)", times(ours["cpu_of_stock"])
-        yield "messages/s", times(ours["share_of_stock"])
+        yield "CPU per message, busy server", shown(ours["cpu_of_stock"], 2)
+        yield "messages/s, busy server", shown(ours["share_of_stock"], 2)
+
+
+def same_load(source):
+    """The highest rate that both kept up with."""
+    kept = [(step["rate"], ours["of_stock"]) for step in data.constant_rates(source) or ()
+            if (ours := only("ours", step["subjects"])) and ours["of_stock"]]
+    if kept:
+        yield "CPU per message, same load", shown(kept[-1][1], 2)
 
 
 def storms(source):
     for kind in data.survival(source) or ():
         ours, stock = only("ours", kind["subjects"]), only("stock", kind["subjects"])
-        if ours and stock:
-            what = "resumptions" if kind["mode"] == "resume" else "handshakes"
-            rate = quotient(median(ours, "rate"), median(stock, "rate"))
-            yield (f"{what}/s of {kind['parallel']} clients that reset and come again",
-                   f"the stock module died in {len(stock['fates'])} of {len(stock['runs'])} runs" if stock["fates"]
-                   else f"{rate:.2f} times")
+        if not ours or not stock:
+            continue
+        what = "resumed handshake" if kind["mode"] == "resume" else "full handshake"
+        clients = f"{kind['parallel']} clients that reset and come again"
+        if stock["fates"]:
+            yield f"CPU per {what}, {clients}", f"the stock module died in {len(stock['fates'])} of {len(stock['runs'])} runs"
+        else:
+            share = quotient(median(ours, "cpu"), median(stock, "cpu"))
+            yield f"CPU per {what}, {clients}", f"{share:.2f}" if share else ""
 
 
 def silences(source):
     measured = data.stalled(source)
     for setting in measured["settings"] if measured else ():
         ours, stock = (only(name, setting["subjects"]) for name in ("ours", "stock"))
-        yield (f"with tcp_async={setting['tcp_async']} nobody is answered beside peers that never read, for",
-               both(median(ours, "silence"), median(stock, "silence"), 2, " s"))
+        if setting["tcp_async"] == "no":
+            yield ("longest time without any answer beside peers that never read (tcp_async=no)",
+                   pair(median(ours, "silence"), median(stock, "silence"), lambda s: f"{s:.2f} s"))
 
 
 def latencies(source):
@@ -54,8 +59,8 @@ def latencies(source):
     if measured:
         ours, stock = (only(name, measured["subjects"]) for name in ("ours", "stock"))
         if ours and stock:
-            yield ("99 % of established traffic answered in a storm within",
-                   both(median(ours["storm"], "p99"), median(stock["storm"], "p99"), 1, " ms"))
+            yield (f"p99 of answers beside {measured['parallel']} clients that shake hands and reset",
+                   pair(median(ours["storm"], "p99"), median(stock["storm"], "p99"), duration))
 
 
 def memory(source):
@@ -63,9 +68,8 @@ def memory(source):
     last = {name: next((p[1] for p in reversed(points) if p[1] is not None), None) for name, points in measured.items()}
     ours = next((last[home] for home in HOMES if last.get(home)), None)
     if ours and last.get("tcp"):
-        stock = last.get("stock")
-        yield (f"an idle connection, on top of plain TCP's {last['tcp']:.0f} KB",
-               both(ours - last["tcp"], stock - last["tcp"] if stock else None, 1, " KB"))
+        yield (f"idle connection, on top of plain TCP's {last['tcp']:.0f} KB",
+               pair(ours - last["tcp"], last["stock"] - last["tcp"] if last.get("stock") else None, lambda kb: f"{kb:.1f} KB"))
 
 
 def floods(source):
@@ -74,20 +78,20 @@ def floods(source):
         ours, stock = (only(name, case["subjects"]) for name in ("ours", "stock"))
         if ours and stock and ours["worst"] is not None:
             yield (f"slowest honest handshake beside {crowd_of(case)}",
-                   f"{ours['worst']:,.0f} ms / " + ("nobody came in" if stock["median"] is None else f"{stock['worst']:,.0f} ms"))
+                   f"{duration(ours['worst'])}, " + ("nobody came in" if stock["median"] is None else duration(stock["worst"])))
 
 
 def restarts(source):
     measured = data.restart(source)
     if measured:
         ours, stock = only("ours, keeper", measured["subjects"]), only("stock", measured["subjects"])
-        yield ("after a restart 99 % are answered within (ours with a keeper)",
-               both(median(ours, "p99"), median(stock, "p99"), 0, " ms"))
+        yield ("99 % answered after a restart within (ours with a keeper)",
+               pair(median(ours, "p99"), median(stock, "p99"), duration))
 
 
-def table(sources):
-    grid = Grid("ours / stock module")
-    for read in (messages, storms, silences, latencies, memory, floods, restarts):
+def table(head, reads, sources):
+    grid = Grid(head)
+    for read in reads:
         for source in sources:
             for row, text in read(source) if not source.sipp else ():
                 grid.put((row,), source.column, text)
@@ -95,22 +99,42 @@ def table(sources):
 
 
 def better(sources):
-    """Where the stock module is."""
+    """Where the stock module is, and what went wrong."""
     told = {}
     for source in sources:
         for _, what, figure in weak.points(source):
-            if "stock module" in what:
+            if weak.group_of(what) in (weak.STOCK, weak.OWN):
                 told.setdefault(what, []).append(f"{figure} ({source.column})")
     return "".join(paragraph(f"- {what}: {'; '.join(figures)}").replace("\n", "\n  ").rstrip(" ") for what, figures in told.items())
+
+
+def first_words(sources):
+    """Of the newest release: the figures that are asked for first."""
+    newest = max((source.column for source in sources if data.throughput(source)), default=None)
+    found = {}
+    for source in sources:
+        if source.column == newest and not source.flood:
+            for read in (messages, storms, memory):
+                for row, text in read(source):
+                    found.setdefault(row.split(",")[0], text.partition(" (")[0])
+    told = [f"{words} {found[row]} times" for row, words in
+            (("CPU per message", "a message takes"), ("CPU per full handshake", "a full handshake")) if found.get(row, "died")[:1].isdigit()]
+    text = f"On {newest} {' and '.join(told)} the stock module's CPU. " if told else ""
+    ours, comma, stock = found.get("idle connection", "").partition(", ")
+    if comma:
+        text += f"An idle connection takes {ours} on top of plain TCP's, with the stock module {stock}."
+    return text.strip()
 
 
 def brief(sources, folder):
     native = [source for source in sources if not source.guest]
     rounds = min((source.settings["rounds"] for source in native if "rounds" in source.settings), default=1)
     where = next((source.machine for source in native), None)
-    parts = [table(native)]
     worse = better(native)
-    parts.append(f"The stock module is better at:\n\n{worse}" if worse else "The stock module was better at nothing.\n")
+    parts = [f"The stock module is better at:\n\n{worse}" if worse else "The stock module was better at nothing that was measured.\n",
+             paragraph(first_words(native)),
+             table("ours as a multiple of the stock module's", (same_load, messages, storms), native),
+             table("ours, stock module", (silences, latencies, memory, floods, restarts), native)]
     if where:
         parts.append(paragraph(
             f"Medians of {rounds} rounds, of memory and floods one run, on {where['cores']} processors ({where['cpu']}) that the load "

@@ -3,7 +3,7 @@
 
 from reporting import data, plots
 from reporting.grid import Grid, span, spelled
-from reporting.telling import drawn_note, fate_or, medians, only
+from reporting.telling import by_column, drawn_note, fate_or, only
 from tables import shown
 
 
@@ -27,18 +27,23 @@ def shares(found, keys, digits, base_unit):
     return grid.text()
 
 
-def against(found, share, of_stock, noun):
-    """How ours stands to plain TCP and to the stock module, with TLS 1.3."""
+def against(found, share, of_stock, noun, begin):
+    """Sentences on how ours stands to the stock module and to plain TCP, with TLS 1.3."""
     told = []
-    for home, words in (("ours kernel 1.3", "with records in the kernel,"), ("ours user 1.3", "with records in user space,")):
-        values = medians(found, home, share)
-        stock = {source.column: s[of_stock]["median"] for source, subjects in found
-                 if (s := only(home, subjects)) and s[of_stock]}
-        if values:
-            by_release = ", ".join(f"{value:.2f} ({column})" for column, value in sorted(stock.items()))
-            told.append(f"{words} {span(values)} times plain TCP's {noun}"
-                        + (f" and {by_release} times the stock module's" if stock else ""))
-    return told
+    for home, place in (("ours user 1.3", ""), ("ours kernel 1.3", " with records in the kernel")):
+        own = {source.column: s for source, subjects in found if (s := only(home, subjects))}
+        of = [f"{by_column({column: shown_median(s[key]) for column, s in own.items() if s[key]})} times {its} {noun}"
+              for key, its in ((of_stock, "the stock module's"), (share, "plain TCP's")) if any(s[key] for s in own.values())]
+        if of:
+            told.append(f"{begin}{place} {', and '.join(of)}.")
+    return " ".join(told)
+
+
+def shown_median(spread):
+    return f"{spread['median']:.2f}"
+
+
+BUSY = "Ten clients, of which each sends again as soon as it is answered. So a faster server gets more to do, and sleeps less."
 
 
 def message_cpu(page):
@@ -46,7 +51,7 @@ def message_cpu(page):
     if not found:
         return
     exact = [(source, subjects) for source, subjects in found if source.guest != ", user-mode-linux"]
-    told = against(exact, "cpu", "cpu_of_stock", "CPU")
+    told = against(exact, "cpu", "cpu_of_stock", "CPU", "With TLS 1.3 a message costs a busy SER")
     drawable = [(source, subjects) for source, subjects in found if any(s["share"] or s["cpu"] for s in subjects)]
     pictures = []
     if drawable:
@@ -59,46 +64,64 @@ def message_cpu(page):
              for source, _ in found if source.emulated][:1]
     notes += [f"{source.column}: the guest counts CPU in ticks, and its system calls are slow; believe the others first."
               for source, _ in found if source.guest == ", user-mode-linux"][:1]
-    page.section("What does a message cost?",
-                 f"With TLS 1.3 a message costs SER, {'; '.join(told)}." if told else "",
-                 *pictures, shares(found, ("cpu_us", "cpu", "cpu_of_stock"), 1, "µs of CPU per message"), *notes)
+    page.section("What does a message cost a busy server?", told, *pictures,
+                 shares(found, ("cpu_us", "cpu", "cpu_of_stock"), 1, "µs of CPU per message"), BUSY, *notes, short=True)
 
 
 def messages(page):
     found = [(source, subjects) for source, subjects in page.measured(data.throughput) if not source.emulated]
     if not found:
         return
-    told = against([one for one in found if not one[0].guest] or found, "share", "share_of_stock", "messages/s")
-    page.section("How many messages/s?",
-                 f"In the closed loop with TLS 1.3 SER answers, {'; '.join(told)}." if told else "",
-                 shares(found, ("rate", "share", "share_of_stock"), 0, "messages/s"))
+    told = against([one for one in found if not one[0].guest] or found, "share", "share_of_stock", "messages/s",
+                   "With TLS 1.3 a busy SER answers")
+    page.section("How many messages/s?", told, shares(found, ("rate", "share", "share_of_stock"), 0, "messages/s"))
 
 
 # What the bound in this table is.
-LEAST = (" \"Plain TCP with AEAD\" is a SER that also makes the calls of OpenSSL that TLS records of these messages take, "
-         "and nothing else: less cannot be had in user space.")
+LEAST = ("\"Plain TCP with AEAD\" is a SER that also makes the calls of OpenSSL that TLS records of these messages take, "
+         "and nothing else: what encryption alone costs.")
 
 
 def rates(page):
     found = page.measured(data.constant_rates)
     if not found:
         return
-    grid, ours, notes = Grid("messages/s", ""), [], ""
+    grid, refused, emulated = Grid("messages/s", ""), False, False
     for step, source in sorted(((step, source) for source, steps in found for step in steps), key=lambda one: one[0]["rate"]):
+        rate, ours = f"{step['rate']:,}", only("ours", step["subjects"])
         for s in step["subjects"]:
-            if s["name"] == "tcp":
-                continue
-            if s["name"] == "tcp with AEAD":
-                notes = LEAST
-            grid.put((f"{step['rate']:,}", f"{spelled(s['name'])} / plain TCP"), source.column,
-                     "not kept up" if s["trouble"] else shown(s["cpu"], 2))
-            if s["name"] == "ours" and s["cpu"] and not s["trouble"]:
-                ours.append(s["cpu"]["median"])
-    answer = f"When each server gets the same messages in the same time, ours spends {span(ours)} times plain TCP's CPU." if ours else ""
-    page.section("What does TLS cost where all do the same work?", answer,
+            if s["name"] != "tcp":
+                refused = refused or bool(s["trouble"])
+                emulated = emulated or source.emulated
+                grid.put((rate, f"{spelled(s['name'])} / plain TCP"), source.column,
+                         "not kept up" if s["trouble"] else shown(s["cpu"], 2))
+        if ours and ours["of_stock"]:
+            grid.put((rate, "ours / stock module"), source.column, shown(ours["of_stock"], 2))
+    notes = [LEAST] if any("AEAD" in row[1] for row in grid.rows) else []
+    if emulated:
+        notes.append("In QEMU \"ours\" has its records in the kernel, and CPU is a number of instructions.")
+    if refused:
+        notes.append("\"Not kept up\": the server did not answer all of them in time.")
+    page.section("What does a message cost at the same load?", " ".join(at_rates(source, steps) for source, steps in found).strip(),
                  *page.plots_of("rates", "CPU per message as a share of plain TCP, at constant rates", found, plots.rates, "rounds"),
-                 grid.text(), "With kernel TLS, \"ours\" has its records in the kernel. \"Not kept up\": the server did "
-                 "not answer all of them in time." + notes)
+                 grid.text(), " ".join(notes), short=True)
+
+
+def at_rates(source, steps):
+    """How ours stands over all rates, in a sentence."""
+    def over(name, key):
+        return [s[key]["median"] for step in steps if (s := only(name, step["subjects"])) and s[key] and not s["trouble"]]
+
+    of_plain, of_stock = over("ours", "cpu"), over("ours", "of_stock")
+    if not of_plain:
+        return ""
+    if source.emulated:
+        own = over("ours user", "cpu")
+        user = f", and {span(own)} times in user space" if own else ""
+        return f"Counted in instructions ({source.column}), it takes {span(of_plain)} times plain TCP's with records in the kernel{user}."
+    stock = f"{span(of_stock)} times the stock module's and " if of_stock else ""
+    low, high = steps[0]["rate"], steps[-1]["rate"]
+    return f"At the same load a message costs ours {stock}{span(of_plain)} times plain TCP's CPU ({source.column}, {low:,} to {high:,} messages/s)."
 
 
 def forward(page):

@@ -106,7 +106,8 @@ def constant_rates(source):
                 subjects.append({"name": name, "trouble": "; ".join([*fates(runs), *filter(None, [refused])]),
                                  "cpu_us": spread([run["cpu_us_per_message"] for run in good]),
                                  "p99": spread([run["latency_us"]["p99"] / 1000 for run in good]),
-                                 "cpu": ratios(step["rounds"], name, "tcp", lambda run: run["cpu_us_per_message"])})
+                                 "cpu": ratios(step["rounds"], name, "tcp", lambda run: run["cpu_us_per_message"]),
+                                 "of_stock": ratios(step["rounds"], name, "stock", lambda run: run["cpu_us_per_message"])})
             found.append({"rate": step["rate"], "subjects": subjects})
         return found
     return reading(source, "rates", make)

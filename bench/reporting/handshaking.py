@@ -3,8 +3,8 @@
 
 from reporting import data, plots
 from reporting.grid import Grid, span, spelled, the
-from reporting.telling import fate_or, only
-from tables import shown
+from reporting.telling import by_column, fate_or, listed, only
+from tables import quotient, shown
 
 
 def handshakes(page):
@@ -30,33 +30,56 @@ def handshakes(page):
         for s in measured["connections"]:
             kb.put((spelled(s["name"]),), source.column, "" if not s["kb"] else shown(s["kb"], 1) + " KB")
     page.section("What does a handshake cost, beside nginx and haproxy?",
-                 f"A full handshake costs ours, up to the connection in SER, {', '.join(told)}." if told else "",
+                 f"The CPU of a full handshake is {listed(told)}." if told else "",
                  grid.text(), kb.text(),
                  "CPU of all processes but the clients. nginx and haproxy stand in front of a SER that speaks plain TCP; "
                  "\"nginx alone\" has none behind it, and hands its connections to nobody. Handshakes: clients reset as soon "
-                 "as they have finished. Connections: each is opened, asked once and held.")
+                 "as they have finished. Connections: each is opened, asked once and held.", short=True)
 
 
 def storm(page):
     found = [(source, kinds) for source, kinds in page.measured(data.survival) if any(kind["subjects"] for kind in kinds)]
     if not found:
         return
-    rate, cost = Grid("storm", "handshakes/s"), Grid("storm", "CPU µs per handshake")
-    dead = []
+    rate, cost = Grid("clients", "server"), Grid("clients", "server")
     for source, kinds in found:
         for kind in kinds:
+            named = {s["name"]: s for s in kind["subjects"]}
+            row = f"{kind['parallel']}" + (", resuming" if kind["mode"] == "resume" else "")
             for s in kind["subjects"]:
-                row = (f"{kind['mode']}, {kind['parallel']} clients", spelled(s["name"]))
-                rate.put(row, source.column, fate_or(s, shown(s["rate"])))
-                cost.put(row, source.column, "" if not s["cpu"] or s["fates"] else shown(s["cpu"]))
-                if s["fates"] and source.column not in (d[1] for d in dead if d[0] == s["name"]):
-                    dead.append((s["name"], source.column))
-    told = [f"SER with {the(name)} died ({column})" for name, column in dead]
-    answer = ("When clients shake hands and reset, " + ("; ".join(told) if told else "every server goes on") + "."
-              + ("" if any(name.startswith("ours") for name, _ in dead) else " Ours went on in all runs." if told else ""))
-    page.section("Who survives clients that shake hands and reset?", answer,
+                rate.put((row, spelled(s["name"])), source.column, fate_or(s, shown(s["rate"])))
+                cost.put((row, spelled(s["name"])), source.column, fate_or(s, shown(s["cpu"])))
+            for grid, key in ((rate, "rate"), (cost, "cpu")):
+                share = quotient(*(named[name][key]["median"] if name in named and named[name][key] else None for name in ("ours", "stock")))
+                grid.put((row, "ours / stock module"), source.column, f"{share:.2f}" if share else "")
+    page.section("Who survives clients that shake hands and reset?", survivors(found),
                  *page.plots_of("survival", "handshakes per second over time", found, plots.survival, "storm_rounds"),
-                 rate.text(), cost.text())
+                 "Handshakes/s:", rate.text(), "CPU of a handshake, µs:", cost.text(), short=True)
+
+
+def survivors(found):
+    """Who died how often, and what ours costs where the other lived."""
+    died, runs, costs = {}, {}, {}
+    for source, kinds in found:
+        for kind in kinds:
+            named = {s["name"]: s for s in kind["subjects"]}
+            for name, s in named.items():
+                died.setdefault(name, {}).setdefault(source.column, 0)
+                died[name][source.column] += len(s["fates"])
+                runs.setdefault(name, {}).setdefault(source.column, 0)
+                runs[name][source.column] += len(s["runs"])
+            share = quotient(*(named[name]["cpu"]["median"] if name in named and named[name]["cpu"] and not named[name]["fates"] else None
+                               for name in ("ours", "stock")))
+            if share and kind["mode"] != "resume":
+                costs.setdefault(source.column, []).append(share)
+    told = []
+    for name, by in died.items():
+        deaths = {column: f"{count} of {runs[name][column]} runs" for column, count in by.items() if count}
+        told.append(f"{the(name)} died in {by_column(deaths)}" if deaths else f"{the(name)} survived all runs")
+    answer = "When clients shake hands and reset, " + "; ".join(told) + "."
+    if costs:
+        answer += f" A full handshake costs ours {by_column({c: span(values) for c, values in costs.items()})} times the stock module's CPU."
+    return answer
 
 
 def engines(page):
@@ -98,4 +121,4 @@ def restart(page):
                  grid.text(),
                  f"{count:,} clients, each connected and asked once. From SIGTERM on, one whose connection is gone connects again every "
                  "0.1 s, with a full handshake; 500 at most open at a time. Real phones wait longer. As soon as SER has ended it is "
-                 "started again, and each client asks once more.")
+                 "started again, and each client asks once more.", short=True)

@@ -2,60 +2,75 @@
 """What peers that mean harm, or say nothing, do to the others."""
 
 from reporting import data, plots
-from reporting.grid import Grid, span, spelled, the
-from reporting.telling import cell, crowd_of, fate_or, only
+from reporting.grid import Grid, spelled, the
+from reporting.telling import by_column, cell, crowd_of, duration, fate_or, listed
 from tables import shown
 
 
 def flood(page):
-    grid, failed, ours = Grid("crowd", "server"), {}, []
-    for source in page.flooded:
-        _, cases = data.flood(source)
-        for case in cases:
-            crowd = crowd_of(case)
-            for s in case["subjects"]:
-                text = f"{cell(s['median'], 1)} ({cell(s['worst'])})" if s["median"] is not None else "none came in"
-                if s["missed"] and s["median"] is not None:
-                    text += f", {s['missed']} failed"
-                grid.put((crowd, spelled(s["name"])), source.column, fate_or(s, "-") if s["fates"] else text)
-                count = failed.setdefault((s["name"], source.column), [0, 0])
-                count[1] += 1
-                count[0] += bool(s["missed"] or s["fates"])
-                if s["name"] == "ours" and s["median"] is not None:
-                    ours.append(s)
     if not page.flooded:
         return
+    grid, cases_of = Grid("crowd", "server"), {}
+    for source in page.flooded:
+        for case in data.flood(source)[1]:
+            for s in case["subjects"]:
+                grid.put((crowd_of(case), spelled(s["name"])), source.column, honest(s))
+                cases_of.setdefault(s["name"], {}).setdefault(source.column, []).append(s)
     settings = page.flooded[0].settings
-    shut = [f"{the(name)} ({column}) in {bad} of {all_} cases" for (name, column), (bad, all_) in failed.items() if bad]
-    answer = ""
-    if ours:
-        answer = (f"Beside crowds that take all places, an honest handshake with ours takes "
-                  f"{span([s['median'] for s in ours], 0, ' ms')}, the slowest {max(s['worst'] for s in ours):,.0f} ms. "
-                  + (f"Honest clients were shut out by {', '.join(shut)}." if shut else "Nobody was shut out."))
     loads = ", ".join(f"{data.flood(source)[0]:.1f}" for source in page.flooded)
-    page.section("Who gets in beside a crowd that says nothing?", answer, grid.text(),
-                 f"Median and, behind it, the slowest of {settings['handshakes']} honest handshakes, in ms, one after the other, from "
-                 "another address. The crowd opens again what is closed, as fast as it can; slow ones send a byte of a ClientHello each "
-                 "second. All settings are defaults, but \"with room\" has tcp_max_connections above the crowd. "
-                 f"Load average at the start: {loads}.")
+    page.section("Who gets in beside a crowd that says nothing?",
+                 " ".join(flooded(name, found, settings["handshakes"]) for name, found in cases_of.items()), grid.text(),
+                 f"Of {settings['handshakes']} honest handshakes the median and, in parentheses, the slowest, in ms; behind it p99 of "
+                 "established traffic, in ms. The handshakes come one after the other from another address. The crowd opens again what "
+                 "is closed, as fast as it can; slow ones send a byte of a ClientHello each second. All settings are defaults, but \"with "
+                 f"room\" has tcp_max_connections above the crowd. Load average at the start: {loads}.", short=True)
+
+
+def honest(s):
+    """What a subject's honest clients met."""
+    if s["fates"]:
+        return fate_or(s, "-")
+    text = f"{cell(s['median'], 1)} ({cell(s['worst'])})" if s["median"] is not None else "none came in"
+    if s["missed"] and s["median"] is not None:
+        text += f", {s['missed']} failed"
+    return text + (f"; {cell(s['beside'], 1)}" if s["beside"] is not None else "")
+
+
+def flooded(name, found, handshakes):
+    """What became of a subject's honest clients, over all crowds."""
+    told, slowest = [], {}
+    for column, cases in sorted(found.items()):
+        in_all = [("died", sum(bool(s["fates"]) for s in cases)),
+                  ("let nobody in", sum(not s["fates"] and s["median"] is None for s in cases)),
+                  ("failed some", sum(not s["fates"] and s["median"] is not None and bool(s["missed"]) for s in cases))]
+        bad = [f"{words} in {count} of {len(cases)} cases" for words, count in in_all if count]
+        if bad:
+            told.append(f"{listed(bad)} ({column})")
+        else:
+            slowest[column] = f"{max(s['worst'] for s in cases):,.0f} ms"
+    if slowest:
+        told.append(f"let all {handshakes} honest clients in, the slowest after {by_column(slowest)}")
+    return f"{the(name)[:1].upper()}{the(name)[1:]} {'; '.join(told)}."
 
 
 def latency(page):
     found = page.measured(data.latency)
     if not found:
         return
-    grid, told = Grid("p99, ms", ""), []
+    grid, within = Grid("p99, ms", ""), {}
     for source, measured in found:
         for key, words in (("quiet", "alone"), ("storm", f"beside {measured['parallel']} clients")):
             for s in measured["subjects"]:
                 grid.put((words, spelled(s["name"])), source.column, shown(s[key]["p99"], 1) if s[key] else fate_or(s, "-"))
-        ours = only("ours", measured["subjects"])
-        if ours and ours["storm"] and not source.guest:
-            told.append(ours["storm"]["p99"]["median"])
+        for s in measured["subjects"]:
+            if s["storm"] and not source.guest and s["name"] in ("ours", "stock", "tcp"):
+                within.setdefault(s["name"], {})[source.column] = duration(s["storm"]["p99"]["median"])
+    clients = found[-1][1]["parallel"]
+    told = [f"{by_column(columns)} with {the(name)}" for name, columns in within.items()]
     page.section("How long do answers take, alone and in a storm?",
-                 f"Beside clients that storm, 99 % of established traffic is answered within {span(told, 1, ' ms')} by ours." if told else "",
+                 f"While {clients} clients shake hands and reset, 99 % of established traffic is answered within {listed(told)}." if told else "",
                  *page.plots_of("latency", "latency percentiles, alone and in a storm", found, plots.latency, "storm_rounds"),
-                 grid.text())
+                 grid.text(), short=True)
 
 
 def stalled(page):
@@ -70,15 +85,11 @@ def stalled(page):
                          fate_or(s, shown(s["silence"], 2)))
                 if s["silence"]:
                     worst.setdefault((s["name"], setting["tcp_async"]), []).append(s["silence"]["max"])
-    ours = [value for (name, _), values in worst.items() if name == "ours" for value in values]
-    answer = ""
-    if ours:
-        answer = f"Beside peers that never read, ours never left all others without an answer for more than {max(ours):.2f} s."
-        told = [f"{the(name)} did so for up to {max(values):.2f} s with tcp_async={setting}"
-                for (name, setting), values in sorted(worst.items(), key=lambda one: one[0][1]) if name != "ours"]
-        answer += " " + "; ".join(told)[:1].upper() + "; ".join(told)[1:] + "." if told else ""
+    told = [listed(f"{max(values):.2f} s with {the(name)}" for (name, its), values in worst.items() if its == setting)
+            + f" (tcp_async={setting})" for setting in sorted({setting for _, setting in worst})]
+    answer = f"Beside peers that never read, the longest time in which nobody was answered was {', and '.join(told)}." if told else ""
     seconds = sorted({measured["seconds"] for _, measured in found})
     page.section("Who waits for peers that never read?", answer,
                  *page.plots_of("stalled", "answers per second beside stalled peers", found, plots.stalled, "storm_rounds"),
-                 grid.text(), f"The peers leave after {' or '.join(map(str, seconds))} s (the commands under [Runs](#runs) say which), which "
-                 "frees whoever waits for them: no time without an answer can be longer.")
+                 grid.text(), f"The peers leave after {' or '.join(map(str, seconds))} s, which frees whoever waits for them: no time "
+                 "without an answer can be longer.", short=True)

@@ -9,15 +9,16 @@ from reporting.telling import drawn_note
 HEAD = """\
 # Benchmarks
 
-Made by `bench/report` out of what the commands under [Runs](#runs) left; nothing here is written by hand. Columns are
-releases of Kamailio, with kernel TLS or without; an empty cell was not measured. Figures are medians of the rounds, with
-the range behind them; a figure without a range was measured once, or always the same. Plain TCP is the same server
-without TLS. Every SER runs with `-X fm`. The load generator shares the processors with the server: believe ratios and
-CPU before rates. [bench/README.md](../bench/README.md) says how each figure is made.
+Made by `bench/report` out of what the commands under [Runs](#runs) left. A column is a release of Kamailio. Figures are
+medians, with the range in parentheses; without a range a figure was measured once, or was always the same. What was not
+measured is empty. "Ours" stands for this module, "stock module" for the release's own, "plain TCP" for the same server
+without TLS. "User space": SER's processes encrypt; "kernel": Linux does; "relayed": the engine does, for CBC suites. The
+load generator shares the processors with the server, so trust ratios and CPU more than rates.
+[bench/README.md](../bench/README.md) says how each figure is made.
 """
 
 # In the order of the page.
-QUESTIONS = (cost.message_cpu, cost.messages, cost.rates, cost.forward, handshaking.handshakes, handshaking.storm,
+QUESTIONS = (cost.rates, cost.message_cpu, cost.messages, cost.forward, handshaking.handshakes, handshaking.storm,
              neighbours.flood, neighbours.latency, neighbours.stalled, size.memory, size.crowd, size.nodes,
              handshaking.restart, handshaking.engines, cost.calls)
 
@@ -37,10 +38,10 @@ class Page:
     def text(self):
         for question in QUESTIONS:
             question(self)
-        parts = [HEAD]
+        parts = [HEAD, self.weak()]
         if self.answers:
             parts.append("## In short\n\n" + self.in_short())
-        parts += [self.weak(), *self.sections, self.runs()]
+        parts += [*self.sections, self.runs()]
         return "\n".join(part for part in parts if part)
 
     def in_short(self):
@@ -52,9 +53,9 @@ class Page:
         return "\n".join([*brief(self.sources, folder),
                           *(image.replace("(plots/", f"({folder}/plots/") for image in plots if image)])
 
-    def section(self, title, answer, *parts):
-        """Parts that are neither pictures nor tables are sentences."""
-        self.answers += [answer] if answer else []
+    def section(self, title, answer, *parts, short=False):
+        """Parts that are neither pictures nor tables are sentences. short: the answer stands at the top of the page, too."""
+        self.answers += [answer] if answer and short else []
         shown_parts = [part if part.startswith(("|", "!")) else paragraph(part) for part in (answer, *parts) if part]
         self.sections.append("\n".join([f"## {title}\n", *shown_parts]))
 
@@ -84,15 +85,21 @@ class Page:
                 "traffic_seconds": source.settings["phase_seconds"]}
 
     def weak(self):
-        grid = Grid("ours is worse in")
+        """A table for each that ours is worse than."""
         points = [(*point, source.column) for source in self.sources for point in weak.points(source)]
+        grids = {against: Grid("what" if against == weak.OWN else "ours / the other") for against in weak.GROUPS}
         for _, what, figure, column in sorted(points, key=lambda point: point[0]):
-            grid.put((what,), column, figure)
-        if not grid.rows:
-            return "## What is worse\n\nNothing was found.\n"
-        return "\n".join(["## What is worse\n", paragraph(
-            "What the rules of `bench/reporting/weak.py` found: differences above 3 % in CPU and rates, and above 25 % in times and "
-            "memory."), grid.text()])
+            grids[weak.group_of(what)].put((what,), column, figure)
+        parts = ["## What is worse\n", paragraph(weak.LEFT_OUT)]
+        for against, grid in grids.items():
+            if grid.rows:
+                parts += [f"{weak.GROUPS[against]}:\n", grid.text()]
+            elif against == weak.STOCK and self.compares_stock():
+                parts.append(f"{weak.GROUPS[against]}: nothing that was measured.\n")
+        return "\n".join(parts)
+
+    def compares_stock(self):
+        return any("stock" in source.settings.get("subjects", ()) for source in self.sources)
 
     def runs(self):
         rows = [("Kamailio", "kernel, machine", "libraries", "command", "date")]

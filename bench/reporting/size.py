@@ -3,7 +3,7 @@
 
 from reporting import data, plots
 from reporting.grid import Grid, span, spelled
-from reporting.telling import by_what, cell, fate_or, only
+from reporting.telling import by_column, by_what, cell, fate_or, listed, only
 
 
 def memory(page):
@@ -11,29 +11,31 @@ def memory(page):
              if any(point[1] is not None for points in measured.values() for point in points)]
     if not found:
         return
-    grid, kernels, above, in_kernel = Grid("KB for each connection", ""), Grid("", ""), {}, []
+    grid, kernels, taken, in_kernel = Grid("KB for each connection", ""), Grid("", ""), {}, []
     for source, measured in found:
         for name, points in measured.items():
             kernel = [p[2] for p in points if p[2] is not None]
             kernels.put(("the kernel's, both ends", spelled(name)), source.column, cell(kernel[-1], 1) if kernel else "")
-        plain = next((p[1] for p in reversed(measured.get("tcp", [])) if p[1] is not None), None)
         for name, points in measured.items():
             count, kb, _, why = next((p for p in reversed(points) if p[1] is not None), points[-1])
             grid.put(("SER's", spelled(name)), source.column,
                      f"{kb:.1f} (of {count:,})" if kb is not None else f"died ({by_what(why)})" if by_what(why) else why)
-            if kb is not None and plain:
-                above.setdefault(name, []).append(kb - plain)
+            if kb is not None and not (source.guest and name in ("ours user 1.3", "stock", "tcp")):
+                taken.setdefault(name, {})[source.column] = kb
         own, its = ([p[2] for p in measured.get(name, []) if p[2] is not None] for name in ("ours kernel 1.3", "tcp"))
         if own and its:
             in_kernel.append(own[-1] - its[-1])
-    told = [f"{span(above[name], 1, ' KB')} {words}" for name, words in
-            (("ours user 1.3", "with ours"), ("ours kernel 1.3", "with ours and records in the kernel"),
-             ("stock", "with the stock module")) if name in above]
-    told = [f"{one} (and {span(in_kernel, 0, ' KB')} of the kernel's)" if "the kernel" in one and in_kernel else one for one in told]
+    words = {"ours user 1.3": "with ours", "stock": "with the stock module", "tcp": "with plain TCP"}
+    told = [f"{span(taken[name].values(), 1)} KB {its}" if name != "stock"
+            else f"{by_column({column: f'{kb:.1f} KB' for column, kb in taken[name].items()})} {its}"
+            for name, its in words.items() if name in taken]
+    answer = f"An idle connection takes {listed(told)}." if told else ""
+    if in_kernel:
+        answer += f" With records in the kernel it also takes {span(in_kernel, 0, ' KB')} more of the kernel's memory than plain TCP's."
     page.section("What does an idle connection weigh?",
-                 f"Beyond plain TCP's, an idle connection takes {', '.join(told)}." if told else "",
+                 answer,
                  *page.plots_of("memory", "memory of an idle connection against their number", found, plots.memory, "rounds"),
-                 grid.joined(kernels), "SER's: shared memory and private memory of all its processes. In parentheses: how many there were.")
+                 grid.joined(kernels), "SER's: shared memory and private memory of all its processes. In parentheses: how many there were.", short=True)
 
 
 def crowd(page):

@@ -6,25 +6,37 @@ def only(name, subjects):
     return next((s for s in subjects if s["name"] == name), None)
 
 
-def medians(found, name, key):
-    """Of all columns that have it."""
-    spreads = [s[key] for _, subjects in found if (s := only(name, subjects)) and s.get(key)]
-    return [one["median"] for one in spreads]
-
-
 def by_what(fate):
     """The signal, or the exit code, out of the sentence about a death."""
     return fate.partition(": ")[2].partition(" of ")[0]
 
 
 def fate_or(subject, text):
-    """Its death in place of a figure."""
-    if not subject["fates"] or text != "-":
+    """Its death in place of a figure, or behind that of the runs that it survived."""
+    if not subject["fates"]:
         return text
-    how = by_what(subject["fates"][0])
-    runs = subject.get("runs")
+    how, died = by_what(subject["fates"][0]), len(subject["fates"])
+    runs = subject.get("runs", subject.get("rounds"))
     count = len(runs) if isinstance(runs, list) else runs
-    return f"died ({how})" if not count or count == len(subject["fates"]) else f"died, {len(subject['fates'])} of {count} ({how})"
+    if text != "-":
+        return f"{text}; died in {died} of {count}"
+    return f"died ({how})" if not count or count == died else f"died, {died} of {count} ({how})"
+
+
+def listed(parts):
+    """One after another, as one says them."""
+    parts = list(parts)
+    return ", ".join(parts[:-1]) + (" and " if len(parts) > 1 else "") + parts[-1] if parts else ""
+
+
+def by_column(figures):
+    """Figures with the release of each, as said in a sentence."""
+    return listed(f"{text} ({column})" for column, text in sorted(figures.items()))
+
+
+def duration(ms):
+    """With the unit in which it can be read."""
+    return f"{ms * 1000:.0f} µs" if ms < 1 else f"{ms:.1f} ms" if ms < 10 else f"{ms:,.0f} ms"
 
 
 def crowd_of(case):

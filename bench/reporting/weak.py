@@ -3,12 +3,26 @@
 
 from reporting import data
 from reporting.grid import spelled
-from reporting.telling import crowd_of
+from reporting.telling import crowd_of, duration
 from tables import quotient
 
 # Below that a difference is taken for noise: of CPU and rates, and of latencies and their like.
 SMALL, LARGE = 0.03, 0.25
 OTHERS = {"stock": "the stock module", "tcp": "plain TCP"}
+LEFT_OUT = (f"Differences below {SMALL:.0%} in CPU and rates, and below {LARGE:.0%} in times and memory, are left out; so are cells in "
+            "which ours is not worse.").replace("%", " %")
+STOCK, RIVALS, PLAIN, OWN = "stock", "rivals", "plain", "own"
+GROUPS = {STOCK: "Worse than the stock module", RIVALS: "Worse than nginx or haproxy", PLAIN: "Worse than plain TCP",
+          OWN: "Went wrong"}
+
+
+def group_of(what):
+    """To whom a point compares ours."""
+    if "stock module" in what:
+        return STOCK
+    if "nginx" in what or "haproxy" in what:
+        return RIVALS
+    return PLAIN if "plain TCP" in what else OWN
 
 
 def by_name(subjects):
@@ -67,7 +81,7 @@ def latency_points(measured):
             for point in ("p50", "p99"):
                 mine, its = ours[phase][point]["median"], theirs[point]["median"]
                 if mine > its * (1 + LARGE):
-                    yield f"{point} of answers {words}, and that of {its_name}", f"{mine:.1f} ms, {its:.1f} ms"
+                    yield f"{point} of answers {words}, and that of {its_name}", f"{duration(mine)}, {duration(its)}"
 
 
 def storm_points(kinds):
@@ -130,7 +144,7 @@ def restart_points(measured):
     for other, words in OTHERS.items():
         mine, its = median(named.get("ours"), "p99"), median(named.get(other), "p99")
         if mine and its and mine > its * (1 + LARGE):
-            yield f"a restart without a keeper: p99 until a client is answered, and with {words}", f"{mine:,.0f} ms, {its:,.0f} ms"
+            yield f"a restart without a keeper: p99 until a client is answered, and with {words}", f"{duration(mine)}, {duration(its)}"
 
 
 def rival_points(measured):
@@ -157,6 +171,10 @@ def call_points(scenarios):
 
 def flood_points(cases):
     """Of each figure the crowd beside which ours is furthest behind the stock module, as it is and with room for the crowd."""
+    for case in cases:
+        ours = by_name(case["subjects"]).get("ours")
+        if ours and (ours["fates"] or ours["missed"]):
+            yield f"honest handshakes beside {crowd_of(case)}", ours["fates"][0] if ours["fates"] else f"{ours['missed']} failed"
     for key, words in (("median", "median honest handshake"), ("worst", "slowest honest handshake"),
                        ("beside", "p99 of established traffic")):
         for other, its_words in (("stock", "the stock module's"), ("stock, with room", "that of the stock module with room for the crowd")):
@@ -165,7 +183,7 @@ def flood_points(cases):
                 named = by_name(case["subjects"])
                 mine, its = (named[name][key] if name in named else None for name in ("ours", other))
                 if mine and its and mine > its * (1 + LARGE):
-                    pairs.append((mine / its, f"{mine:,.0f} ms, {its:,.0f} ms (beside {crowd_of(case)})"))
+                    pairs.append((mine / its, f"{duration(mine)}, {duration(its)} (beside {crowd_of(case)})"))
             if pairs:
                 yield f"{words} beside a crowd, and {its_words}", max(pairs)[1]
 

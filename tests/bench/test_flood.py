@@ -158,21 +158,34 @@ def test_too_few_files():
                            "or choose smaller ones with --crowds.\n")
 
 
+def page_of(folder, **runs):
+    """What the report says of such runs."""
+    content = {"command": "bench/flood", "date": "2026-01-01", "sections": {"flood": result_of(**runs)},
+               "machine": {"cores": 2, "cpu": "a processor", "kernel": "Linux 6.1.1 x86_64", "ktls": False,
+                           "openssl": "OpenSSL 3.0.1 1 Jan", "kamailio": "kamailio 5.6.3 (x86_64/linux)"},
+               "settings": dict(flood.FloodScale()._asdict()), "troubles": {"flood": ["too slow"]}}
+    path = folder / "flood.json"
+    path.write_text(json.dumps(content))
+    subprocess.run([BENCH / "report", "--out", folder, path], check=True, timeout=120)
+    return (folder / "benchmarks.md").read_text()
+
+
+def test_report_of_failures(tmp_path):
+    """That ours failed stands among what went wrong, whatever others did."""
+    page = page_of(tmp_path, ours=run_of([5], failed=2), stock=run_of([], failed=3))
+    assert "Went wrong:\n\n" in page
+    assert "| honest handshakes beside 2,500 slow connections from 50 addresses | 2 failed |" in page
+
+
 def test_report(tmp_path):
     """The page has the table, and says what speaks against us."""
-    run, stock = run_of([5, 7, 1100]), run_of([1, 1, 2])
-    content = {"command": "bench/flood", "date": "2026-01-01", "sections": {"flood": result_of(**{
-        "ours": run, "stock": run_of([], failed=3), "stock, with room": stock})},
-        "machine": {"cores": 2, "cpu": "a processor", "kernel": "Linux 6.1.1 x86_64", "ktls": False,
-                    "openssl": "OpenSSL 3.0.1 1 Jan", "kamailio": "kamailio 5.6.3 (x86_64/linux)"},
-        "settings": dict(flood.FloodScale()._asdict()), "troubles": {"flood": ["too slow"]}}
-    path = tmp_path / "flood.json"
-    path.write_text(json.dumps(content))
-    subprocess.run([BENCH / "report", "--out", tmp_path, path], check=True, timeout=120)
-    page = (tmp_path / "benchmarks.md").read_text()
-    assert "| 2,500 slow connections from 50 addresses | ours | 7.0 (1,100) |" in page
-    assert "| 2,500 slow connections from 50 addresses | stock module | none came in |" in page
-    assert ("| slowest honest handshake beside a crowd, and that of the stock module with room for the crowd | 1,100 ms, 2 ms "
+    page = page_of(tmp_path, **{"ours": run_of([5, 7, 1100]), "stock": run_of([], failed=3), "stock, with room": run_of([1, 1, 2])})
+    assert "| 2,500 slow connections from 50 addresses | ours | 7.0 (1,100); 1.5 |" in page
+    words = " ".join(page.split())
+    assert "Ours let all 50 honest clients in, the slowest after 1,100 ms (5.6.3)." in words
+    assert "The stock module let nobody in in 1 of 1 cases (5.6.3)." in words
+    assert "| 2,500 slow connections from 50 addresses | stock module | none came in; 1.5 |" in page
+    assert ("| slowest honest handshake beside a crowd, and that of the stock module with room for the crowd | 1,100 ms, 2.0 ms "
             "(beside 2,500 slow connections from 50 addresses) |") in page
     assert "| flood: figures refused or runs that went wrong | 1 |" in page and "Load average at the start: 3.1." in page
 
