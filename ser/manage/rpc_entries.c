@@ -4,50 +4,66 @@
 #include "ser/host/connections.h"
 #include "ser/host/services.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-	MORE = 64, /* connections that may arrive while we count */
+	MORE = 64, /* connections that may arrive in a part of the core's table since it was counted */
 };
 
-static int is_chosen(const struct rpc_filter *f, const struct host_tcp_connection *c)
-{
-	return host_is_tls(c) && rpc_filter_takes(f, c);
-}
+struct entries {
+	struct rpc_entry *list;
+	unsigned count, room;
+};
 
-static unsigned count(const struct rpc_filter *f)
+/* The core's lock is held for a part of its table only: with very many connections all of it takes long. */
+static unsigned count(int part)
 {
 	const struct host_tcp_connection *c;
 	unsigned n = 0;
 
-	for (int i = 0; i < HOST_ID_HASH_SIZE; i++)
-		for (c = tcpconn_id_hash[i]; c; c = c->id_next)
-			n += (unsigned)is_chosen(f, c);
+	host_lock(tcpconn_lock);
+	for (c = tcpconn_id_hash[part]; c; c = c->id_next)
+		n++;
+	host_unlock(tcpconn_lock);
 	return n;
 }
 
-static unsigned copy(const struct rpc_filter *f, struct rpc_entry *entries, unsigned room)
+static int make_room(struct entries *e, unsigned more)
+{
+	unsigned room = e->room * 2 > e->count + more ? e->room * 2 : e->count + more;
+	struct rpc_entry *list;
+
+	if (e->count + more <= e->room)
+		return 0;
+	list = realloc(e->list, room * sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	e->list = list;
+	e->room = room;
+	return 0;
+}
+
+static void copy(struct entries *e, const struct rpc_filter *f, int part)
 {
 	struct host_tcp_connection *c;
-	unsigned n = 0;
 
-	for (int i = 0; i < HOST_ID_HASH_SIZE; i++) {
-		for (c = tcpconn_id_hash[i]; c && n < room; c = c->id_next) {
-			if (!is_chosen(f, c))
-				continue;
-			entries[n++] = (struct rpc_entry){.conn = conn_get(c->extra_data),
-				.src_ip = c->rcv.src_ip,
-				.dst_ip = c->rcv.dst_ip,
-				.src_port = c->rcv.src_port,
-				.dst_port = c->rcv.dst_port,
-				.id = c->id,
-				.timeout = (int)(c->timeout - get_ticks_raw()) / HOST_TICKS_PER_SECOND,
-				.is_wss = c->type == HOST_PROTO_WSS};
-		}
+	host_lock(tcpconn_lock);
+	for (c = tcpconn_id_hash[part]; c && e->count < e->room; c = c->id_next) {
+		if (!host_is_tls(c) || !rpc_filter_takes(f, c))
+			continue;
+		e->list[e->count++] = (struct rpc_entry){.conn = conn_get(c->extra_data),
+			.src_ip = c->rcv.src_ip,
+			.dst_ip = c->rcv.dst_ip,
+			.src_port = c->rcv.src_port,
+			.dst_port = c->rcv.dst_port,
+			.id = c->id,
+			.timeout = (int)(c->timeout - get_ticks_raw()) / HOST_TICKS_PER_SECOND,
+			.is_wss = c->type == HOST_PROTO_WSS};
 	}
-	return n;
+	host_unlock(tcpconn_lock);
 }
 
 static int by_id(const void *a, const void *b)
@@ -57,25 +73,21 @@ static int by_id(const void *a, const void *b)
 	return (left > right) - (left < right);
 }
 
-/* Neither allocating memory nor writing answers needs the core's lock. */
 struct rpc_entry *rpc_take(struct host_rpc *rpc, void *ctx, const struct rpc_filter *f, unsigned *found)
 {
-	struct rpc_entry *entries;
-	unsigned room;
+	struct entries all = {0};
 
-	host_lock(tcpconn_lock);
-	room = count(f) + MORE;
-	host_unlock(tcpconn_lock);
-	entries = malloc(room * sizeof(*entries));
-	if (!entries) {
-		rpc->fault(ctx, 500, "memory is used up");
-		return NULL;
+	for (int part = 0; part < HOST_ID_HASH_SIZE; part++) {
+		if (make_room(&all, count(part) + MORE)) {
+			rpc_give_back(all.list, all.count);
+			rpc->fault(ctx, 500, "memory is used up");
+			return NULL;
+		}
+		copy(&all, f, part);
 	}
-	host_lock(tcpconn_lock);
-	*found = copy(f, entries, room);
-	host_unlock(tcpconn_lock);
-	qsort(entries, *found, sizeof(*entries), by_id);
-	return entries;
+	*found = all.count;
+	qsort(all.list, all.count, sizeof(*all.list), by_id);
+	return all.list;
 }
 
 void rpc_give_back(struct rpc_entry *entries, unsigned n)

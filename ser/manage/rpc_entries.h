@@ -23,7 +23,8 @@ struct rpc_entry {
 
 /*
  * Those that were asked for, in the order of their ids. Returns NULL once the command was answered with why
- * not. Takes the core's lock. The caller gives them back.
+ * not. Takes the core's lock for one part of its table after another, so who comes or goes meanwhile may be
+ * missing or still be there. The caller gives them back.
  */
 struct rpc_entry *rpc_take(struct host_rpc *rpc, void *ctx, const struct rpc_filter *f, unsigned *found);
 void rpc_give_back(struct rpc_entry *entries, unsigned n);
