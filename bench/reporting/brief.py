@@ -98,14 +98,21 @@ def table(head, reads, sources):
     return grid.text() if grid.rows else ""
 
 
-def better(sources):
-    """Where the stock module is, and what went wrong."""
-    told = {}
+def better(sources, folder):
+    """Where the stock module is, and what went wrong. Of a crowd only the slowest handshake."""
+    told, left = {}, False
     for source in sources:
         for _, what, figure in weak.points(source):
-            if weak.group_of(what) in (weak.STOCK, weak.OWN):
+            if weak.group_of(what) not in (weak.STOCK, weak.OWN):
+                continue
+            if what.startswith(weak.BESIDE):
+                left = True
+            else:
                 told.setdefault(what, []).append(f"{figure} ({source.column})")
-    return "".join(paragraph(f"- {what}: {'; '.join(figures)}").replace("\n", "\n  ").rstrip(" ") for what, figures in told.items())
+    if left:
+        told[f"median handshakes and established traffic [beside a crowd]({folder}/benchmarks.md#what-is-worse)"] = []
+    lines = (f"- {what}" + (f": {'; '.join(figures)}" if figures else "") for what, figures in told.items())
+    return "".join(paragraph(line).replace("\n", "\n  ").rstrip(" ") for line in lines)
 
 
 def first_words(sources):
@@ -130,7 +137,7 @@ def brief(sources, folder):
     native = [source for source in sources if not source.guest]
     rounds = min((source.settings["rounds"] for source in native if "rounds" in source.settings), default=1)
     where = next((source.machine for source in native), None)
-    worse = better(native)
+    worse = better(native, folder)
     parts = [f"The stock module is better at:\n\n{worse}" if worse else "The stock module was better at nothing that was measured.\n",
              paragraph(first_words(native)),
              table("ours as a multiple of the stock module's", (same_load, messages, storms), native),

@@ -3,7 +3,7 @@
 
 from reporting import data, plots
 from reporting.grid import Grid, span, spelled, the
-from reporting.telling import by_column, fate_or, listed, only
+from reporting.telling import by_column, fate_or, listed, only, to_tell
 from tables import quotient, shown
 
 
@@ -52,7 +52,7 @@ def storm(page):
             for grid, key in ((rate, "rate"), (cost, "cpu")):
                 share = quotient(*(named[name][key]["median"] if name in named and named[name][key] else None for name in ("ours", "stock")))
                 grid.put((row, "ours / stock module"), source.column, f"{share:.2f}" if share else "")
-    page.section("Who survives clients that shake hands and reset?", survivors(found),
+    page.section("Who survives clients that shake hands and reset?", survivors(to_tell(found)),
                  *page.plots_of("survival", "handshakes per second over time", found, plots.survival, "storm_rounds"),
                  "Handshakes/s:", rate.text(), "CPU of a handshake, µs:", cost.text(), short=True)
 

@@ -3,7 +3,7 @@
 
 from reporting import data, plots
 from reporting.grid import Grid, spelled, the
-from reporting.telling import by_column, cell, crowd_of, duration, fate_or, listed
+from reporting.telling import by_column, cell, crowd_of, duration, fate_or, listed, to_tell
 from tables import shown
 
 
@@ -62,10 +62,11 @@ def latency(page):
         for key, words in (("quiet", "alone"), ("storm", f"beside {measured['parallel']} clients")):
             for s in measured["subjects"]:
                 grid.put((words, spelled(s["name"])), source.column, shown(s[key]["p99"], 1) if s[key] else fate_or(s, "-"))
+    for source, measured in to_tell(found):
         for s in measured["subjects"]:
-            if s["storm"] and not source.guest and s["name"] in ("ours", "stock", "tcp"):
+            if s["storm"] and s["name"] in ("ours", "stock", "tcp"):
                 within.setdefault(s["name"], {})[source.column] = duration(s["storm"]["p99"]["median"])
-    clients = found[-1][1]["parallel"]
+    clients = to_tell(found)[-1][1]["parallel"]
     told = [f"{by_column(columns)} with {the(name)}" for name, columns in within.items()]
     page.section("How long do answers take, alone and in a storm?",
                  f"While {clients} clients shake hands and reset, 99 % of established traffic is answered within {listed(told)}." if told else "",
@@ -83,13 +84,22 @@ def stalled(page):
             for s in setting["subjects"]:
                 grid.put((f"tcp_async={setting['tcp_async']}", spelled(s["name"])), source.column,
                          fate_or(s, shown(s["silence"], 2)))
-                if s["silence"]:
+                if s["silence"] and (source, measured) in to_tell(found):
                     worst.setdefault((s["name"], setting["tcp_async"]), []).append(s["silence"]["max"])
-    told = [listed(f"{max(values):.2f} s with {the(name)}" for (name, its), values in worst.items() if its == setting)
-            + f" (tcp_async={setting})" for setting in sorted({setting for _, setting in worst})]
+    told = [f"{longest({name: max(values) for (name, its), values in worst.items() if its == setting})} (tcp_async={setting})"
+            for setting in sorted({setting for _, setting in worst})]
     answer = f"Beside peers that never read, the longest time in which nobody was answered was {', and '.join(told)}." if told else ""
     seconds = sorted({measured["seconds"] for _, measured in found})
     page.section("Who waits for peers that never read?", answer,
                  *page.plots_of("stalled", "answers per second beside stalled peers", found, plots.stalled, "storm_rounds"),
                  grid.text(), f"The peers leave after {' or '.join(map(str, seconds))} s, which frees whoever waits for them: no time "
                  "without an answer can be longer.", short=True)
+
+
+def longest(silences):
+    """Of each subject, or once where they do not differ."""
+    texts = {name: f"{seconds:.2f} s" for name, seconds in silences.items()}
+    same = set(texts.values())
+    if len(texts) > 1 and len(same) == 1:
+        return f"{same.pop()} with each of them"
+    return listed(f"{text} with {the(name)}" for name, text in texts.items())

@@ -23,6 +23,11 @@ def fate_or(subject, text):
     return f"died ({how})" if not count or count == died else f"died, {died} of {count} ({how})"
 
 
+def to_tell(found):
+    """What a sentence is made of: a guest's times and rates count only where there are no others."""
+    return [one for one in found if not one[0].guest] or found
+
+
 def listed(parts):
     """One after another, as one says them."""
     parts = list(parts)

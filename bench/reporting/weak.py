@@ -16,6 +16,10 @@ GROUPS = {STOCK: "Worse than the stock module", RIVALS: "Worse than nginx or hap
           OWN: "Went wrong"}
 
 
+# Begin what is told of a crowd beside its slowest handshake.
+BESIDE = ("median honest handshake", "p99 of established traffic beside")
+
+
 def group_of(what):
     """To whom a point compares ours."""
     if "stock module" in what:
