@@ -73,8 +73,19 @@ static int by_id(const void *a, const void *b)
 	return (left > right) - (left < right);
 }
 
-struct rpc_entry *rpc_take(struct host_rpc *rpc, void *ctx, const struct rpc_filter *f, unsigned *found)
+/* Of a page the rest is not even looked for: else each page of a long list would cost as much as all of it.
+ */
+static void keep_first(struct entries *e, struct rpc_filter *f)
 {
+	qsort(e->list, e->count, sizeof(*e->list), by_id);
+	while (e->count > f->most)
+		conn_put(e->list[--e->count].conn);
+	f->last = e->list[e->count - 1].id;
+}
+
+struct rpc_entry *rpc_take(struct host_rpc *rpc, void *ctx, const struct rpc_filter *asked, unsigned *found)
+{
+	struct rpc_filter f = *asked;
 	struct entries all = {0};
 
 	for (int part = 0; part < HOST_ID_HASH_SIZE; part++) {
@@ -83,7 +94,9 @@ struct rpc_entry *rpc_take(struct host_rpc *rpc, void *ctx, const struct rpc_fil
 			rpc->fault(ctx, 500, "memory is used up");
 			return NULL;
 		}
-		copy(&all, f, part);
+		copy(&all, &f, part);
+		if (f.by == RPC_AFTER && f.most && all.count >= 2 * f.most)
+			keep_first(&all, &f);
 	}
 	*found = all.count;
 	qsort(all.list, all.count, sizeof(*all.list), by_id);

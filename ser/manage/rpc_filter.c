@@ -119,7 +119,7 @@ int rpc_filter_takes(const struct rpc_filter *f, const struct host_tcp_connectio
 	case RPC_ID:
 		return c->id == f->id;
 	case RPC_AFTER:
-		return c->id > f->id;
+		return c->id > f->id && (!f->last || c->id <= f->last);
 	case RPC_SRC_IP:
 		return is_same(&f->ip, &c->rcv.src_ip);
 	case RPC_DST_IP:

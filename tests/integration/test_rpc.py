@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What tls.list, tls.kill and tls.options answer."""
+import contextlib
 import json
 import os
 import re
@@ -13,7 +14,7 @@ import settings
 import sip
 from domains import from_file, section
 from homes import HOMES
-from server import KAMCMD
+from server import KAMCMD, Usage
 
 STOCK = {"id", "timeout", "src_ip", "src_port", "dst_ip", "dst_port", "cipher", "ct_wq_size", "enc_rd_buf", "flags",
          "state"}
@@ -103,6 +104,32 @@ def test_list_chosen(some):
         seen += [int(entry["id"]) for entry in page]
         last = page[-1]["id"]
     assert seen == sorted(int(one) for one in ids.values())
+
+
+@pytest.mark.parametrize("size", [5, 64])
+def test_pages(start, size):
+    """Each connection once, in the order of ids, and none is kept by a page that it was not on."""
+    ser = start()
+
+    def read():
+        seen, last = [], "0"
+        while page := [int(entry["id"]) for entry in structs(ser, "tls.list", "after", last, str(size))]:
+            assert len(page) <= size
+            seen += page
+            last = str(page[-1])
+        return seen
+
+    def all_of_them():
+        with contextlib.ExitStack() as stack:
+            for _ in range(150):
+                stack.enter_context(sip.TlsClient(ser.address())).ask()
+            assert read() == sorted(int(entry["id"]) for entry in structs(ser, "tls.list"))
+        ser.wait_idle()
+
+    all_of_them()
+    before = Usage(ser)
+    all_of_them()
+    before.check()
 
 
 class Json:
