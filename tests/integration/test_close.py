@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """How connections end: by the client in three ways, by the server with close_notify."""
+import socket
 import time
 
 import pytest
 
 import settings
 import sip
-from homes import ALL, HOMES
+from homes import ALL, DIRECT, HOMES
 from server import Usage
 
 GONE_WITHIN = 5
@@ -77,6 +78,25 @@ def test_close_notify_behind_a_request(ser, home):
         client.put(data + client.outgoing.read())
         sip.Wire.end(client)
     ser.wait_idle(GONE_WITHIN)
+
+
+@pytest.mark.parametrize("home", DIRECT, ids=str)
+def test_end_behind_the_first_request(ser, home):
+    """
+    In one segment. The kernel takes no keys for a connection whose peer has ended its side (tls_init() in the kernel
+    wants it established), so records stay in user space. That is no fault of anybody, and the request is answered.
+    """
+    before = ser.command("tls.stats")
+    with sip.TlsClient(ser.address(), home.context(), offload="user") as client:
+        client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+        client.send(sip.request())
+        client.sock.shutdown(socket.SHUT_WR)
+        client.answers(1)
+    ser.wait_idle(GONE_WITHIN)
+    after = ser.command("tls.stats")
+    assert after["records_user"] - before["records_user"] == 1
+    assert after["user_refused"] - before["user_refused"] == (settings.EXPECT == "kernel")
+    assert not ser.log_count("the kernel refused them")
 
 
 @HOMES
