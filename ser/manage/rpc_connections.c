@@ -76,6 +76,8 @@ void rpc_list(struct host_rpc *rpc, void *ctx)
 
 	if (!rpc_is_on(rpc, ctx) || rpc_filter_read(rpc, ctx, &filter))
 		return;
+	if (filter.by == RPC_AFTER && !filter.most)
+		return;
 	entries = rpc_take(rpc, ctx, &filter, &n);
 	if (!entries)
 		return;

@@ -73,8 +73,7 @@ static int by_id(const void *a, const void *b)
 	return (left > right) - (left < right);
 }
 
-/* Of a page the rest is not even looked for: else each page of a long list would cost as much as all of it.
- */
+/* Of a page no more is kept than twice its size: else each would refer to all of a long list, and sort it. */
 static void keep_first(struct entries *e, struct rpc_filter *f)
 {
 	qsort(e->list, e->count, sizeof(*e->list), by_id);
@@ -95,7 +94,7 @@ struct rpc_entry *rpc_take(struct host_rpc *rpc, void *ctx, const struct rpc_fil
 			return NULL;
 		}
 		copy(&all, &f, part);
-		if (f.by == RPC_AFTER && f.most && all.count >= 2 * f.most)
+		if (f.by == RPC_AFTER && all.count >= 2 * f.most)
 			keep_first(&all, &f);
 	}
 	*found = all.count;

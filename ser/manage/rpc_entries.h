@@ -22,10 +22,9 @@ struct rpc_entry {
 };
 
 /*
- * Those that were asked for, in the order of their ids; of RPC_AFTER the first, at least as many as asked
- * for. Returns NULL once the command was answered with why not. Takes the core's lock for one part of its
- * table after another, so who comes or goes meanwhile may be missing or still be there. The caller gives them
- * back.
+ * Those that were asked for, in the order of their ids; of RPC_AFTER not many more than asked for. Returns
+ * NULL once the command was answered with why not. Takes the core's lock for one part of its table after
+ * another, so who comes or goes meanwhile may be missing or still be there. The caller gives them back.
  */
 struct rpc_entry *rpc_take(struct host_rpc *rpc, void *ctx, const struct rpc_filter *asked, unsigned *found);
 void rpc_give_back(struct rpc_entry *entries, unsigned n);

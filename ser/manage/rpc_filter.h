@@ -20,7 +20,7 @@ struct rpc_filter {
 	enum rpc_filter_by by;
 	int id;            /* of ID and AFTER */
 	unsigned most;     /* with AFTER: how many of them */
-	int last;          /* the same: none with a larger id; 0: no limit */
+	int last;          /* the same, rpc_take()'s own: none with a larger id; 0: no limit */
 	struct host_ip ip; /* of SRC_IP and DST_IP */
 	const char *dom;   /* of DOM; the transport owns it until the answer is sent */
 };
