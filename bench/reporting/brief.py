@@ -5,14 +5,14 @@ from reporting import data, weak
 from reporting.grid import Grid, paragraph
 from reporting.telling import crowd_of, duration, only
 from reporting.weak import median
-from tables import quotient, shown
+from tables import shown
 
 HOMES = ("ours kernel 1.3", "ours user 1.3")
 
 
 def pair(ours, stock, spelled):
     """A figure of each; a stock module without one died."""
-    return "" if ours is None else f"{spelled(ours)}, {'died' if stock is None else spelled(stock)}"
+    return f"{spelled(ours)}, {'died' if stock is None else spelled(stock)}"
 
 
 def messages(source):
@@ -25,10 +25,10 @@ def messages(source):
 
 def same_load(source):
     """The highest rate that both kept up with."""
-    kept = [(step["rate"], ours["of_stock"]) for step in data.constant_rates(source) or ()
-            if (ours := only("ours", step["subjects"])) and ours["of_stock"]]
+    kept = {step["rate"]: ours["of_stock"] for step in data.constant_rates(source) or ()
+            if (ours := only("ours", step["subjects"])) and ours["of_stock"]}
     if kept:
-        yield "CPU per message, same load", shown(kept[-1][1], 2)
+        yield "CPU per message, same load", shown(kept[max(kept)], 2)
 
 
 def storms(source):
@@ -38,18 +38,16 @@ def storms(source):
             continue
         what = "resumed handshake" if kind["mode"] == "resume" else "full handshake"
         clients = f"{kind['parallel']} clients that reset and come again"
-        if stock["fates"]:
-            yield f"CPU per {what}, {clients}", f"the stock module died in {len(stock['fates'])} of {len(stock['runs'])} runs"
-        else:
-            share = quotient(median(ours, "cpu"), median(stock, "cpu"))
-            yield f"CPU per {what}, {clients}", f"{share:.2f}" if share else ""
+        died = f"the stock module died in {len(stock['fates'])} of {len(stock['runs'])} runs" if stock["fates"] else ""
+        share = shown(ours["of_stock"]["cpu"], 2) if ours["of_stock"]["cpu"] else ""
+        yield f"CPU per {what}, {clients}", "; ".join(filter(None, (share, died)))
 
 
 def silences(source):
     measured = data.stalled(source)
     for setting in measured["settings"] if measured else ():
         ours, stock = (only(name, setting["subjects"]) for name in ("ours", "stock"))
-        if setting["tcp_async"] == "no":
+        if setting["tcp_async"] == "no" and ours and ours["silence"] and stock:
             yield ("longest time without any answer beside peers that never read (tcp_async=no)",
                    pair(median(ours, "silence"), median(stock, "silence"), lambda s: f"{s:.2f} s"))
 
@@ -58,16 +56,16 @@ def latencies(source):
     measured = data.latency(source)
     if measured:
         ours, stock = (only(name, measured["subjects"]) for name in ("ours", "stock"))
-        if ours and stock:
+        if ours and ours["storm"] and stock:
             yield (f"p99 of answers beside {measured['parallel']} clients that shake hands and reset",
-                   pair(median(ours["storm"], "p99"), median(stock["storm"], "p99"), duration))
+                   pair(ours["storm"]["p99"]["median"], stock["storm"] and stock["storm"]["p99"]["median"], duration))
 
 
 def memory(source):
     measured = data.memory(source) or {}
     last = {name: next((p[1] for p in reversed(points) if p[1] is not None), None) for name, points in measured.items()}
     ours = next((last[home] for home in HOMES if last.get(home)), None)
-    if ours and last.get("tcp"):
+    if ours and last.get("tcp") and "stock" in last:
         yield (f"idle connection, on top of plain TCP's {last['tcp']:.0f} KB",
                pair(ours - last["tcp"], last["stock"] - last["tcp"] if last.get("stock") else None, lambda kb: f"{kb:.1f} KB"))
 
@@ -78,15 +76,27 @@ def floods(source):
         ours, stock = (only(name, case["subjects"]) for name in ("ours", "stock"))
         if ours and stock and ours["worst"] is not None:
             yield (f"slowest honest handshake beside {crowd_of(case)}",
-                   f"{duration(ours['worst'])}, " + ("nobody came in" if stock["median"] is None else duration(stock["worst"])))
+                   f"{duration(ours['worst'])}, {of_stock(stock)}")
+
+
+def of_stock(stock):
+    """What its honest clients met beside a crowd."""
+    if stock["fates"]:
+        return "died"
+    if stock["median"] is None:
+        return "nobody came in"
+    return duration(stock["worst"]) + (f" and {stock['missed']} failed" if stock["missed"] else "")
 
 
 def restarts(source):
     measured = data.restart(source)
     if measured:
         ours, stock = only("ours, keeper", measured["subjects"]), only("stock", measured["subjects"])
+        if not ours or not ours["p99"] or not stock:
+            return
+        died = f"; died in {len(stock['fates'])} of {stock['runs']} runs" if stock["fates"] and stock["p99"] else ""
         yield ("99 % answered after a restart within (ours with a keeper)",
-               pair(median(ours, "p99"), median(stock, "p99"), duration))
+               pair(median(ours, "p99"), median(stock, "p99"), duration) + died)
 
 
 def table(head, reads, sources):
@@ -98,12 +108,12 @@ def table(head, reads, sources):
     return grid.text() if grid.rows else ""
 
 
-def better(sources, folder):
-    """Where the stock module is, and what went wrong. Of a crowd only the slowest handshake."""
+def bullets(sources, group, folder):
+    """What speaks against ours; of a crowd only the slowest handshake."""
     told, left = {}, False
     for source in sources:
         for _, what, figure in weak.points(source):
-            if weak.group_of(what) not in (weak.STOCK, weak.OWN):
+            if weak.group_of(what) != group:
                 continue
             if what.startswith(weak.BESIDE):
                 left = True
@@ -115,21 +125,30 @@ def better(sources, folder):
     return "".join(paragraph(line).replace("\n", "\n  ").rstrip(" ") for line in lines)
 
 
+def worse(sources, folder):
+    """Where the stock module is better, and what went wrong."""
+    better, wrong = (bullets(sources, group, folder) for group in (weak.STOCK, weak.OWN))
+    if better:
+        yield f"The stock module is better at:\n\n{better}"
+    elif weak.compares_stock(sources):
+        yield "The stock module was better at nothing that was measured.\n"
+    if wrong:
+        yield f"Went wrong:\n\n{wrong}"
+
+
 def first_words(sources):
     """Of the newest release: the figures that are asked for first."""
     newest = max((source.column for source in sources if data.throughput(source)), default=None)
-    found = {}
-    for source in sources:
-        if source.column == newest and not source.flood:
-            for read in (messages, storms, memory):
-                for row, text in read(source):
-                    found.setdefault(row.split(",")[0], text.partition(" (")[0])
-    told = [f"{words} {found[row]} times" for row, words in
-            (("CPU per message", "a message takes"), ("CPU per full handshake", "a full handshake")) if found.get(row, "died")[:1].isdigit()]
-    text = f"On {newest} {' and '.join(told)} the stock module's CPU. " if told else ""
-    ours, comma, stock = found.get("idle connection", "").partition(", ")
+    rows = dict(row for source in sources if source.column == newest for read in (messages, storms, memory) for row in read(source))
+    named = {"a message on a busy server takes": "CPU per message, busy server", "a full handshake": "CPU per full handshake, 20 clients"}
+    shares = {words: next((text.partition(" ")[0] for row, text in rows.items() if row.startswith(name)), "")
+              for words, name in named.items()}
+    told = [f"{words} {share} times" for words, share in shares.items() if share[:1].isdigit()]
+    text = f"On {newest} {' and '.join(told)} the stock module's CPU." if told else ""
+    ours, comma, stock = next((text for row, text in rows.items() if row.startswith("idle")), "").partition(", ")
     if comma:
-        text += f"An idle connection takes {ours} on top of plain TCP's, with the stock module {stock}."
+        text += f" An idle connection takes {ours} on top of plain TCP's"
+        text += "." if stock == "died" else f", with the stock module {stock}."
     return text.strip()
 
 
@@ -137,9 +156,7 @@ def brief(sources, folder):
     native = [source for source in sources if not source.guest]
     rounds = min((source.settings["rounds"] for source in native if "rounds" in source.settings), default=1)
     where = next((source.machine for source in native), None)
-    worse = better(native, folder)
-    parts = [f"The stock module is better at:\n\n{worse}" if worse else "The stock module was better at nothing that was measured.\n",
-             paragraph(first_words(native)),
+    parts = [*worse(native, folder), paragraph(first_words(native)),
              table("ours as a multiple of the stock module's", (same_load, messages, storms), native),
              table("ours, stock module", (silences, latencies, memory, floods, restarts), native)]
     if where:

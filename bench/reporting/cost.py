@@ -31,19 +31,16 @@ def against(found, share, of_stock, noun, begin):
     """Sentences on how ours stands to the stock module and to plain TCP, with TLS 1.3."""
     told = []
     for home, place in (("ours user 1.3", ""), ("ours kernel 1.3", " with records in the kernel")):
-        own = {source.column: s for source, subjects in found if (s := only(home, subjects))}
-        of = [f"{by_column({column: shown_median(s[key]) for column, s in own.items() if s[key]})} times {its} {noun}"
-              for key, its in ((of_stock, "the stock module's"), (share, "plain TCP's")) if any(s[key] for s in own.values())]
+        of = []
+        for key, its in ((of_stock, "the stock module's"), (share, "plain TCP's")):
+            figures = {source.column: f"{s[key]['median']:.2f}" for source, subjects in found if (s := only(home, subjects)) and s[key]}
+            of += [f"{by_column(figures)} times {its} {noun}"] if figures else []
         if of:
             told.append(f"{begin}{place} {', and '.join(of)}.")
     return " ".join(told)
 
 
-def shown_median(spread):
-    return f"{spread['median']:.2f}"
-
-
-BUSY = "Ten clients, of which each sends again as soon as it is answered. So a faster server gets more to do, and sleeps less."
+BUSY = "Each client sends again as soon as it is answered. So a faster server gets more to do, and sleeps less."
 
 
 def message_cpu(page):
@@ -86,23 +83,24 @@ def rates(page):
     found = page.measured(data.constant_rates)
     if not found:
         return
-    grid, refused, emulated = Grid("messages/s", ""), False, False
+    grid, refused, in_kernel = Grid("messages/s", ""), False, False
     for step, source in sorted(((step, source) for source, steps in found for step in steps), key=lambda one: one[0]["rate"]):
         rate, ours = f"{step['rate']:,}", only("ours", step["subjects"])
         for s in step["subjects"]:
             if s["name"] != "tcp":
                 refused = refused or bool(s["trouble"])
-                emulated = emulated or source.emulated
+                in_kernel = in_kernel or source.ktls
                 grid.put((rate, f"{spelled(s['name'])} / plain TCP"), source.column,
                          "not kept up" if s["trouble"] else shown(s["cpu"], 2))
         if ours and ours["of_stock"]:
             grid.put((rate, "ours / stock module"), source.column, shown(ours["of_stock"], 2))
     notes = [LEAST] if any("AEAD" in row[1] for row in grid.rows) else []
-    if emulated:
-        notes.append("In QEMU \"ours\" has its records in the kernel, and CPU is a number of instructions.")
+    if in_kernel:
+        notes.append("With kernel TLS \"ours\" has its records in the kernel. In QEMU CPU is a number of instructions.")
     if refused:
         notes.append("\"Not kept up\": the server did not answer all of them in time.")
-    page.section("What does a message cost at the same load?", " ".join(at_rates(source, steps) for source, steps in found).strip(),
+    told = (at_rates(source, steps) for source, steps in sorted(found, key=lambda one: one[0].emulated))
+    page.section("What does a message cost at the same load?", " ".join(filter(None, told)),
                  *page.plots_of("rates", "CPU per message as a share of plain TCP, at constant rates", found, plots.rates, "rounds"),
                  grid.text(), " ".join(notes), short=True)
 
@@ -118,10 +116,11 @@ def at_rates(source, steps):
     if source.emulated:
         own = over("ours user", "cpu")
         user = f", and {span(own)} times in user space" if own else ""
-        return f"Counted in instructions ({source.column}), it takes {span(of_plain)} times plain TCP's with records in the kernel{user}."
+        return f"Counted in instructions ({source.column}), a message takes {span(of_plain)} times plain TCP's with records in the kernel{user}."
     stock = f"{span(of_stock)} times the stock module's and " if of_stock else ""
-    low, high = steps[0]["rate"], steps[-1]["rate"]
-    return f"At the same load a message costs ours {stock}{span(of_plain)} times plain TCP's CPU ({source.column}, {low:,} to {high:,} messages/s)."
+    kept = [step["rate"] for step in steps if (s := only("ours", step["subjects"])) and s["cpu"] and not s["trouble"]]
+    return (f"At the same load a message costs ours {stock}{span(of_plain)} times plain TCP's CPU ({source.column}, "
+            f"{span(sorted({min(kept), max(kept)}), 0)} messages/s).")
 
 
 def forward(page):

@@ -108,6 +108,9 @@ def constant_rates(source):
                                  "p99": spread([run["latency_us"]["p99"] / 1000 for run in good]),
                                  "cpu": ratios(step["rounds"], name, "tcp", lambda run: run["cpu_us_per_message"]),
                                  "of_stock": ratios(step["rounds"], name, "stock", lambda run: run["cpu_us_per_message"])})
+            kept_up = {s["name"] for s in subjects if not s["trouble"]}
+            for s in subjects:
+                s["of_stock"] = s["of_stock"] if {s["name"], "stock"} <= kept_up else None
             found.append({"rate": step["rate"], "subjects": subjects})
         return found
     return reading(source, "rates", make)
@@ -182,7 +185,9 @@ def survival(source):
                          "rate": spread([run["rate"] for run in runs if usable(run)]),
                          "cpu": spread([run["cpu_us_per_handshake"] for run in runs]),
                          "p99": spread([run["latency_us"]["p99"] / 1000 for run in runs if usable(run)]),
-                         "survived": sum(bool(run["survived"]) for run in runs)}
+                         "mute": sum(not run["survived"] and not run.get("death") for run in runs),
+                         "of_stock": {"rate": ratios(kind["rounds"], name, "stock", lambda run: run["rate"]),
+                                      "cpu": ratios(kind["rounds"], name, "stock", lambda run: run["cpu_us_per_handshake"])}}
                         for name, runs in by_subject(kind["rounds"]).items()]
             kinds.append({"mode": kind["mode"], "parallel": kind["parallel"], "subjects": subjects})
         return kinds
@@ -238,7 +243,7 @@ def restart(source):
         found = []
         for name, runs in by_subject(result["rounds"]).items():
             good = [run for run in runs if usable(run)]
-            found.append({"name": name, "fates": fates(runs), "handshakes": spread([run["handshakes"] for run in good]),
+            found.append({"name": name, "fates": fates(runs), "runs": len(runs), "handshakes": spread([run["handshakes"] for run in good]),
                           "answered": spread([run["answered"] for run in runs if "answered" in run]),
                           "away": spread([run["away_seconds"] for run in good]),
                           **{point: spread([run["latency_us"][point] / 1000 for run in good])
@@ -261,7 +266,7 @@ def rivals(source):
     def costs(kind):
         for name, runs in by_subject(kind["rounds"]).items():
             good = [run for run in runs if usable(run)]
-            yield {"kind": kind["kind"], "name": name, "fates": fates(runs),
+            yield {"kind": kind["kind"], "name": name, "fates": fates(runs), "runs": len(runs),
                    "cpu": spread([run["cpu_us"] for run in good]),
                    "ratio": ratios(kind["rounds"], "ours", name, lambda run: run["cpu_us"]),
                    "rate": spread([run.get("rate") for run in good]),
@@ -321,7 +326,7 @@ def engines(source):
         for kind in result["kinds"]:
             for name, runs in by_subject(kind["rounds"]).items():
                 good = [run for run in runs if usable(run)]
-                found.append({"kind": kind["kind"], "name": name, "fates": fates(runs),
+                found.append({"kind": kind["kind"], "name": name, "fates": fates(runs), "runs": len(runs),
                               "rate": spread([run["rate"] for run in good]),
                               "ratio": ratios(kind["rounds"], name, ONE, lambda run: run["rate"]),
                               "cpu": spread([run["cpu_us"] for run in good]),

@@ -4,7 +4,7 @@
 from reporting import data, plots
 from reporting.grid import Grid, span, spelled, the
 from reporting.telling import by_column, fate_or, listed, only, to_tell
-from tables import quotient, shown
+from tables import shown
 
 
 def handshakes(page):
@@ -30,7 +30,7 @@ def handshakes(page):
         for s in measured["connections"]:
             kb.put((spelled(s["name"]),), source.column, "" if not s["kb"] else shown(s["kb"], 1) + " KB")
     page.section("What does a handshake cost, beside nginx and haproxy?",
-                 f"The CPU of a full handshake is {listed(told)}." if told else "",
+                 f"With ours the CPU of a full handshake is {listed(told)}." if told else "",
                  grid.text(), kb.text(),
                  "CPU of all processes but the clients. nginx and haproxy stand in front of a SER that speaks plain TCP; "
                  "\"nginx alone\" has none behind it, and hands its connections to nobody. Handshakes: clients reset as soon "
@@ -50,36 +50,33 @@ def storm(page):
                 rate.put((row, spelled(s["name"])), source.column, fate_or(s, shown(s["rate"])))
                 cost.put((row, spelled(s["name"])), source.column, fate_or(s, shown(s["cpu"])))
             for grid, key in ((rate, "rate"), (cost, "cpu")):
-                share = quotient(*(named[name][key]["median"] if name in named and named[name][key] else None for name in ("ours", "stock")))
-                grid.put((row, "ours / stock module"), source.column, f"{share:.2f}" if share else "")
-    page.section("Who survives clients that shake hands and reset?", survivors(to_tell(found)),
+                if "ours" in named and named["ours"]["of_stock"][key]:
+                    grid.put((row, "ours / stock module"), source.column, shown(named["ours"]["of_stock"][key], 2))
+    page.section("Who survives clients that shake hands and reset?", survivors(to_tell(list({source.column: (source, kinds) for source, kinds in found}.values()))),
                  *page.plots_of("survival", "handshakes per second over time", found, plots.survival, "storm_rounds"),
                  "Handshakes/s:", rate.text(), "CPU of a handshake, µs:", cost.text(), short=True)
 
 
 def survivors(found):
     """Who died how often, and what ours costs where the other lived."""
-    died, runs, costs = {}, {}, {}
+    ends, runs, costs = {}, {}, {}
     for source, kinds in found:
-        for kind in kinds:
-            named = {s["name"]: s for s in kind["subjects"]}
-            for name, s in named.items():
-                died.setdefault(name, {}).setdefault(source.column, 0)
-                died[name][source.column] += len(s["fates"])
-                runs.setdefault(name, {}).setdefault(source.column, 0)
-                runs[name][source.column] += len(s["runs"])
-            share = quotient(*(named[name]["cpu"]["median"] if name in named and named[name]["cpu"] and not named[name]["fates"] else None
-                               for name in ("ours", "stock")))
-            if share and kind["mode"] != "resume":
-                costs.setdefault(source.column, []).append(share)
+        for s in (s for kind in kinds for s in kind["subjects"]):
+            at = s["name"], source.column
+            runs[at] = runs.get(at, 0) + len(s["runs"])
+            for how, count in (("died", len(s["fates"])), ("did not answer afterwards", s["mute"])):
+                ends.setdefault(s["name"], {}).setdefault(how, {}).setdefault(source.column, 0)
+                ends[s["name"]][how][source.column] += count
+        costs[source.column] = [s["of_stock"]["cpu"]["median"] for kind in kinds if kind["mode"] != "resume"
+                                for s in kind["subjects"] if s["name"] == "ours" and s["of_stock"]["cpu"]]
     told = []
-    for name, by in died.items():
-        deaths = {column: f"{count} of {runs[name][column]} runs" for column, count in by.items() if count}
-        told.append(f"{the(name)} died in {by_column(deaths)}" if deaths else f"{the(name)} survived all runs")
+    for name, hows in ends.items():
+        bad = [f"{how} in " + by_column({column: f"{count} of {runs[name, column]} runs" for column, count in by.items() if count})
+               for how, by in hows.items() if any(by.values())]
+        told.append(f"{the(name)} {listed(bad)}" if bad else f"{the(name)} survived all runs")
     answer = "When clients shake hands and reset, " + "; ".join(told) + "."
-    if costs:
-        answer += f" A full handshake costs ours {by_column({c: span(values) for c, values in costs.items()})} times the stock module's CPU."
-    return answer
+    costs = {column: span(values) for column, values in costs.items() if values}
+    return answer + (f" A full handshake costs ours {by_column(costs)} times the stock module's CPU." if costs else "")
 
 
 def engines(page):

@@ -12,10 +12,13 @@ def flood(page):
         return
     grid, cases_of = Grid("crowd", "server"), {}
     for source in page.flooded:
+        met = {}
         for case in data.flood(source)[1]:
             for s in case["subjects"]:
                 grid.put((crowd_of(case), spelled(s["name"])), source.column, honest(s))
-                cases_of.setdefault(s["name"], {}).setdefault(source.column, []).append(s)
+                met.setdefault(s["name"], []).append(s)
+        for name, subjects in met.items():
+            cases_of.setdefault(name, {})[source.column] = subjects
     settings = page.flooded[0].settings
     loads = ", ".join(f"{data.flood(source)[0]:.1f}" for source in page.flooded)
     page.section("Who gets in beside a crowd that says nothing?",
@@ -61,7 +64,8 @@ def latency(page):
     for source, measured in found:
         for key, words in (("quiet", "alone"), ("storm", f"beside {measured['parallel']} clients")):
             for s in measured["subjects"]:
-                grid.put((words, spelled(s["name"])), source.column, shown(s[key]["p99"], 1) if s[key] else fate_or(s, "-"))
+                grid.put((words, spelled(s["name"])), source.column,
+                         fate_or(dict(s, fates=s["fates"] if key == "storm" else []), shown(s[key]["p99"], 1) if s[key] else "-"))
     for source, measured in to_tell(found):
         for s in measured["subjects"]:
             if s["storm"] and s["name"] in ("ours", "stock", "tcp"):
@@ -101,5 +105,5 @@ def longest(silences):
     texts = {name: f"{seconds:.2f} s" for name, seconds in silences.items()}
     same = set(texts.values())
     if len(texts) > 1 and len(same) == 1:
-        return f"{same.pop()} with each of them"
+        return f"{same.pop()} with {listed(the(name) for name in texts)}"
     return listed(f"{text} with {the(name)}" for name, text in texts.items())

@@ -4,17 +4,18 @@
 from reporting import cost, data, handshaking, neighbours, size, weak
 from reporting.brief import brief
 from reporting.grid import Grid, markdown, paragraph
-from reporting.telling import drawn_note
+from reporting.telling import drawn_note, to_tell
 
 HEAD = """\
 # Benchmarks
 
-Made by `bench/report` out of what the commands under [Runs](#runs) left. A column is a release of Kamailio. Figures are
-medians, with the range in parentheses; without a range a figure was measured once, or was always the same. What was not
-measured is empty. "Ours" stands for this module, "stock module" for the release's own, "plain TCP" for the same server
-without TLS. "User space": SER's processes encrypt; "kernel": Linux does; "relayed": the engine does, for CBC suites. The
-load generator shares the processors with the server, so trust ratios and CPU more than rates.
-[bench/README.md](../bench/README.md) says how each figure is made.
+Made by `bench/report` out of what the commands under [Runs](#runs) left. Columns are releases of Kamailio if a table
+has no others, with kernel TLS (in a guest, UML or QEMU) where they say so. Figures are medians, with the range in
+parentheses; without a range a figure was measured once, or was always the same. What was not measured is empty. "Ours"
+stands for this module, "stock module" for the release's own, "plain TCP" for the same server without TLS. "User space":
+SER's processes encrypt; "kernel": Linux does; "relayed": the engine does, for CBC suites. The load generator shares the
+processors with the server, so trust ratios and CPU more than rates. [bench/README.md](../bench/README.md) says how each
+figure is made.
 """
 
 # In the order of the page.
@@ -71,7 +72,7 @@ class Page:
 
     def plots_of(self, name, text, found, draw, rounds):
         """One for each release in the machine's own kernel; in another kernel only when there is no such one."""
-        chosen = [one for one in found if not one[0].guest] or found
+        chosen = to_tell(found)
         latest = {source.slug: (source, measured) for source, measured in chosen}
         return [self.plot(f"{name}-{slug}", f"{text}, Kamailio {source.column}", draw, measured,
                           note=drawn_note(source, source.settings.get(rounds, 1)), **self.more_of(name, source))
@@ -94,12 +95,9 @@ class Page:
         for against, grid in grids.items():
             if grid.rows:
                 parts += [f"{weak.GROUPS[against]}:\n", grid.text()]
-            elif against == weak.STOCK and self.compares_stock():
+            elif against == weak.STOCK and weak.compares_stock(self.sources):
                 parts.append(f"{weak.GROUPS[against]}: nothing that was measured.\n")
         return "\n".join(parts)
-
-    def compares_stock(self):
-        return any("stock" in source.settings.get("subjects", ()) for source in self.sources)
 
     def runs(self):
         rows = [("Kamailio", "kernel, machine", "libraries", "command", "date")]

@@ -3,7 +3,7 @@
 
 from reporting import data, plots
 from reporting.grid import Grid, span, spelled
-from reporting.telling import by_column, by_what, cell, fate_or, listed, only
+from reporting.telling import by_column, by_what, cell, fate_or, listed, only, to_tell
 
 
 def memory(page):
@@ -20,7 +20,7 @@ def memory(page):
             count, kb, _, why = next((p for p in reversed(points) if p[1] is not None), points[-1])
             grid.put(("SER's", spelled(name)), source.column,
                      f"{kb:.1f} (of {count:,})" if kb is not None else f"died ({by_what(why)})" if by_what(why) else why)
-            if kb is not None and not (source.guest and name in ("ours user 1.3", "stock", "tcp")):
+            if kb is not None and (source, measured) in to_tell(found):
                 taken.setdefault(name, {})[source.column] = kb
         own, its = ([p[2] for p in measured.get(name, []) if p[2] is not None] for name in ("ours kernel 1.3", "tcp"))
         if own and its:
@@ -31,7 +31,8 @@ def memory(page):
             for name, its in words.items() if name in taken]
     answer = f"An idle connection takes {listed(told)}." if told else ""
     if in_kernel:
-        answer += f" With records in the kernel it also takes {span(in_kernel, 0, ' KB')} more of the kernel's memory than plain TCP's."
+        more = f"With records in the kernel one also takes {span(in_kernel, 0, ' KB')} more of the kernel's memory than plain TCP's."
+        answer = f"{answer} {more}".strip()
     page.section("What does an idle connection weigh?",
                  answer,
                  *page.plots_of("memory", "memory of an idle connection against their number", found, plots.memory, "rounds"),
@@ -42,19 +43,18 @@ def crowd(page):
     found = page.measured(data.crowd)
     if not found:
         return
-    grid, told, where = Grid("", by_release=False), [], []
+    grid, told = Grid("", by_release=False), []
     for source, measured in found:
         count = f"{measured['connections']:,}"
         for s in measured["subjects"]:
-            put_crowd(grid, f"{spelled(s['name'])}, {count}", s, measured)
+            put_crowd(grid, f"{spelled(s['name'])}, {count} ({source.column})", s, measured)
         cores = f"{source.machine['cores']} processor{'s' if source.machine['cores'] > 1 else ''}"
-        where.append(f"{count}: Kamailio {source.column}, {cores}.")
         ours = only("ours", measured["subjects"])
         if ours and "each" in ours:
             kb = ours["each"]["shared"] + ours["each"]["private"]
             told.append(f"Each of {count} connections takes {kb:.1f} KB of SER's memory; after a restart {ours['answered']:,} of them "
                         f"were back after {ours['back']:,.0f} s, on {cores}.")
-    page.section("What do very many connections take?", " ".join(told), grid.text(), " ".join(where) + " "
+    page.section("What do very many connections take?", " ".join(told), grid.text(),
                  "At the restart, without a keeper, each client asks once more, and comes back over a new connection; 500 at "
                  "most open at a time.")
 

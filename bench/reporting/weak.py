@@ -9,14 +9,15 @@ from tables import quotient
 # Below that a difference is taken for noise: of CPU and rates, and of latencies and their like.
 SMALL, LARGE = 0.03, 0.25
 OTHERS = {"stock": "the stock module", "tcp": "plain TCP"}
-LEFT_OUT = (f"Differences below {SMALL:.0%} in CPU and rates, and below {LARGE:.0%} in times and memory, are left out; so are cells in "
-            "which ours is not worse.").replace("%", " %")
+LEFT_OUT = (f"What the rules of `bench/reporting/weak.py` find; a difference below {SMALL:.0%} in CPU and rates, or below {LARGE:.0%} in "
+            "times and memory, is none. A cell is empty where ours is not worse, too.").replace("%", " %")
 STOCK, RIVALS, PLAIN, OWN = "stock", "rivals", "plain", "own"
 GROUPS = {STOCK: "Worse than the stock module", RIVALS: "Worse than nginx or haproxy", PLAIN: "Worse than plain TCP",
           OWN: "Went wrong"}
 
 
-# Begin what is told of a crowd beside its slowest handshake.
+
+# How points begin that are told of a crowd, but for its slowest handshake.
 BESIDE = ("median honest handshake", "p99 of established traffic beside")
 
 
@@ -70,6 +71,13 @@ def rate_points(steps):
                     yield f"{spelled(name)}: CPU per message at {step['rate']:,}/s, of that of {words}", times(cpu)
 
 
+def forward_points(measured):
+    for pair in measured["ratios"]:
+        other = pair["pair"].partition(" / ")[2]
+        if pair["pair"].startswith("ours") and other in OTHERS and (median(pair, "cpu") or 0) > 1 + SMALL:
+            yield f"CPU per message forwarded, of {OTHERS[other]}'s", times(median(pair, "cpu"))
+
+
 def latency_points(measured):
     named = by_name(measured["subjects"])
     ours = named.get("ours")
@@ -91,14 +99,16 @@ def latency_points(measured):
 def storm_points(kinds):
     for kind in kinds:
         named = by_name(kind["subjects"])
-        ours, stock = named.get("ours"), named.get("stock")
+        ours = named.get("ours")
         label = f"{kind['mode']} of {kind['parallel']} clients"
         if ours and ours["fates"]:
             yield label, ours["fates"][0]
-        rate, cpu = (quotient(median(ours, key), median(stock, key)) for key in ("rate", "cpu"))
+        if ours and ours["mute"]:
+            yield label, f"no answer afterwards in {ours['mute']} of {len(ours['runs'])} runs"
+        rate, cpu = (median(ours["of_stock"], key) if ours else None for key in ("rate", "cpu"))
         if rate and rate < 1 - SMALL:
             yield f"{label}: handshakes/s, of the stock module's", times(rate)
-        if cpu and cpu > 1 + SMALL and not stock["fates"]:
+        if cpu and cpu > 1 + SMALL:
             yield f"{label}: CPU per handshake, of the stock module's", times(cpu)
 
 
@@ -131,8 +141,9 @@ def crowd_points(measured):
         yield f"{measured['connections']:,} connections", fate
     if not plain or "each" not in ours or "each" not in plain:
         return
-    for key, words in (("cpu", "CPU for keep-alives"), ("p99", "p99 of keep-alives"), ("back", "time until all are back")):
-        if plain[key] and ours[key] > plain[key] * (1 + LARGE):
+    for key, words, least in (("cpu", "CPU for keep-alives", SMALL), ("p99", "p99 of keep-alives", LARGE),
+                              ("back", "time until all are back", LARGE)):
+        if plain[key] and ours[key] > plain[key] * (1 + least):
             yield f"{measured['connections']:,} connections: {words}, of plain TCP's", times(ours[key] / plain[key])
 
 
@@ -194,7 +205,7 @@ def flood_points(cases):
 
 # In the order of the page.
 PARTS = (
-    (data.throughput, message_points), (data.constant_rates, rate_points), (data.rivals, rival_points),
+    (data.throughput, message_points), (data.constant_rates, rate_points), (data.forward, forward_points), (data.rivals, rival_points),
     (data.survival, storm_points), (lambda source: data.flood(source)[1] if source.flood else None, flood_points),
     (data.latency, latency_points), (data.stalled, stalled_points), (data.memory, memory_points), (data.crowd, crowd_points),
     (data.restart, restart_points), (lambda source: data.calls(source) if source.sipp else None, call_points),
@@ -206,3 +217,13 @@ def points(source):
     found = [(place, *point) for place, (read, part) in enumerate(PARTS) if (measured := read(source)) for point in part(measured)]
     return found + [(len(PARTS), f"{section}: figures refused or runs that went wrong", str(len(told)))
                     for section, told in source.troubles.items() if told]
+
+
+def compares_stock(sources):
+    """Whether the stock module was measured."""
+    for source in (source for source in sources if not source.sipp):
+        subjects = [*(data.throughput(source) or ()), *(s for kind in data.survival(source) or () for s in kind["subjects"]),
+                    *(s for case in (data.flood(source)[1] if source.flood else ()) for s in case["subjects"])]
+        if any(s["name"].startswith("stock") for s in subjects):
+            return True
+    return False

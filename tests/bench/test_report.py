@@ -86,7 +86,7 @@ def test_readme(native, write, tmp_path):
     assert text.startswith(f"before\n{begin}") and text.endswith(f"{end}after\n") and "old figures" not in text
     assert f"| ours as a multiple of the stock module's | {RELEASE} |\n" in text and f"| ours, stock module | {RELEASE} |\n" in text
     assert "| CPU per message, busy server | 2.00 |\n" in text
-    assert text.index("The stock module is better at:") < text.index(f"On {RELEASE} a message takes 2.00 times")
+    assert text.index("The stock module is better at:") < text.index(f"On {RELEASE} a message on a busy server takes 2.00 times")
     assert f"CPU per message, of the stock module's: 2.00 times ({RELEASE})" in " ".join(text.split())
     assert "| slowest honest handshake beside " in text
     assert all((tmp_path / plot).exists() for plot in re.findall(r"\((docs/plots/.+)\)", text))
@@ -131,9 +131,9 @@ def test_two_crowds(native, write, tmp_path):
     small["sections"]["crowd"]["connections"] = 7
     page = part(report(tmp_path, write(small), NATIVE)[2], "What do very many")
     head = next(line for line in page.split("\n") if line.startswith("|"))
-    assert "| ours, 7 |" in head and f"| ours, {native['sections']['crowd']['connections']:,} |" in head
+    assert f"| ours, 7 ({RELEASE}) |" in head and f"| ours, {native['sections']['crowd']['connections']:,} ({RELEASE}) |" in head
     words = " ".join(page.split())
-    assert "Each of 7 connections takes" in words and f"7: Kamailio {RELEASE}, " in words
+    assert "Each of 7 connections takes" in words
 
 
 def test_engines(native, tmp_path):
