@@ -54,6 +54,8 @@ backend ser
 def nginx(proxy):
     """Its configuration. Without a server behind it, it only shakes hands."""
     action = f"proxy_pass 127.0.0.1:{proxy.server.port};" if proxy.server else 'return "";'
+    if proxy.tells:
+        action += f" proxy_protocol on; ssl_client_certificate {proxy.bench.folder}/ca.pem; ssl_verify_client on;"
     return NGINX.format(files=2 * CONNECTIONS, folder=proxy.folder, stream=proxy.bench.tools["nginx-stream"],
                         port=proxy.port, certificate=proxy.certificate, action=action)
 
@@ -62,16 +64,18 @@ def haproxy(proxy):
     """Certificate and key have to be in one file."""
     both = proxy.folder / "both.pem"
     both.write_text("".join(pathlib.Path(f"{proxy.certificate}.{kind}").read_text() for kind in ("pem", "key")))
-    return HAPROXY.format(connections=CONNECTIONS, port=proxy.port, tls=f" ssl crt {both} ssl-min-ver TLSv1.2",
-                          backend=proxy.server.port, more="")
+    asks = f" ca-file {proxy.bench.folder}/ca.pem verify required" if proxy.tells else ""
+    return HAPROXY.format(connections=CONNECTIONS, port=proxy.port, tls=f" ssl crt {both} ssl-min-ver TLSv1.2{asks}",
+                          backend=proxy.server.port, more=" send-proxy-v2-ssl-cn" if proxy.tells else "")
 
 
 class Proxy:
     """Like a Server. Use as a context manager; alone: there is nobody behind it."""
 
-    def __init__(self, bench, subject, crowd=0, alone=False):
+    def __init__(self, bench, subject, crowd=0, alone=False, server=None, tells=False):
         self.bench, self.subject = bench, subject
-        self.server = None if alone else Server(bench, TCP, crowd=crowd)
+        self.server = None if alone else server or Server(bench, TCP, crowd=crowd)
+        self.tells = tells  # it asks for the client's certificate, and says in a PROXY header what it can say
         self.certificate = bench.folder / subject.certificate
         self.port = free_port()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="proxy-", dir=bench.folder))

@@ -74,6 +74,11 @@ basicConstraints = critical, CA:FALSE
 keyUsage = critical, digitalSignature
 extendedKeyUsage = serverAuth
 subjectAltName = IP:127.0.0.1
+[client]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = clientAuth
+subjectAltName = URI:sip:bob@example.org
 """
 
 
@@ -87,19 +92,32 @@ def say(text):
 
 def make_certificates(openssl, folder, days=2):
     """A demo CA of ECDSA P-256, and certificates for 127.0.0.1: server of the same kind, and two of RSA."""
-    config = folder / "openssl.cnf"
-    config.write_text(OPENSSL_CONFIG)
-    base = [openssl, "req", "-x509", "-config", config, "-nodes", "-days", str(days)]
-    p256 = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    (folder / "openssl.cnf").write_text(OPENSSL_CONFIG)
     authority = ["-subj", "/CN=bench demo CA", "-extensions", "ca"]
-    server = ["-subj", "/CN=127.0.0.1", "-extensions", "server", "-CA", folder / "ca.pem", "-CAkey", folder / "ca.key"]
-    for name, words in (("ca", p256 + authority), ("server", p256 + server),
-                        ("server-rsa", ["-newkey", "rsa:2048"] + server),
+    server = ["-subj", "/CN=127.0.0.1", "-extensions", "server"] + signed(folder)
+    for name, words in (("ca", P256 + authority), ("server", P256 + server), ("server-rsa", ["-newkey", "rsa:2048"] + server),
                         ("server-rsa-4096", ["-newkey", "rsa:4096"] + server)):
-        command = base + words + ["-keyout", folder / f"{name}.key", "-out", folder / f"{name}.pem"]
-        made = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
-        if made.returncode:
-            raise Failed(f"openssl could not make the {name} certificate: {made.stderr.strip()}")
+        make_certificate(openssl, folder, name, words, days)
+
+
+def make_client_certificate(openssl, folder):
+    """Bob's, of the CA that make_certificates() has made."""
+    make_certificate(openssl, folder, "client", P256 + ["-subj", "/O=Example/CN=Bob", "-extensions", "client"] + signed(folder))
+
+
+P256 = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+
+
+def signed(folder):
+    return ["-CA", folder / "ca.pem", "-CAkey", folder / "ca.key"]
+
+
+def make_certificate(openssl, folder, name, words, days=2):
+    command = [openssl, "req", "-x509", "-config", folder / "openssl.cnf", "-nodes", "-days", str(days), *words,
+               "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.pem"]
+    made = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    if made.returncode:
+        raise Failed(f"openssl could not make the {name} certificate: {made.stderr.strip()}")
 
 
 GIVEN = set()

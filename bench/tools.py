@@ -53,7 +53,7 @@ def find_server(args):
 
 def find_rivals(args):
     """The proxies that are compared, and the balancer; nginx needs a module as well."""
-    chosen = set(args.subjects) & {"nginx", "haproxy"} if "rivals" in args.only else set()
+    chosen = set(args.subjects) & {"nginx", "haproxy"} if {"rivals", "facts"} & set(args.only) else set()
     chosen |= {"haproxy"} if "nodes" in args.only else set()
     tools = {name: program(name, name) for name in chosen}
     if "nginx" in tools:

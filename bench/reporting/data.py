@@ -277,6 +277,14 @@ def rivals(source):
     return reading(source, "rivals", make)
 
 
+def facts(source):
+    """How many facts of a client's certificate there are, and how many each subject shows the script or carries in a header."""
+    def make(result):
+        return {"of": result["of"], "subjects": [{"name": name, **{key: len(one[key]) if key in one else None for key in ("seen", "carried")}}
+                                                 for name, one in result["facts"].items()]}
+    return reading(source, "facts", make)
+
+
 def crowd(source):
     """Of each subject what it took to let a large crowd in, to keep it and to have it back; and how large it was."""
     def kb(parts):

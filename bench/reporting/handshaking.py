@@ -37,6 +37,22 @@ def handshakes(page):
                  "as they have finished. Connections: each is opened, asked once and held.", short=True)
 
 
+def facts(page):
+    found = page.measured(data.facts)
+    if not found:
+        return
+    _, measured = found[-1]
+    grid = Grid("of a client's certificate", by_release=False)
+    for s in measured["subjects"]:
+        grid.put(("in SER's script",), spelled(s["name"]), f"{s['seen']}")
+    for s in measured["subjects"]:
+        grid.put(("in the PROXY header",), spelled(s["name"]), "" if s["carried"] is None else f"{s['carried']}")
+    told = listed(f"{s['seen']} with {s['name']}" + (" in front of it" if s["name"] != "ours" else "") for s in measured["subjects"])
+    page.section("What does SER's script know of the client?", f"Of {measured['of']} facts of a client's certificate SER's script sees {told}.",
+                 grid.text(), "Subject, issuer, serial number, dates and the like. nginx sends a PROXY header of version 1, haproxy one of "
+                 "version 2 with what it can say of TLS; SER reads the addresses of both, and nothing else.")
+
+
 def storm(page):
     found = [(source, kinds) for source, kinds in page.measured(data.survival) if any(kind["subjects"] for kind in kinds)]
     if not found:

@@ -19,7 +19,7 @@ figure is made.
 """
 
 # In the order of the page.
-QUESTIONS = (cost.rates, cost.message_cpu, cost.messages, cost.forward, handshaking.handshakes, handshaking.storm,
+QUESTIONS = (cost.rates, cost.message_cpu, cost.messages, cost.forward, handshaking.handshakes, handshaking.facts, handshaking.storm,
              neighbours.flood, neighbours.latency, neighbours.stalled, size.memory, size.crowd, size.nodes,
              handshaking.restart, handshaking.engines, cost.calls)
 
