@@ -22,7 +22,7 @@ def flood(page):
     settings = page.flooded[0].settings
     loads = ", ".join(f"{data.flood(source)[0]:.1f}" for source in page.flooded)
     page.section("Who gets in beside a crowd that says nothing?",
-                 " ".join(flooded(name, found, settings["handshakes"]) for name, found in cases_of.items()), grid.text(),
+                 "Beside crowds that say nothing " + "; ".join(flooded(*one, settings["handshakes"]) for one in cases_of.items()) + ".", grid.text(),
                  f"Of {settings['handshakes']} honest handshakes the median and, in parentheses, the slowest, in ms; behind it p99 of "
                  "established traffic, in ms. The handshakes come one after the other from another address. The crowd opens again what "
                  "is closed, as fast as it can; slow ones send a byte of a ClientHello each second. All settings are defaults, but \"with "
@@ -53,7 +53,7 @@ def flooded(name, found, handshakes):
             slowest[column] = f"{max(s['worst'] for s in cases):,.0f} ms"
     if slowest:
         told.append(f"let all {handshakes} honest clients in, the slowest after {by_column(slowest)}")
-    return f"{the(name)[:1].upper()}{the(name)[1:]} {'; '.join(told)}."
+    return f"{the(name).replace(', with room', ' with room for them')} {', and '.join(told)}"
 
 
 def latency(page):

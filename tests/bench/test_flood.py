@@ -182,8 +182,8 @@ def test_report(tmp_path):
     page = page_of(tmp_path, **{"ours": run_of([5, 7, 1100]), "stock": run_of([], failed=3), "stock, with room": run_of([1, 1, 2])})
     assert "| 2,500 slow connections from 50 addresses | ours | 7.0 (1,100); 1.5 |" in page
     words = " ".join(page.split())
-    assert "Ours let all 50 honest clients in, the slowest after 1,100 ms (5.6.3)." in words
-    assert "The stock module let nobody in in 1 of 1 cases (5.6.3)." in words
+    assert "Beside crowds that say nothing ours let all 50 honest clients in, the slowest after 1,100 ms (5.6.3);" in words
+    assert "; the stock module let nobody in in 1 of 1 cases (5.6.3);" in words
     assert "| 2,500 slow connections from 50 addresses | stock module | none came in; 1.5 |" in page
     assert ("| slowest honest handshake beside a crowd, and that of the stock module with room for the crowd | 1,100 ms, 2.0 ms "
             "(beside 2,500 slow connections from 50 addresses) |") in page
