@@ -31,7 +31,7 @@ loadmodule "ctl.so"
 modparam("ctl", "binrpc", "unix:{control}")
 {tls}
 request_route {{
-	if (method == "MESSAGE") set_reply_body("{long}", "text/plain");
+	{body}
 	sl_send_reply("200", "OK");
 }}
 """
@@ -189,17 +189,24 @@ class Server:
             text += 'modparam("tls", "tls_log", -1)\n'  # a line for each connection that names its home
         return text
 
+    def transport(self):
+        if not self.subject.module:
+            return f"listen=tcp:127.0.0.1:{self.port}"
+        return f"enable_tls=yes\nlisten=tls:127.0.0.1:{self.port}"
+
+    def body(self):
+        """What gives an answer its body."""
+        return f'if (method == "MESSAGE") set_reply_body("{LONG}", "text/plain");'
+
     def config(self):
-        tls = bool(self.subject.module)
-        listen = f"listen={'tls' if tls else 'tcp'}:127.0.0.1:{self.port}"
         return CONFIG.format(
             tcp_async="yes" if self.tcp_async else "no",
             more=self.more(),
-            transport=f"enable_tls=yes\n{listen}" if tls else listen,
+            transport=self.transport(),
             modules=self.bench.tools["modules"],
             control=self.control,
             tls=self.tls(),
-            long=LONG,
+            body=self.body(),
         )
 
     def __enter__(self):

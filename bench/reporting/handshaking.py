@@ -49,8 +49,8 @@ def facts(page):
         grid.put(("in the PROXY header",), spelled(s["name"]), "" if s["carried"] is None else f"{s['carried']}")
     told = listed(f"{s['seen']} with {s['name']}" + (" in front of it" if s["name"] != "ours" else "") for s in measured["subjects"])
     page.section("What does SER's script know of the client?", f"Of {measured['of']} facts of a client's certificate SER's script sees {told}.",
-                 grid.text(), "Subject, issuer, serial number, dates and the like. nginx sends a PROXY header of version 1, haproxy one of "
-                 "version 2 with what it can say of TLS; SER reads the addresses of both, and nothing else.")
+                 grid.text(), "Subject, issuer, serial number, dates and the like. Both proxies ask for the certificate. nginx sends a "
+                 "PROXY header of version 1, which has addresses only, haproxy one of version 2 with what it can say of TLS.")
 
 
 def storm(page):
@@ -68,7 +68,8 @@ def storm(page):
             for grid, key in ((rate, "rate"), (cost, "cpu")):
                 if "ours" in named and named["ours"]["of_stock"][key]:
                     grid.put((row, "ours / stock module"), source.column, shown(named["ours"]["of_stock"][key], 2))
-    page.section("Who survives clients that shake hands and reset?", survivors(to_tell(list({source.column: (source, kinds) for source, kinds in found}.values()))),
+    latest = list({source.column: (source, kinds) for source, kinds in found}.values())
+    page.section("Who survives clients that shake hands and reset?", survivors(to_tell(latest)),
                  *page.plots_of("survival", "handshakes per second over time", found, plots.survival, "storm_rounds"),
                  "Handshakes/s:", rate.text(), "CPU of a handshake, µs:", cost.text(), short=True)
 

@@ -21,8 +21,8 @@ def flood(page):
             cases_of.setdefault(name, {})[source.column] = subjects
     settings = page.flooded[0].settings
     loads = ", ".join(f"{data.flood(source)[0]:.1f}" for source in page.flooded)
-    page.section("Who gets in beside a crowd that says nothing?",
-                 "Beside crowds that say nothing " + "; ".join(flooded(*one, settings["handshakes"]) for one in cases_of.items()) + ".", grid.text(),
+    told = "; ".join(flooded(name, found, settings["handshakes"]) for name, found in cases_of.items())
+    page.section("Who gets in beside a crowd that says nothing?", f"Beside crowds that say nothing {told}.", grid.text(),
                  f"Of {settings['handshakes']} honest handshakes the median and, in parentheses, the slowest, in ms; behind it p99 of "
                  "established traffic, in ms. The handshakes come one after the other from another address. The crowd opens again what "
                  "is closed, as fast as it can; slow ones send a byte of a ClientHello each second. All settings are defaults, but \"with "

@@ -38,11 +38,13 @@ class FactServer(Server):
         folder = self.bench.folder
         return 'loadmodule "pv.so"\n' + super().tls() + f'modparam("tls", "ca_list", "{folder}/ca.pem")\nmodparam("tls", "require_certificate", 1)\n'
 
-    def config(self):
-        text = super().config().replace('sl_send_reply("200", "OK");', f'set_reply_body("{ANSWER}", "text/plain");\n\tsl_send_reply("200", "OK");')
+    def transport(self):
         if not self.proxied:
-            return text
-        return text.replace(f"enable_tls=yes\nlisten=tls:127.0.0.1:{self.port}", f"enable_tls=yes\ntcp_accept_haproxy=yes\nlisten=tcp:127.0.0.1:{self.port}")
+            return super().transport()
+        return f"enable_tls=yes\ntcp_accept_haproxy=yes\nlisten=tcp:127.0.0.1:{self.port}"
+
+    def body(self):
+        return f'set_reply_body("{ANSWER}", "text/plain");'
 
 
 def measure(bench):
@@ -75,7 +77,7 @@ def seen(bench, port):
     answer = b""
     with client(bench, port) as tls:
         tls.sendall(REQUEST.encode())
-        while b"]" not in answer or not answer.rstrip().endswith(b"]"):
+        while f"[{FACTS[-1]}:".encode() not in answer or not answer.endswith(b"]"):
             more = tls.recv(65536)
             if not more:
                 raise Failed(f"SER did not answer with facts: {answer[:200]!r}")
