@@ -130,6 +130,9 @@ def test_pages(start, size):
     before = Usage(ser)
     all_of_them()
     before.check()
+    with sip.TlsClient(ser.address()) as client:
+        client.ask()
+        assert not structs(ser, "tls.list", "after", "0", "0")
 
 
 class Json:
