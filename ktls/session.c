@@ -80,11 +80,23 @@ static struct kept_session *add(struct ktls_sessions *cache, const char *key)
 	return e;
 }
 
+/*
+ * The exact clock: time(2) is up to a tick of the kernel behind it, and OpenSSL 3.5 writes the exact one into
+ * sessions, which would lie in the future.
+ */
+static time_t now_exactly(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return ts.tv_sec;
+}
+
 static int is_over(const struct kept_session *e)
 {
 	const SSL_SESSION *session = e->session;
 	long hint = (long)SSL_SESSION_get_ticket_lifetime_hint(session);
-	long now = (long)time(NULL), age = now - SSL_SESSION_get_time(session);
+	long now = (long)now_exactly(), age = now - SSL_SESSION_get_time(session);
 
 	/* 0 means no time at all in RFC 8446 4.6.1, and an unknown time in RFC 5077 3.3. */
 	if ((hint || SSL_SESSION_get_protocol_version(session) == TLS1_3_VERSION) && age >= hint)
@@ -113,7 +125,7 @@ static int on_session(SSL *ssl, SSL_SESSION *session)
 	if (!e)
 		return 0;
 	e->session = session;
-	e->verified = SSL_session_reused(ssl) ? keeping->verified : time(NULL);
+	e->verified = SSL_session_reused(ssl) ? keeping->verified : now_exactly();
 	return 1;
 }
 
