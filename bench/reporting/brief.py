@@ -2,11 +2,12 @@
 """What the README shows: ours beside the stock module, a column for each release, and where the stock module is better."""
 
 from reporting import data, weak
-from reporting.grid import Grid, paragraph
+from reporting.grid import Grid, paragraph, span
 from reporting.telling import crowd_of, duration, only
 from reporting.weak import median
 from tables import shown
 
+KEEPER = "[a keeper](docs/operations.md#a-restart-that-costs-no-handshake)"
 HOMES = ("ours kernel 1.3", "ours user 1.3")
 
 
@@ -28,7 +29,7 @@ def same_load(source):
     kept = {step["rate"]: ours["of_stock"] for step in data.constant_rates(source) or ()
             if (ours := only("ours", step["subjects"])) and ours["of_stock"]}
     if kept:
-        yield "CPU per message, same load", shown(kept[max(kept)], 2)
+        yield f"CPU per message, both at {max(kept):,} messages/s", shown(kept[max(kept)], 2)
 
 
 def storms(source):
@@ -66,8 +67,9 @@ def memory(source):
     last = {name: next((p[1] for p in reversed(points) if p[1] is not None), None) for name, points in measured.items()}
     ours = next((last[home] for home in HOMES if last.get(home)), None)
     if ours and last.get("tcp") and "stock" in last:
-        yield (f"idle connection, on top of plain TCP's {last['tcp']:.0f} KB",
-               pair(ours - last["tcp"], last["stock"] - last["tcp"] if last.get("stock") else None, lambda kb: f"{kb:.1f} KB"))
+        ours, plain, stock = (kb and round(kb, 1) for kb in (ours, last["tcp"], last["stock"]))  # as the page has them
+        yield (f"memory of SER for an idle connection, on top of plain TCP's {plain:.0f} KB",
+               pair(ours - plain, stock - plain if stock else None, lambda kb: f"{kb:.1f} KB"))
 
 
 def floods(source):
@@ -75,12 +77,12 @@ def floods(source):
     for case in largest.values():
         ours, stock = (only(name, case["subjects"]) for name in ("ours", "stock"))
         if ours and stock and ours["worst"] is not None:
-            yield (f"slowest honest handshake beside {crowd_of(case)}",
+            yield (f"slowest handshake of others beside {crowd_of(case)}",
                    f"{duration(ours['worst'])}, {of_stock(stock)}")
 
 
 def of_stock(stock):
-    """What its honest clients met beside a crowd."""
+    """What others met beside a crowd."""
     if stock["fates"]:
         return "died"
     if stock["median"] is None:
@@ -95,7 +97,7 @@ def restarts(source):
         if not ours or not ours["p99"] or not stock:
             return
         died = f"; died in {len(stock['fates'])} of {stock['runs']} runs" if stock["fates"] and stock["p99"] else ""
-        yield ("99 % answered after a restart within (ours with a keeper)",
+        yield (f"99 % of phones answered again after a restart within (ours with {KEEPER})",
                pair(median(ours, "p99"), median(stock, "p99"), duration) + died)
 
 
@@ -108,26 +110,19 @@ def table(head, reads, sources):
     return grid.text() if grid.rows else ""
 
 
-def bullets(sources, group, folder):
-    """What speaks against ours; of a crowd only the slowest handshake."""
-    told, left = {}, False
+def against_ours(sources, group):
+    """What speaks against ours: a table like those of the page."""
+    grid = Grid("ours, the other" if group == weak.STOCK else "what")
     for source in sources:
         for _, what, figure in weak.points(source):
-            if weak.group_of(what) != group:
-                continue
-            if what.startswith(weak.BESIDE):
-                left = True
-            else:
-                told.setdefault(what, []).append(f"{figure} ({source.column})")
-    if left:
-        told[f"median handshakes and established traffic [beside a crowd]({folder}/benchmarks.md#what-is-worse)"] = []
-    lines = (f"- {what}" + (f": {'; '.join(figures)}" if figures else "") for what, figures in told.items())
-    return "".join(paragraph(line).replace("\n", "\n  ").rstrip(" ") for line in lines)
+            if weak.group_of(what) == group:
+                grid.put((what,), source.column, figure)
+    return grid.text() if grid.rows else ""
 
 
-def worse(sources, folder):
+def worse(sources):
     """Where the stock module is better, and what went wrong."""
-    better, wrong = (bullets(sources, group, folder) for group in (weak.STOCK, weak.OWN))
+    better, wrong = (against_ours(sources, group) for group in (weak.STOCK, weak.OWN))
     if better:
         yield f"The stock module is better at:\n\n{better}"
     elif weak.compares_stock(sources):
@@ -145,22 +140,40 @@ def first_words(sources):
               for words, name in named.items()}
     told = [f"{words} {share} times" for words, share in shares.items() if share[:1].isdigit()]
     text = f"On {newest} {' and '.join(told)} the stock module's CPU." if told else ""
-    ours, comma, stock = next((text for row, text in rows.items() if row.startswith("idle")), "").partition(", ")
+    ours, comma, stock = next((text for row, text in rows.items() if row.startswith("memory")), "").partition(", ")
     if comma:
         text += f" An idle connection takes {ours} on top of plain TCP's"
         text += "." if stock == "died" else f", with the stock module {stock}."
     return text.strip()
 
 
+def in_kernel(sources, folder):
+    """What changes with kernel TLS, which the tables do not have."""
+    for source in sources:
+        costs = [s["cpu_of_stock"]["median"] for s in data.throughput(source) or ()
+                 if s["name"].startswith("ours kernel") and s["cpu_of_stock"]]
+        if not costs:
+            continue
+        sizes = {name: [p[2] for p in points if p[2] is not None] for name, points in (data.memory(source) or {}).items()}
+        text = f"Records are in user space here. In the kernel ({source.column}) a message takes {span(costs)} times the stock module's CPU"
+        own, its = sizes.get("ours kernel 1.3"), sizes.get("stock")
+        if own and its:
+            text += f", and an idle connection {own[-1]:.1f} KB of the kernel's memory instead of {its[-1]:.1f}"
+        return f"{text}: see [what is worse]({folder}/benchmarks.md#what-is-worse)."
+    return ""
+
+
 def brief(sources, folder):
     native = [source for source in sources if not source.guest]
     rounds = min((source.settings["rounds"] for source in native if "rounds" in source.settings), default=1)
     where = next((source.machine for source in native), None)
-    parts = [*worse(native, folder), paragraph(first_words(native)),
+    words = " ".join(filter(None, (first_words(native), in_kernel(sources, folder))))
+    parts = [*worse(native), paragraph(words),
              table("ours as a multiple of the stock module's", (same_load, messages, storms), native),
              table("ours, stock module", (silences, latencies, memory, floods, restarts), native)]
     if where:
         parts.append(paragraph(
             f"Medians of {rounds} rounds, of memory and floods one run, on {where['cores']} processors ({where['cpu']}) that the load "
-            f"generator shared. [{folder}/benchmarks.md]({folder}/benchmarks.md) has ranges, commands and all other figures; it begins with what is worse."))
+            "generator shared. \"Others\" are clients that do not belong to the crowd. Every SER ran with `-X fm`, without which 5.6.3 takes "
+            f"[more CPU]({folder}/sizing.md#one-of-each). [{folder}/benchmarks.md]({folder}/benchmarks.md) has ranges, commands and all other figures; it begins with what is worse."))
     return [part for part in parts if part]

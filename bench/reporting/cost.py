@@ -30,13 +30,13 @@ def shares(found, keys, digits, base_unit):
 def against(found, share, of_stock, noun, begin):
     """Sentences on how ours stands to the stock module and to plain TCP, with TLS 1.3."""
     told = []
-    for home, place in (("ours user 1.3", ""), ("ours kernel 1.3", " with records in the kernel")):
+    for home, place in (("ours user 1.3", "user space"), ("ours kernel 1.3", "the kernel")):
         of = []
         for key, its in ((of_stock, "the stock module's"), (share, "plain TCP's")):
             figures = {source.column: f"{s[key]['median']:.2f}" for source, subjects in found if (s := only(home, subjects)) and s[key]}
             of += [f"{by_column(figures)} times {its} {noun}"] if figures else []
         if of:
-            told.append(f"{begin}{place} {', and '.join(of)}.")
+            told.append(f"With TLS 1.3 and records in {place} {begin} {', and '.join(of)}.")
     return " ".join(told)
 
 
@@ -48,7 +48,7 @@ def message_cpu(page):
     if not found:
         return
     exact = [(source, subjects) for source, subjects in found if source.guest != ", user-mode-linux"]
-    told = against(exact, "cpu", "cpu_of_stock", "CPU", "With TLS 1.3 a message costs a busy SER")
+    told = against(exact, "cpu", "cpu_of_stock", "CPU", "a message costs a busy SER")
     drawable = [(source, subjects) for source, subjects in found if any(s["share"] or s["cpu"] for s in subjects)]
     pictures = []
     if drawable:
@@ -69,8 +69,7 @@ def messages(page):
     found = [(source, subjects) for source, subjects in page.measured(data.throughput) if not source.emulated]
     if not found:
         return
-    told = against(to_tell(found), "share", "share_of_stock", "messages/s",
-                   "With TLS 1.3 a busy SER answers")
+    told = against(to_tell(found), "share", "share_of_stock", "messages/s", "a busy SER answers")
     page.section("How many messages/s?", told, shares(found, ("rate", "share", "share_of_stock"), 0, "messages/s"))
 
 
@@ -119,7 +118,7 @@ def at_rates(source, steps):
         return f"Counted in instructions ({source.column}), a message takes {span(of_plain)} times plain TCP's with records in the kernel{user}."
     stock = f"{span(of_stock)} times the stock module's and " if of_stock else ""
     kept = [step["rate"] for step in steps if (s := only("ours", step["subjects"])) and s["cpu"] and not s["trouble"]]
-    return (f"At the same load a message costs ours {stock}{span(of_plain)} times plain TCP's CPU ({source.column}, "
+    return (f"At the same load a message costs SER with ours {stock}{span(of_plain)} times plain TCP's CPU ({source.column}, "
             f"{span(sorted({min(kept), max(kept)}), 0)} messages/s).")
 
 

@@ -93,7 +93,7 @@ def survivors(found):
         told.append(f"{the(name)} {listed(bad)}" if bad else f"{the(name)} survived all runs")
     answer = "When clients shake hands and reset, " + "; ".join(told) + "."
     costs = {column: span(values) for column, values in costs.items() if values}
-    return answer + (f" A full handshake costs ours {by_column(costs)} times the stock module's CPU." if costs else "")
+    return answer + (f" With ours a full handshake costs {by_column(costs)} times the stock module's CPU." if costs else "")
 
 
 def engines(page):
@@ -104,6 +104,8 @@ def engines(page):
     for source, subjects in found:
         for s in subjects:
             grid.put((s["kind"], f"handshakes/s, {spelled(s['name'])}"), source.column, fate_or(s, shown(s["rate"])))
+            if s["name"].endswith("2 engines") and s["fewest"]:
+                grid.put((s["kind"], "share of the engine with fewer, %"), source.column, shown(s["fewest"]))
             if s["name"].endswith("2 engines") and s["ratio"]:
                 grid.put((s["kind"], "2 engines / 1 engine"), source.column, shown(s["ratio"], 2))
                 told.append((s["kind"], s["ratio"]["median"]))
@@ -111,7 +113,8 @@ def engines(page):
     page.section("What does a second engine add?",
                  f"With two processors, two engines do up to {best[1]:.2f} times the handshakes/s of one ({best[0]})." if best else "",
                  grid.text(), "The clients run on the same processors, and one thread does all of them. An RSA-4096 signature costs the "
-                 "server so much that the clients need little beside it.")
+                 "server so much that the clients need little beside it. With ECDSA one engine keeps up with them, so the other gets "
+                 "few.")
 
 
 def restart(page):
@@ -125,11 +128,12 @@ def restart(page):
                 grid.put((row, spelled(s["name"])), source.column, fate_or(s, shown(s[key])))
         kept = only("ours, keeper", measured["subjects"])
         if kept and kept["p99"] and kept["handshakes"]:
-            told.append((kept["handshakes"]["max"], kept["p99"]["median"]))
+            told.append((kept["handshakes"]["max"], kept["p99"]["median"], kept["p99"]["max"]))
     count = found[0][1]["connections"]
-    answer = (f"With a keeper, a restart of SER with {count:,} connections costs {max(h for h, _ in told):,.0f} handshakes, and "
+    answer = (f"With a keeper, a restart of SER with {count:,} connections costs {max(h for h, *_ in told):,.0f} handshakes, and "
               "99 % of the clients are answered "
-              f"again {span([ms for _, ms in told], 0, ' ms')} after SER was told to end." if told else "")
+              f"again {span([ms for _, ms, _ in told], 0, ' ms')} after SER was told to end (medians; in the slowest round "
+              f"{max(ms for *_, ms in told):,.0f} ms)." if told else "")
     page.section("What does a restart of SER cost the phones?", answer,
                  *page.plots_of("restart", "share of clients answered again after a restart, over time", found, plots.restart, "storm_rounds"),
                  grid.text(),

@@ -2,7 +2,7 @@
 """What peers that mean harm, or say nothing, do to the others."""
 
 from reporting import data, plots
-from reporting.grid import Grid, spelled, the
+from reporting.grid import Grid, span, spelled, the
 from reporting.telling import by_column, cell, crowd_of, duration, fate_or, listed, to_tell
 from tables import shown
 
@@ -15,22 +15,25 @@ def flood(page):
         met = {}
         for case in data.flood(source)[1]:
             for s in case["subjects"]:
-                grid.put((crowd_of(case), spelled(s["name"])), source.column, honest(s))
+                grid.put((crowd_of(case), spelled(s["name"])), source.column, met_by_others(s))
                 met.setdefault(s["name"], []).append(s)
         for name, subjects in met.items():
             cases_of.setdefault(name, {})[source.column] = subjects
     settings = page.flooded[0].settings
-    loads = ", ".join(f"{data.flood(source)[0]:.1f}" for source in page.flooded)
+    loads = by_column({source.column: f"{data.flood(source)[0]:.1f}" for source in page.flooded})
     told = "; ".join(flooded(name, found, settings["handshakes"]) for name, found in cases_of.items())
     page.section("Who gets in beside a crowd that says nothing?", f"Beside crowds that say nothing {told}.", grid.text(),
-                 f"Of {settings['handshakes']} honest handshakes the median and, in parentheses, the slowest, in ms; behind it p99 of "
-                 "established traffic, in ms. The handshakes come one after the other from another address. The crowd opens again what "
-                 "is closed, as fast as it can; slow ones send a byte of a ClientHello each second. All settings are defaults, but \"with "
-                 f"room\" has tcp_max_connections above the crowd. Load average at the start: {loads}.", short=True)
+                 f"Of the handshakes of {settings['handshakes']} others the median and, in parentheses, the slowest, in ms; behind it p99 of "
+                 "established traffic, in ms. The others come one after the other from another address. The crowd opens again what "
+                 "is closed, as fast as it can; slow ones send a byte of a ClientHello each second. Every server has two TCP workers, "
+                 "512 MB of shared memory and `-X fm`; all other settings are defaults. \"With room\" also has tcp_max_connections and "
+                 "tls_max_connections above the crowd, connections that live for an hour, and no tcp_accept_iplimit. By default 6.0.1 "
+                 "takes at most 1,024 connections from one address, so its stock module keeps places for others beside a crowd of one. "
+                 f"Load average at the start: {loads}.", short=True)
 
 
-def honest(s):
-    """What a subject's honest clients met."""
+def met_by_others(s):
+    """What others met beside a crowd."""
     if s["fates"]:
         return fate_or(s, "-")
     text = f"{cell(s['median'], 1)} ({cell(s['worst'])})" if s["median"] is not None else "none came in"
@@ -40,20 +43,26 @@ def honest(s):
 
 
 def flooded(name, found, handshakes):
-    """What became of a subject's honest clients, over all crowds."""
+    """What became of a subject's others, over all crowds."""
     told, slowest = [], {}
     for column, cases in sorted(found.items()):
-        in_all = [("died", sum(bool(s["fates"]) for s in cases)),
-                  ("let nobody in", sum(not s["fates"] and s["median"] is None for s in cases)),
-                  ("failed some", sum(not s["fates"] and s["median"] is not None and bool(s["missed"]) for s in cases))]
-        bad = [f"{words} in {count} of {len(cases)} cases" for words, count in in_all if count]
+        missed = [s["missed"] for s in cases if not s["fates"] and s["median"] is not None and s["missed"]]
+        in_all = [("died beside", sum(bool(s["fates"]) for s in cases)),
+                  ("let nobody else in beside", sum(not s["fates"] and s["median"] is None for s in cases)),
+                  (f"lost {span(missed, 0)} of {handshakes} others beside" if missed else "", len(missed))]
+        bad = [f"{words} {count} of {len(cases)}" for words, count in in_all if count]
         if bad:
             told.append(f"{listed(bad)} ({column})")
         else:
             slowest[column] = f"{max(s['worst'] for s in cases):,.0f} ms"
     if slowest:
-        told.append(f"let all {handshakes} honest clients in, the slowest after {by_column(slowest)}")
-    return f"{the(name).replace(', with room', ' with room for them')} {', and '.join(told)}"
+        told.append(f"let in all {handshakes} others, the slowest after {by_column(slowest)}")
+    return f"{the(name).replace(', with room', ' with limits above the crowd')} {', and '.join(told)}"
+
+
+def short(ms):
+    """With as many digits as times below a millisecond need."""
+    return shown(ms, 2 if ms["median"] < 1 else 1)
 
 
 def latency(page):
@@ -65,15 +74,17 @@ def latency(page):
         for key, words in (("quiet", "alone"), ("storm", f"beside {measured['parallel']} clients")):
             for s in measured["subjects"]:
                 grid.put((words, spelled(s["name"])), source.column,
-                         fate_or(dict(s, fates=s["fates"] if key == "storm" else []), shown(s[key]["p99"], 1) if s[key] else "-"))
+                         fate_or(dict(s, fates=s["fates"] if key == "storm" else []), short(s[key]["p99"]) if s[key] else "-"))
     for source, measured in to_tell(found):
         for s in measured["subjects"]:
             if s["storm"] and s["name"] in ("ours", "stock", "tcp"):
                 within.setdefault(s["name"], {})[source.column] = duration(s["storm"]["p99"]["median"])
     clients = to_tell(found)[-1][1]["parallel"]
-    told = [f"{by_column(columns)} with {the(name)}" for name, columns in within.items()]
+    told = [f"{by_column(columns)} with {the(name)}" for name, columns in within.items() if name != "tcp"]
+    plain = within.get("tcp")
     page.section("How long do answers take, alone and in a storm?",
-                 f"While {clients} clients shake hands and reset, 99 % of established traffic is answered within {listed(told)}." if told else "",
+                 (f"While {clients} clients shake hands and reset, 99 % of established traffic is answered within {listed(told)}"
+                  + (f"; with plain TCP, where they only connect and reset, within {by_column(plain)}" if plain else "") + ".") if told else "",
                  *page.plots_of("latency", "latency percentiles, alone and in a storm", found, plots.latency, "storm_rounds"),
                  grid.text(), short=True)
 
@@ -92,7 +103,7 @@ def stalled(page):
                     worst.setdefault((s["name"], setting["tcp_async"]), []).append(s["silence"]["max"])
     told = [f"{longest({name: max(values) for (name, its), values in worst.items() if its == setting})} (tcp_async={setting})"
             for setting in sorted({setting for _, setting in worst})]
-    answer = f"Beside peers that never read, the longest time in which nobody was answered was {', and '.join(told)}." if told else ""
+    answer = f"Beside peers that never read, nobody was answered for at most {', and '.join(told)}." if told else ""
     seconds = sorted({measured["seconds"] for _, measured in found})
     page.section("Who waits for peers that never read?", answer,
                  *page.plots_of("stalled", "answers per second beside stalled peers", found, plots.stalled, "storm_rounds"),

@@ -10,12 +10,13 @@ HEAD = """\
 # Benchmarks
 
 Made by `bench/report` out of what the commands under [Runs](#runs) left. Columns are releases of Kamailio if a table
-has no others, with kernel TLS (in a guest, UML or QEMU) where they say so. Figures are medians, with the range in
-parentheses; without a range a figure was measured once, or was always the same. What was not measured is empty. "Ours"
-stands for this module, "stock module" for the release's own, "plain TCP" for the same server without TLS. "User space":
-SER's processes encrypt; "kernel": Linux does; "relayed": the engine does, for CBC suites. The load generator shares the
-processors with the server, so trust ratios and CPU more than rates. [bench/README.md](../bench/README.md) says how each
-figure is made.
+has no others, with kernel TLS (in a guest: user-mode Linux, UML, or QEMU) where they say so. Figures are medians, with
+the range in parentheses; without a range a figure was measured once, or was always the same. What was not measured is
+empty. "Ours" stands for this module, "stock module" for the release's own, "plain TCP" for the same server without TLS.
+"User space": SER's processes encrypt; "kernel": Linux does; "relayed": the engine does, for CBC suites. The load
+generator shares the processors with the server, so trust ratios and CPU more than rates. Every SER runs with `-X fm`;
+with the default allocator 5.6.3 takes [more CPU](sizing.md#one-of-each). [bench/README.md](../bench/README.md) says how
+each figure is made.
 """
 
 # In the order of the page.

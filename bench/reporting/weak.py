@@ -9,16 +9,13 @@ from tables import quotient
 # Below that a difference is taken for noise: of CPU and rates, and of latencies and their like.
 SMALL, LARGE = 0.03, 0.25
 OTHERS = {"stock": "the stock module", "tcp": "plain TCP"}
-LEFT_OUT = (f"What the rules of `bench/reporting/weak.py` find; a difference below {SMALL:.0%} in CPU and rates, or below {LARGE:.0%} in "
-            "times and memory, is none. A cell is empty where ours is not worse, too.").replace("%", " %")
+LEFT_OUT = (f"What the rules of `bench/reporting/weak.py` find: medians, whose ranges are in the tables below. A difference below "
+            f"{SMALL:.0%} in CPU and rates, or below {LARGE:.0%} in times and memory, is not listed. A cell is empty where ours is not "
+            "worse, or where nothing was measured.").replace("%", " %")
 STOCK, RIVALS, PLAIN, OWN = "stock", "rivals", "plain", "own"
 GROUPS = {STOCK: "Worse than the stock module", RIVALS: "Worse than nginx or haproxy", PLAIN: "Worse than plain TCP",
           OWN: "Went wrong"}
 
-
-
-# How points begin that are told of a crowd, but for its slowest handshake.
-BESIDE = ("median honest handshake", "p99 of established traffic beside")
 
 
 def group_of(what):
@@ -122,15 +119,18 @@ def stalled_points(measured):
                        f"{mine:.2f} s, {its:.2f} s")
 
 
+WEIGHTS = ("memory of an idle connection", "the kernel's memory of one, both ends")
+
+
 def memory_points(measured):
     # The last of each: the limit of open files allows fewer of those that are relayed.
     last = {name: [next((point[place] for point in reversed(points) if point[place] is not None), None) for place in (1, 2)]
             for name, points in measured.items()}
-    plain = last.get("tcp", (None, None))
     for name, sizes in last.items():
-        for mine, its, words in zip(sizes, plain, ("memory of an idle connection", "the kernel's memory of one, both ends")):
-            if name.startswith("ours") and mine and its and mine > its * (1 + LARGE):
-                yield f"{spelled(name)}: {words}, and plain TCP's", f"{mine:.1f} KB, {its:.1f} KB"
+        for other, whose in OTHERS.items():
+            for mine, its, words in zip(sizes, last.get(other, (None, None)), WEIGHTS):
+                if name.startswith("ours") and mine and its and mine > its * (1 + LARGE):
+                    yield f"{spelled(name)}: {words}, and {whose}'s", f"{mine:.1f} KB, {its:.1f} KB"
 
 
 def crowd_points(measured):
@@ -141,6 +141,8 @@ def crowd_points(measured):
         yield f"{measured['connections']:,} connections", fate
     if not plain or "each" not in ours or "each" not in plain:
         return
+    if ours["opened"] < plain["opened"] * (1 - SMALL):
+        yield f"{measured['connections']:,} connections: connections/s that came in, of plain TCP's", times(ours["opened"] / plain["opened"])
     for key, words, least in (("cpu", "CPU for keep-alives", SMALL), ("p99", "p99 of keep-alives", LARGE),
                               ("back", "time until all are back", LARGE)):
         if plain[key] and ours[key] > plain[key] * (1 + least):
@@ -167,8 +169,9 @@ def rival_points(measured):
         for subject in measured[what]:
             if subject["name"] == "ours" and subject["fates"]:
                 yield f"{words}, {subject['kind']}", subject["fates"][0]
-            elif subject["name"] != "tcp" and (median(subject, "ratio") or 0) > 1 + SMALL:  # which shakes no hands
-                yield f"{words}, {subject['kind']}: CPU, of that of {subject['name']}", times(median(subject, "ratio"))
+            elif (what, subject["name"]) != ("handshakes", "tcp") and (median(subject, "ratio") or 0) > 1 + SMALL:
+                yield (f"{words}, {subject['kind']}: CPU, of that of {OTHERS.get(subject['name'], subject['name'])}",
+                       times(median(subject, "ratio")))
 
 
 def call_points(scenarios):
@@ -189,16 +192,17 @@ def flood_points(cases):
     for case in cases:
         ours = by_name(case["subjects"]).get("ours")
         if ours and (ours["fates"] or ours["missed"]):
-            yield f"honest handshakes beside {crowd_of(case)}", ours["fates"][0] if ours["fates"] else f"{ours['missed']} failed"
-    for key, words in (("median", "median honest handshake"), ("worst", "slowest honest handshake"),
+            yield f"handshakes of others beside {crowd_of(case)}", ours["fates"][0] if ours["fates"] else f"{ours['missed']} failed"
+    for key, words in (("worst", "slowest handshake of others"), ("median", "median handshake of others"),
                        ("beside", "p99 of established traffic")):
-        for other, its_words in (("stock", "the stock module's"), ("stock, with room", "that of the stock module with room for the crowd")):
+        for other, its_words in (("stock", "the stock module's"),
+                                 ("stock, with room", "that of the stock module with limits above the crowd")):
             pairs = []
             for case in cases:
                 named = by_name(case["subjects"])
                 mine, its = (named[name][key] if name in named else None for name in ("ours", other))
                 if mine and its and mine > its * (1 + LARGE):
-                    pairs.append((mine / its, f"{duration(mine)}, {duration(its)} (beside {crowd_of(case)})"))
+                    pairs.append((mine / its, f"{duration(mine)}, {duration(its)} beside {crowd_of(case)}"))
             if pairs:
                 yield f"{words} beside a crowd, and {its_words}", max(pairs)[1]
 
