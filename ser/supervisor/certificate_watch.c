@@ -89,7 +89,8 @@ static void drop_doubles(void)
 {
 	unsigned kept = 0;
 
-	qsort(files, count, sizeof(*files), by_path);
+	if (count)
+		qsort(files, count, sizeof(*files), by_path);
 	for (unsigned i = 0; i < count; i++)
 		if (kept && !strcmp(files[kept - 1].path, files[i].path))
 			free(files[i].path);
@@ -100,15 +101,19 @@ static void drop_doubles(void)
 
 /*
  * A file that changed after the supervisors began to read may not be what they have read, so its state counts
- * as unknown.
+ * as unknown; not where it is the state that was in use before: files can have times of another clock, which
+ * is ahead.
  */
-static void note_states(const struct timespec *began)
+static void note_states(const struct timespec *began, const struct file *before, unsigned count_before)
 {
 	for (unsigned i = 0; i < count; i++) {
 		struct file *f = &files[i];
+		const struct file *old =
+			count_before ? bsearch(f, before, count_before, sizeof(*before), by_path) : NULL;
 
 		look_at(f->path, f->last);
-		if (is_before(&f->last[0].changed, began) && is_before(&f->last[1].changed, began))
+		if ((is_before(&f->last[0].changed, began) && is_before(&f->last[1].changed, began)) ||
+			(old && !memcmp(old->used, f->last, sizeof(f->last))))
 			memcpy(f->used, f->last, sizeof(f->used));
 	}
 }
@@ -117,6 +122,8 @@ static void note_states(const struct timespec *began)
 static void list(const struct reload_last *last)
 {
 	static struct cfg_errors errors, warnings;
+	struct file *before = files;
+	unsigned count_before = count;
 	struct cfg_config *c;
 
 	memset(&errors, 0, sizeof(errors));
@@ -124,14 +131,16 @@ static void list(const struct reload_last *last)
 	c = params_domains(last->config[0] ? last->config : NULL, &errors, &warnings);
 	if (!c)
 		return;
-	for (unsigned i = 0; i < count; i++)
-		free(files[i].path);
+	files = NULL;
 	count = 0;
 	for (unsigned i = 0; i < c->count; i++)
 		file_states_each(c->domains[i], add, NULL);
 	cfg_config_unref(c);
 	drop_doubles();
-	note_states(&last->began);
+	note_states(&last->began, before, count_before);
+	for (unsigned i = 0; i < count_before; i++)
+		free(before[i].path);
+	free(before);
 }
 
 /*

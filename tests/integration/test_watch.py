@@ -2,6 +2,7 @@
 """New certificates without a command: certificate_watch."""
 import os
 import re
+import subprocess
 import time
 
 import pytest
@@ -66,6 +67,22 @@ def test_replaced(start, pki, files, engines):
         client.ask()
     assert not ser.log_count(KEPT)
     ser.wait_idle()
+
+
+def test_clock_behind(start, pki, files, tmp_path):
+    """Files whose times lie in the future are loaded once more at most, and later changes are seen."""
+    library = str(tmp_path / "behind.so")
+    subprocess.run(["cc", "-D_GNU_SOURCE", "-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-o", library,
+                    os.path.join(os.path.dirname(os.path.abspath(__file__)), "behind.c")], check=True, timeout=120)
+    ser = start(tls=watching(files), environment={"LD_PRELOAD": library})
+    ser.settle(lambda: ser.log_count(TAKEN), ser.log)
+    wait_for_looks(ser, 6)
+    assert ser.logged(TAKEN, 1), ser.log()
+    put(pki.server_rsa, files)
+    ser.settle(lambda: ser.log_count(TAKEN) == 2, ser.log)
+    assert name(ser) == pki.server_rsa.name
+    wait_for_looks(ser, 6)
+    assert ser.logged(TAKEN, 2), ser.log()
 
 
 def test_broken(start, pki, files):
