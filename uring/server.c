@@ -181,6 +181,13 @@ int server_await_first(struct connection *c)
 
 	if (!s->config.first_byte_ms || s->ready >= s->config.max_handshakes)
 		return 0;
+	c->waits_as = uring_sources_enter(s->ready_hosts, &c->peer.remote);
+	if (!c->waits_as)
+		return 0;
+	if (s->config.max_ready_per_source && c->waits_as->users > s->config.max_ready_per_source) {
+		uring_sources_leave(c->waits_as);
+		return 0;
+	}
 	uring_deadline_clear(&s->deadlines, &c->deadline);
 	uring_deadline_set(&s->firsts, &c->deadline, s->config.first_byte_ms);
 	c->is_ready = 1;
@@ -197,6 +204,8 @@ void server_forget(struct connection *c)
 	server_unseat(c);
 	uring_deadline_clear(c->is_ready ? &s->firsts : &s->deadlines, &c->deadline);
 	s->connections--;
+	if (c->is_ready)
+		uring_sources_leave(c->waits_as);
 	s->ready -= (unsigned)c->is_ready;
 	s->leaving -= (unsigned)c->is_leaving;
 	wake_listeners(s);
@@ -301,7 +310,10 @@ int uring_server_new(
 	if (!s)
 		return -ENOMEM;
 	rc = uring_places_new(&s->places, config->max_handshakes, config->max_handshakes_per_source);
+	if (!rc)
+		rc = uring_sources_new(&s->ready_hosts, config->max_handshakes);
 	if (rc) {
+		uring_places_free(s->places);
 		free(s);
 		return rc;
 	}

@@ -96,6 +96,11 @@ struct uring_server_config {
 	 */
 	unsigned first_byte_ms;
 	/*
+	 * So many of one host wait at most, and the others are handed over at once; 0 for any number. For
+	 * callers whose own limit for a host only counts what was handed over.
+	 */
+	unsigned max_ready_per_source;
+	/*
 	 * The client completed its handshake and left in that time. The server has closed the socket, and
 	 * frees h when it returns. May be NULL.
 	 */

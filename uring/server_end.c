@@ -84,6 +84,7 @@ static void free_server(struct uring_deadlines *looks)
 	const struct uring_server_config config = s->config;
 
 	uring_places_free(s->places);
+	uring_sources_free(s->ready_hosts);
 	free(s);
 	if (config.ended)
 		config.ended(config.arg);

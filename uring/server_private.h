@@ -23,15 +23,16 @@ struct connection {
 	struct ktls_handshake *handshake; /* NULL until it is let in */
 	int fd;
 	int timed_out;
-	int is_ready;         /* its handshake is done: waits for the first byte */
-	int has_place;        /* and may be sent away */
-	int is_leaving;       /* it was: its operation ends now */
-	int makes_way;        /* and stays gone, whatever it has said meanwhile */
-	unsigned like_it;     /* connections of its host at that time */
-	int has_spoken;       /* behind its PROXY header */
-	int was_full;         /* the server, when it came: somebody has to make way for it */
-	size_t header_len;    /* bytes of an unfinished PROXY header in chunk */
-	uint8_t chunk[CHUNK]; /* the last member */
+	int is_ready;                  /* its handshake is done: waits for the first byte, */
+	struct uring_source *waits_as; /* as one of this host */
+	int has_place;                 /* and may be sent away */
+	int is_leaving;                /* it was: its operation ends now */
+	int makes_way;                 /* and stays gone, whatever it has said meanwhile */
+	unsigned like_it;              /* connections of its host at that time */
+	int has_spoken;                /* behind its PROXY header */
+	int was_full;                  /* the server, when it came: somebody has to make way for it */
+	size_t header_len;             /* bytes of an unfinished PROXY header in chunk */
+	uint8_t chunk[CHUNK];          /* the last member */
 };
 
 struct listener {
@@ -52,6 +53,7 @@ struct uring_server {
 	struct uring_loop *loop;
 	struct uring_server_config config;
 	struct uring_places *places;
+	struct uring_sources *ready_hosts; /* of those that are ready */
 	LIST_HEAD(, listener) listeners;
 	unsigned connections;
 	unsigned leaving;                 /* of the connections */

@@ -162,6 +162,7 @@ static int start_server(struct engine *e, struct cfg_error *error)
 		.context = engine_context,
 		.begin = engine_begin,
 		.first_byte_ms = FIRST_BYTE_MS,
+		.max_ready_per_source = (unsigned)e->params->max_connections_per_source,
 		.unused = engine_unused,
 		.established = engine_established,
 		.failed = engine_failed,

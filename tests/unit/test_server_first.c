@@ -71,12 +71,17 @@ static int all_done(struct serving *serving)
 	return 1;
 }
 
+static int all_wait(struct serving *serving)
+{
+	return all_done(serving) && uring_server_ready(serving->server) == serving->calls;
+}
+
 /* Its handshake is done on both sides, and the server waits for more. */
 static struct caller *call_and_wait(SSL_CTX *client)
 {
 	struct caller *c = serving_call(&s, client);
 
-	serving_until(&s, all_done);
+	serving_until(&s, all_wait);
 	serving_go_on(&s);
 	assert_int_equal(s.established, 0);
 	assert_int_equal(uring_server_handshakes(s.server), 0);
@@ -238,6 +243,37 @@ static void test_end(void **state)
 	serving_close(&s);
 }
 
+/* A host has its share of those that wait; what is handed over frees its place there. */
+static void test_share(void **state)
+{
+	const struct uring_server_config limits = {
+		.max_handshakes = 10,
+		.handshake_timeout = PATIENT,
+		.first_byte_ms = LONG,
+		.max_ready_per_source = 2,
+	};
+	struct caller *first;
+
+	(void)state;
+	serving_open_with(&s, server, &limits);
+	first = call_and_wait(clients[1]);
+	call_and_wait(clients[1]);
+	serving_call(&s, clients[1]);
+	serving_expect(&s, 1, 0);
+	serving_call_from(&s, clients[1], "127.0.0.2");
+	serving_until(&s, all_done);
+	serving_go_on(&s);
+	assert_int_equal(uring_server_ready(s.server), 3);
+	assert_int_equal(SSL_write(first->ssl, text, sizeof(text) - 1), sizeof(text) - 1);
+	serving_expect(&s, 2, 0);
+	assert_int_equal(uring_server_ready(s.server), 2);
+	serving_call(&s, clients[1]);
+	serving_until(&s, all_done);
+	serving_expect(&s, 2, 0);
+	assert_int_equal(uring_server_ready(s.server), 3);
+	serving_hang_up(&s);
+}
+
 /* Who is ready keeps nobody out, and no more than max_handshakes wait. */
 static void test_places(void **state)
 {
@@ -264,6 +300,7 @@ int main(void)
 		cmocka_unit_test(test_half_closes),
 		cmocka_unit_test(test_speaks_and_leaves),
 		cmocka_unit_test(test_end),
+		cmocka_unit_test(test_share),
 		cmocka_unit_test(test_places),
 	};
 
