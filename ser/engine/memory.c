@@ -5,14 +5,15 @@
 #include <malloc.h>
 
 enum {
-	BURST = 64,          /* handshakes and relayed connections at once: some MB */
+	BURST = 64,          /* handshakes, also done ones, and relayed connections at once: some MB */
 	QUIET_SECONDS = 1,   /* so that a storm with short pauses does not pay for this */
 	PART_THAT_STAYS = 4, /* a burst is over when no more than a quarter is left */
 };
 
 static unsigned at_once(const struct engine *e)
 {
-	return uring_server_handshakes(e->server) + uring_relay_connections(e->relay);
+	return uring_server_handshakes(e->server) + uring_server_ready(e->server) +
+	       uring_relay_connections(e->relay);
 }
 
 static int is_over(const struct engine *e)

@@ -79,11 +79,11 @@ static void engines(struct host_rpc *rpc, void *ctx)
 		if (rpc->add(ctx, "{", &handle) < 0)
 			return;
 		confinement_text(scoreboard_confined((unsigned)i), confined);
-		rpc->struct_add(handle, "ddddddsdd", "engine", i, "pid", (int)e->pid, "starts",
-			(int)e->starts, "handshakes", (int)scoreboard_handshakes((unsigned)i), "relayed",
-			(int)scoreboard_relayed((unsigned)i), "established",
-			(int)scoreboard_established((unsigned)i), "confined", confined, "supervisor",
-			(int)e->supervisor, "supervisor_silent", (int)e->silent);
+		rpc->struct_add(handle, "dddddddsdd", "engine", i, "pid", (int)e->pid, "starts",
+			(int)e->starts, "handshakes", (int)scoreboard_handshakes((unsigned)i), "ready",
+			(int)scoreboard_ready((unsigned)i), "relayed", (int)scoreboard_relayed((unsigned)i),
+			"established", (int)scoreboard_established((unsigned)i), "confined", confined,
+			"supervisor", (int)e->supervisor, "supervisor_silent", (int)e->silent);
 	}
 }
 

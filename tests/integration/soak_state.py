@@ -32,6 +32,7 @@ def gauges(ser):
     """What is there now. Sockets in the kernel are as many as descriptors."""
     stats = ser.command("tls.stats")
     return {**{name: stats[name] for name in GAUGES},
+            "first bytes": sum(engine["ready"] for engine in ser.engines()),
             "all connections": ser.command("core.tcp_info")["opened_connections"], "bytes that wait": ser.queued(),
             "WebSockets": ser.counter("ws_current_connections"), "transactions": ser.command("tm.stats")["current"],
             "former engines": len(ser.processes() - set(of_the_core(ser))) - len(ser.engines())}
