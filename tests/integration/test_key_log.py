@@ -97,11 +97,17 @@ def test_said(start):
 def test_client_that_leaves(start):
     """Its handshake succeeded, though SER never sees its connection."""
     ser = start(tls=log_keys())
-    before = len(randoms(path(ser)))
-    client = sip.TlsClient(ser.address(), sip.context(version="1.2")).handshake()
-    client.reset()
-    ser.settle(lambda: ser.counter("handshakes_unused") == 1, lambda: str(ser.command("tls.stats")))
-    has(path(ser), before + 1)
+    ser.wait_idle()
+    before, ok = len(randoms(path(ser))), ser.counter("handshakes_ok")
+    for tries in range(1, 20):  # who is late, on a busy machine, is let in
+        client = sip.TlsClient(ser.address(), sip.context(version="1.2")).handshake()
+        client.reset()
+        ser.settle(lambda tries=tries: ser.counter("handshakes_ok") == ok + tries, lambda: str(ser.command("tls.stats")))
+        ser.settle(lambda: not sum(one["ready"] for one in ser.engines()), ser.engines)
+        if ser.counter("handshakes_unused"):
+            break
+    assert ser.counter("handshakes_unused") == 1
+    has(path(ser), before + tries)
 
 
 @pytest.mark.parametrize("mode", [0, 1 + 8, 2 + 8, 1 + 2])

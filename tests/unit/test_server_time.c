@@ -119,7 +119,7 @@ static void check_from_accept(int proxy_header)
 {
 	static const size_t said[] = {1, 20, 100, SIZE_MAX};
 	const struct uring_server_config limits = {
-		.max_handshakes = 10, .handshake_timeout = 1, .proxy_header = proxy_header};
+		.max_handshakes = 10, .handshake_timeout = 3, .proxy_header = proxy_header};
 	struct caller *first[2 * COUNT(said)], *second;
 
 	serving_open_with(&s, server, &limits);

@@ -193,7 +193,7 @@ static void test_expiry(void **state)
 		long timeout; /* 0: as it is */
 		int offered;
 	} cases[] = {
-		{0, 0, 1}, {100, 0, 1}, {299, 300, 1}, {300, 300, 0}, {86400 * 8, 86400 * 9, 0}, {-10, 0, 0}};
+		{0, 0, 1}, {100, 0, 1}, {290, 300, 1}, {300, 300, 0}, {86400 * 8, 86400 * 9, 0}, {-10, 0, 0}};
 
 	(void)state;
 	for (unsigned i = 0; i < COUNT(cases); i++) {
