@@ -50,7 +50,7 @@ def crowd(page):
         count = f"{measured['connections']:,}"
         for s in measured["subjects"]:
             put_crowd(grid, f"{spelled(s['name'])}, {count} ({source.column})", s, measured)
-        cores = f"{source.machine['cores']} processor{'s' if source.machine['cores'] > 1 else ''}"
+        cores = f"{source.machine['cores']} processor{'s' if source.machine['cores'] > 1 else ''}" + (" of a guest" if source.guest else "")
         ours = only("ours", measured["subjects"])
         if ours and "each" in ours:
             kb = ours["each"]["shared"] + ours["each"]["private"]
@@ -58,7 +58,8 @@ def crowd(page):
                         f"were back after {ours['back']:,.0f} s, on {cores}.")
     page.section("What do very many connections take?", " ".join(told), grid.text(),
                  "At the restart, without a keeper, each client asks once more, and comes back over a new connection; 500 at "
-                 "most open at a time.")
+                 "most open at a time. In a guest (UML) a process's first look at memory is slow, and the commands look at all connections. "
+                 "Without an answer then: closed by the core because they had waited for a worker for 2 s.")
 
 
 def put_crowd(grid, column, s, measured):
