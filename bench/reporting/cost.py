@@ -116,9 +116,9 @@ def at_rates(source, steps):
         own = over("ours user", "cpu")
         user = f", and {span(own)} times in user space" if own else ""
         return f"Counted in instructions ({source.column}), a message takes {span(of_plain)} times plain TCP's with records in the kernel{user}."
-    stock = f"{span(of_stock)} times the stock module's and " if of_stock else ""
+    stock = f"{span(of_stock)} times the stock module's CPU and " if of_stock else ""
     kept = [step["rate"] for step in steps if (s := only("ours", step["subjects"])) and s["cpu"] and not s["trouble"]]
-    return (f"At the same load a message costs SER with ours {stock}{span(of_plain)} times plain TCP's CPU ({source.column}, "
+    return (f"At the same load a message takes {stock}{span(of_plain)} times plain TCP's{'' if of_stock else ' CPU'} ({source.column}, "
             f"{span(sorted({min(kept), max(kept)}), 0)} messages/s).")
 
 

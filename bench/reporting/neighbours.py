@@ -49,14 +49,14 @@ def flooded(name, found, handshakes):
         missed = [s["missed"] for s in cases if not s["fates"] and s["median"] is not None and s["missed"]]
         in_all = [("died beside", sum(bool(s["fates"]) for s in cases)),
                   ("let nobody else in beside", sum(not s["fates"] and s["median"] is None for s in cases)),
-                  (f"lost {span(missed, 0)} of {handshakes} others beside" if missed else "", len(missed))]
+                  (f"lost {span(missed, 0)} of {handshakes} other clients beside" if missed else "", len(missed))]
         bad = [f"{words} {count} of {len(cases)}" for words, count in in_all if count]
         if bad:
             told.append(f"{listed(bad)} ({column})")
         else:
             slowest[column] = f"{max(s['worst'] for s in cases):,.0f} ms"
     if slowest:
-        told.append(f"let in all {handshakes} others, the slowest after {by_column(slowest)}")
+        told.append(f"let in all {handshakes} other clients, the slowest after {by_column(slowest)}")
     return f"{the(name).replace(', with room', ' with limits above the crowd')} {', and '.join(told)}"
 
 
@@ -103,7 +103,7 @@ def stalled(page):
                     worst.setdefault((s["name"], setting["tcp_async"]), []).append(s["silence"]["max"])
     told = [f"{longest({name: max(values) for (name, its), values in worst.items() if its == setting})} (tcp_async={setting})"
             for setting in sorted({setting for _, setting in worst})]
-    answer = f"Beside peers that never read, nobody was answered for at most {', and '.join(told)}." if told else ""
+    answer = f"Beside peers that never read, the longest time without any answer in any round was {', and '.join(told)}." if told else ""
     seconds = sorted({measured["seconds"] for _, measured in found})
     page.section("Who waits for peers that never read?", answer,
                  *page.plots_of("stalled", "answers per second beside stalled peers", found, plots.stalled, "storm_rounds"),
