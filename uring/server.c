@@ -181,12 +181,15 @@ int server_await_first(struct connection *c)
 
 	if (!s->config.first_byte_ms || s->ready >= s->config.max_handshakes)
 		return 0;
-	c->waits_as = uring_sources_enter(s->ready_hosts, &c->peer.remote);
-	if (!c->waits_as)
-		return 0;
-	if (s->config.max_ready_per_source && c->waits_as->users > s->config.max_ready_per_source) {
-		uring_sources_leave(c->waits_as);
-		return 0;
+	if (s->config.max_ready_per_source) {
+		c->waits_as = uring_sources_enter(s->ready_hosts, &c->peer.remote);
+		if (!c->waits_as)
+			return 0;
+		if (c->waits_as->users > s->config.max_ready_per_source) {
+			uring_sources_leave(c->waits_as);
+			c->waits_as = NULL;
+			return 0;
+		}
 	}
 	uring_deadline_clear(&s->deadlines, &c->deadline);
 	uring_deadline_set(&s->firsts, &c->deadline, s->config.first_byte_ms);
@@ -204,7 +207,7 @@ void server_forget(struct connection *c)
 	server_unseat(c);
 	uring_deadline_clear(c->is_ready ? &s->firsts : &s->deadlines, &c->deadline);
 	s->connections--;
-	if (c->is_ready)
+	if (c->waits_as)
 		uring_sources_leave(c->waits_as);
 	s->ready -= (unsigned)c->is_ready;
 	s->leaving -= (unsigned)c->is_leaving;

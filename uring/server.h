@@ -92,17 +92,18 @@ struct uring_server_config {
 	 * Milliseconds, 0 for none, and up to 100 more, that a connection whose handshake is done waits for
 	 * the client's first byte before established() is called. A client that leaves in that time without
 	 * one costs the caller nothing; a close_notify is a byte. It does not wait where max_handshakes
-	 * others do, and those that wait are not among the max_handshakes.
+	 * others do, or when memory is short; those that wait are not among the max_handshakes.
 	 */
 	unsigned first_byte_ms;
 	/*
-	 * So many of one host wait at most, and the others are handed over at once; 0 for any number. For
-	 * callers whose own limit for a host only counts what was handed over.
+	 * So many of one host (as for max_handshakes_per_source) wait at most for a first byte, and the
+	 * others are handed over at once; 0 for any number. For callers whose own limit for a host only
+	 * counts what was handed over.
 	 */
 	unsigned max_ready_per_source;
 	/*
-	 * The client completed its handshake and left in that time. The server has closed the socket, and
-	 * frees h when it returns. May be NULL.
+	 * The client completed its handshake and left within first_byte_ms. The server has closed the socket,
+	 * and frees h when it returns. May be NULL.
 	 */
 	void (*unused)(void *arg, const struct uring_peer *peer, struct ktls_handshake *h);
 	/*

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The hosts (uring/address.h) that places for handshakes are taken from, each with those it has.
+ * The hosts (uring/address.h) that places for handshakes are taken from, each with those it has; also those
+ * that connections which wait for a first byte come from.
  *
- * What is counted bounds the memory: a host is kept while it has a place. Threads and processes: one thread.
+ * What is counted bounds the memory: a host is kept while it has one. Threads and processes: one thread.
  */
 #ifndef URING_SOURCES_H
 #define URING_SOURCES_H

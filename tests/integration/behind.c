@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* For LD_PRELOAD: the clock of files' times is an hour behind theirs, as with a file server whose clock is
- * ahead. */
+/* For LD_PRELOAD: the clock is an hour behind that of files, as where a file server's is ahead. */
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>

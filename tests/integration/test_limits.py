@@ -215,6 +215,27 @@ def test_connections_of_one_source_idle_out(start, stack):
     ser.settle(lambda: is_let_in(ser, OTHER), "the place does not come back")
 
 
+def test_first_bytes_of_one_source(start):
+    """Of one address no more are waited for than it may have connections; the others reach the limit at once."""
+    ser = start(tls={"max_connections_per_source": 1})
+    ser.wait_idle()
+    context, seen = sip.context(version="1.2"), set()  # whose client is done after the server
+
+    def look():
+        with contextlib.ExitStack() as clients:
+            for _ in range(3):
+                client = sip.TlsClient(ser.address(), context, source=OTHER)
+                clients.callback(client.sock.close)
+                with contextlib.suppress(OSError, sip.Ended):  # refused
+                    client.handshake()
+            seen.add(sum(engine["ready"] for engine in ser.engines()))
+        return 1 in seen
+    ser.settle(look, lambda: f"{seen} waited")
+    for _ in range(5):
+        look()
+    assert seen <= {0, 1}
+
+
 def test_connections_of_one_source_at_once(start, stack):
     """Handshakes that all began before the first of them ended."""
     ser = start(tls={"max_connections_per_source": 3})
