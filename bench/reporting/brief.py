@@ -2,7 +2,7 @@
 """What the README shows: ours beside the stock module, a column for each release, and where the stock module is better."""
 
 from reporting import data, weak
-from reporting.grid import Grid, paragraph, span
+from reporting.grid import Grid, paragraph
 from reporting.telling import crowd_of, duration, only
 from reporting.weak import median
 from tables import shown
@@ -148,18 +148,15 @@ def first_words(sources):
 
 
 def in_kernel(sources, folder):
-    """What changes with kernel TLS, which the tables do not have."""
+    """What changes with kernel TLS, where the tables do not have it."""
+    if any(source.ktls for source in sources if not source.guest):
+        return ""
     for source in sources:
-        costs = [s["cpu_of_stock"]["median"] for s in data.throughput(source) or ()
-                 if s["name"].startswith("ours kernel") and s["cpu_of_stock"]]
-        if not costs:
-            continue
         sizes = {name: [p[2] for p in points if p[2] is not None] for name, points in (data.memory(source) or {}).items()}
-        text = f"Records are in user space here. In the kernel ({source.column}) a message takes {span(costs)} times the stock module's CPU"
         own, its = sizes.get("ours kernel 1.3"), sizes.get("stock")
         if own and its:
-            text += f", and an idle connection {own[-1]:.1f} KB of the kernel's memory instead of {its[-1]:.1f}"
-        return f"{text}: see [what is worse]({folder}/benchmarks.md#what-is-worse)."
+            return (f"With records in the kernel ({source.column}) an idle connection takes {own[-1]:.1f} KB of the kernel's memory, with the "
+                    f"stock module {its[-1]:.1f}; what a message costs then is [here]({folder}/kernel-tls.md#what-it-costs-and-what-we-do-not-use).")
     return ""
 
 

@@ -362,7 +362,7 @@ def calls(source):
 
 
 def flood(source):
-    """Of each crowd and subject the honest handshakes, and the traffic before and beside it; and what else was done."""
+    """Of each crowd and subject the handshakes of others, and the traffic before and beside it; and what else was done."""
     def make(result):
         cases = [{"connections": case["connections"], "sources": case["sources"], "slow": case["slow"],
                   "subjects": [{"name": name, "fates": fates([run]), **summary(run)} for name, run in case["runs"].items()]}

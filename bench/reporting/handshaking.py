@@ -113,7 +113,7 @@ def engines(page):
     page.section("What does a second engine add?",
                  f"With two processors, two engines do up to {best[1]:.2f} times the handshakes/s of one ({best[0]})." if best else "",
                  grid.text(), "The clients run on the same processors, and one thread does all of them. An RSA-4096 signature costs the "
-                 "server so much that the clients need little beside it. With ECDSA one engine keeps up with them, so the other gets "
+                 "server so much that the clients need little beside it. Where one engine keeps up with them, the other may get "
                  "few.")
 
 

@@ -27,8 +27,8 @@ def flood(page):
                  "established traffic, in ms. The others come one after the other from another address. The crowd opens again what "
                  "is closed, as fast as it can; slow ones send a byte of a ClientHello each second. Every server has two TCP workers, "
                  "512 MB of shared memory and `-X fm`; all other settings are defaults. \"With room\" also has tcp_max_connections and "
-                 "tls_max_connections above the crowd, connections that live for an hour, and no tcp_accept_iplimit. By default 6.0.1 "
-                 "takes at most 1,024 connections from one address, so its stock module keeps places for others beside a crowd of one. "
+                 "tls_max_connections above the crowd, connections that live for an hour, and no tcp_accept_iplimit. By default Kamailio "
+                 "6 takes at most 1,024 connections from one address, so its stock module keeps places for others beside a crowd of one address. "
                  f"Load average at the start: {loads}.", short=True)
 
 
@@ -60,7 +60,7 @@ def flooded(name, found, handshakes):
     return f"{the(name).replace(', with room', ' with limits above the crowd')} {', and '.join(told)}"
 
 
-def short(ms):
+def with_digits(ms):
     """With as many digits as times below a millisecond need."""
     return shown(ms, 2 if ms["median"] < 1 else 1)
 
@@ -74,7 +74,7 @@ def latency(page):
         for key, words in (("quiet", "alone"), ("storm", f"beside {measured['parallel']} clients")):
             for s in measured["subjects"]:
                 grid.put((words, spelled(s["name"])), source.column,
-                         fate_or(dict(s, fates=s["fates"] if key == "storm" else []), short(s[key]["p99"]) if s[key] else "-"))
+                         fate_or(dict(s, fates=s["fates"] if key == "storm" else []), with_digits(s[key]["p99"]) if s[key] else "-"))
     for source, measured in to_tell(found):
         for s in measured["subjects"]:
             if s["storm"] and s["name"] in ("ours", "stock", "tcp"):

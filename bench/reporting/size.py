@@ -37,19 +37,27 @@ def memory(page):
                  answer,
                  *page.plots_of("memory", "memory of an idle connection against their number", found, plots.memory, "rounds"),
                  grid.joined(kernels), "SER's: shared memory and private memory of all its processes. In parentheses: how many there were, "
-                 "which the limit of open files bounds: a relayed connection takes two. Runs with other numbers of connections differ by "
-                 "up to 0.3 KB.", short=True)
+                 "which the limit of open files bounds: a relayed connection takes two.", short=True)
+
+
+SLOW_LOOK = " In a guest (UML) a process's first look at memory is slow, and the commands look at all connections."
+CLOSED = (" Without an answer are those that the server closed: the core does that where they [waited for a worker]"
+          "(sizing.md#what-breaks-first) for 2 s.")
+LEAST_PRIVATE = 1 / 100  # KB of a kind of process for each connection, for a row of its own
 
 
 def crowd(page):
     found = page.measured(data.crowd)
     if not found:
         return
+    closed = any(s.get("errors") for _, measured in found for s in measured["subjects"])
+    kinds = {kind: None for _, measured in found for s in measured["subjects"] for kind, kb in s.get("private", {}).items()
+             if kb >= measured["connections"] * LEAST_PRIVATE}
     grid, told = Grid("", by_release=False), []
     for source, measured in found:
         count = f"{measured['connections']:,}"
         for s in measured["subjects"]:
-            put_crowd(grid, f"{spelled(s['name'])}, {count} ({source.column})", s, measured)
+            put_crowd(grid, f"{spelled(s['name'])}, {count} ({source.column})", s, measured, kinds)
         cores = f"{source.machine['cores']} processor{'s' if source.machine['cores'] > 1 else ''}" + (" of a guest" if source.guest else "")
         ours = only("ours", measured["subjects"])
         if ours and "each" in ours:
@@ -58,12 +66,11 @@ def crowd(page):
                         f"were back after {ours['back']:,.0f} s, on {cores}.")
     page.section("What do very many connections take?", " ".join(told), grid.text(),
                  "At the restart, without a keeper, each client asks once more, and comes back over a new connection; 500 at "
-                 "most open at a time. In a guest (UML) a process's first look at memory is slow, and the commands look at all connections. "
-                 "Without an answer then: closed by the core because they had waited for a worker for 2 s.")
+                 "most open at a time." + (SLOW_LOOK if any(source.guest for source, _ in found) else "") + (CLOSED if closed else ""))
 
 
-def put_crowd(grid, column, s, measured):
-    """What is known of one subject."""
+def put_crowd(grid, column, s, measured, kinds):
+    """What is known of one subject; of the kinds of processes these."""
     if "each" not in s:
         grid.put(("server",), column, fate_or(s, "-"))
         return
@@ -79,9 +86,8 @@ def put_crowd(grid, column, s, measured):
             ("SER ended after, s", cell(s["end"], 1)), ("all answered again after, s", cell(s["back"], 1)),
             ("of them", cell(s["answered"]))):
         grid.put((row,), column, text)
-    for kind, kb in s["private"].items():
-        if kb >= measured["connections"] / 100:  # a hundredth of a KB for each
-            grid.put((f"private memory of {kind}, MB",), column, cell(kb / 1024, 1))
+    for kind in kinds:
+        grid.put((f"private memory of {kind}, MB",), column, cell(s["private"].get(kind) and s["private"][kind] / 1024, 1))
 
 
 def nodes(page):

@@ -17,7 +17,6 @@ GROUPS = {STOCK: "Worse than the stock module", RIVALS: "Worse than nginx or hap
           OWN: "Went wrong"}
 
 
-
 def group_of(what):
     """To whom a point compares ours."""
     if "stock module" in what:
@@ -219,18 +218,13 @@ PARTS = (
 def points(source):
     """What is worse, and by how much: place on the page and two texts."""
     found = [(place, *point) for place, (read, part) in enumerate(PARTS) if (measured := read(source)) for point in part(measured)]
-    return found + [(len(PARTS), *point) for section, told in source.troubles.items() for point in trouble_points(section, told)]
+    return found + [(len(PARTS), f"{section}: figures refused or runs that went wrong", in_words(told))
+                    for section, told in source.troubles.items() if told]
 
 
-def trouble_points(section, told):
-    """What went wrong while it was measured: each, or how often if it was often."""
-    if len(told) > 3:
-        yield f"{section}: figures refused or runs that went wrong", str(len(told))
-        return
-    found = {}
-    for what, _, text in (one.partition(": ") for one in told):
-        found.setdefault(what, []).append(text)
-    yield from ((what, "; ".join(texts)) for what, texts in found.items())
+def in_words(told):
+    """What went wrong while it was measured, or only how often where it was often."""
+    return f"{len(told)}: {'; '.join(told)}" if len(told) <= 3 else str(len(told))
 
 
 def compares_stock(sources):

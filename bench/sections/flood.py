@@ -170,7 +170,7 @@ def shown(value, digits=0):
 
 
 def show(result):
-    title(f"flood: {result['handshakes']} honest handshakes beside a crowd, ms; and p99 of {result['rate']} messages/s "
+    title(f"flood: {result['handshakes']} handshakes of others beside a crowd, ms; and p99 of {result['rate']} messages/s "
           f"over connections that were there before, ms: alone -> beside it; load average at the start {result['load']:.1f}")
     rows = [("connections", "addresses", "they are", "subject", "median", "worst", "failed", "p99", "sent late p99",
              "crowd: open, opened", "sent away", "server")]
@@ -197,9 +197,9 @@ def failures(result):
             yield f"{what}: the server died"
             continue
         if found["missed"]:
-            yield f"{what}: {found['missed']} honest handshakes failed"
+            yield f"{what}: {found['missed']} handshakes of others failed"
         if found["worst"] and found["worst"] >= LIMIT_MS:
-            yield f"{what}: an honest handshake took {found['worst']:.0f} ms"
+            yield f"{what}: a handshake of somebody else took {found['worst']:.0f} ms"
         for name in ("quiet", "beside"):
             if run[name]["errors"]:
                 yield f"{what}: established traffic had {run[name]['errors']} errors"
