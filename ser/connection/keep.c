@@ -162,14 +162,9 @@ static int give(const struct host_tcp_connection *c)
 	describe(&k, c);
 	k.stream_len = (size_t)len;
 	len = kept_encode(&k, message.record, sizeof(message.record));
-	if (len < 0) {
-		OPENSSL_cleanse(&message, sizeof(message));
-		OPENSSL_cleanse(state, k.stream_len);
-		return TOO_LARGE;
-	}
 	message.header = (struct keeper_header){KEEPER_MAGIC, KEEPER_VERSION, KEEPER_KEEP};
-	rc = send_message(sizeof(message.header) + (size_t)len, c->s);
-	OPENSSL_cleanse(&message, sizeof(message.header) + (size_t)len);
+	rc = len < 0 ? -EMSGSIZE : send_message(sizeof(message.header) + (size_t)len, c->s);
+	OPENSSL_cleanse(&message, len < 0 ? sizeof(message) : sizeof(message.header) + (size_t)len);
 	OPENSSL_cleanse(state, k.stream_len);
 	if (rc == -EMSGSIZE)
 		return TOO_LARGE;
