@@ -91,7 +91,11 @@ class Chain:
         """The first one."""
         self.options = options
         self.ser = self.make(**options)
-        return self.ser.start()
+        self.ser.start()
+        # Who asked whether it runs is gone, or would be kept, too.
+        self.ser.settle(lambda: not sum(engine["handshakes"] + engine["ready"] for engine in self.ser.engines()), self.ser.engines)
+        self.ser.wait_idle()
+        return self.ser
 
     def end(self):
         """Until it is gone."""
