@@ -41,8 +41,8 @@ def memory(page):
 
 
 SLOW_LOOK = " In a guest (UML) a process's first look at memory is slow, and the commands look at all connections."
-CLOSED = (" Without an answer are those that the server closed: the core does that where they [waited for a worker]"
-          "(sizing.md#what-breaks-first) for 2 s.")
+CLOSED = (" Why some got no answer was not looked at; the core closes connections that [waited for a worker](sizing.md#what-breaks-first) "
+          "for 2 s.")
 LEAST_PRIVATE = 1 / 100  # KB of a kind of process for each connection, for a row of its own
 
 

@@ -115,6 +115,8 @@ def test_crowd(native, write, tmp_path):
     """What very many connections took, and what went wrong with them."""
     runs = native["sections"]["crowd"]["runs"]
     runs["ours"]["asked"]["tls.list"] = 7.25
+    assert "got no answer" not in part(report(tmp_path, NATIVE)[2], "What do very many")
+    runs["ours"]["kept"]["errors"] = 3
     runs["tcp"] = {"death": {"signal": 9, "of": "the main process", "after_seconds": 3}}
     page = part(report(tmp_path, write(native))[2], "What do very many")
     ours = runs["ours"]
@@ -122,6 +124,7 @@ def test_crowd(native, write, tmp_path):
     assert "| all pages of tls.list, s | 7.25 |" in page
     assert f"| answers then, p99 ms | {ours['kept']['latency_us']['p99'] / 1000:.1f} |" in page
     assert "| server |  | died (SIGKILL) |" in page
+    assert "| without an answer then | 3 |" in page and "Why some got no answer" in page
 
 
 def test_two_crowds(native, write, tmp_path):
