@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Proof that record keys are in the kernel: its own counters against the connections the tests made."""
+import subprocess
 import threading
 
 import settings
@@ -67,4 +68,11 @@ def wait_current(count):
     def current():
         now = counters()
         return now.get("TlsCurrTxSw", 0), now.get("TlsCurrRxSw", 0)
-    settle(lambda: current() == (count, count), lambda: f"TlsCurrTxSw, TlsCurrRxSw are {current()}, not {count}")
+    settle(lambda: current() == (count, count),
+           lambda: f"TlsCurrTxSw, TlsCurrRxSw are {current()}, not {count}:\n{sockets()}")
+
+
+def sockets():
+    """Those of TCP that are not listened at, and the processes that hold them."""
+    return subprocess.run(["ss", "-Htnpei", "state", "connected"], check=False, capture_output=True, text=True,
+                          timeout=settings.PATIENCE).stdout
