@@ -9,7 +9,8 @@ import xml.etree.ElementTree as xml
 
 
 def count(files):
-    """Tests of all files by outcome, the names of those that failed, and of those that passed at the second try."""
+    """Tests of all files by outcome, the names of those that failed, and those that passed at the second try, with why not
+    at the first."""
     passed = failed = skipped = 0
     names, again = [], []
     for file in files:
@@ -29,8 +30,9 @@ def count(files):
                 skipped += 1
             else:
                 passed += 1
-                if case.find("properties/property[@name='again']") is not None:
-                    again.append(name)
+                why = case.find("properties/property[@name='again']")
+                if why is not None:
+                    again.append(f"{name}: {' '.join(why.get('value').split())}")
     return passed, failed, skipped, names, again
 
 

@@ -15,7 +15,8 @@ import pki as certificates  # noqa: E402
 import settings  # noqa: E402
 from server import Server  # noqa: E402
 
-LIVE, BEGUN = [], set()
+LIVE = []
+FAILED_FIRST = {}  # why, by test, where --reruns gives it a second try
 # Files that take longest come first: a process that tests beside others gets one file after the other.
 LONGEST = ("memory", "stalled", "outbound_life", "outbound_traffic", "soak", "sockets", "watch", "outbound_failures",
            "settings", "limits")
@@ -28,11 +29,15 @@ class AtOnce:
         self.config = config
 
     def pytest_runtest_logreport(self, report):
+        if not report.failed and report.outcome != "rerun":
+            return
+        crash = getattr(report.longrepr, "reprcrash", None)
+        why = crash.message[:300] if crash else ""
+        if report.outcome == "rerun":
+            FAILED_FIRST[report.nodeid] = f"{report.when}: {why}"
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
-        if reporter and (report.failed or report.outcome == "rerun"):
-            crash = getattr(report.longrepr, "reprcrash", None)
-            reporter.write_line(f"\n{report.outcome.upper()} {report.nodeid} ({report.when}): "
-                                f"{crash.message[:300] if crash else ''}")
+        if reporter:
+            reporter.write_line(f"\n{report.outcome.upper()} {report.nodeid} ({report.when}): {why}")
 
 
 def pytest_configure(config):
@@ -46,10 +51,9 @@ def pytest_xdist_auto_num_workers():
 
 
 def pytest_runtest_setup(item):
-    """With --reruns: whether it is the second try, for the results."""
-    if item in BEGUN:
-        item.user_properties.append(("again", "yes"))
-    BEGUN.add(item)
+    """At the second try the results say why the first failed."""
+    if item.nodeid in FAILED_FIRST:
+        item.user_properties.append(("again", FAILED_FIRST[item.nodeid]))
 
 
 def pytest_collection_modifyitems(items):
