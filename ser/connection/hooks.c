@@ -8,6 +8,7 @@
 #include "ser/host/services.h"
 #include "ser/outbound/orders.h"
 #include "ser/outbound/outbound.h"
+#include "ser/sending/fd_cache.h"
 #include "ser/sending/send.h"
 #include "ser/sending/sip_message.h"
 #include "ser/shared/conn.h"
@@ -89,9 +90,14 @@ static void send_last_alert(struct host_tcp_connection *c, int fd, uint8_t descr
 
 static void tcpconn_close(struct host_tcp_connection *c, int fd)
 {
+	struct conn *conn = c->extra_data;
+
 	send_last_alert(c, fd, KTLS_CLOSE_NOTIFY);
-	if (c->extra_data)
-		send_let_finish(c->extra_data, fd);
+	if (!conn)
+		return;
+	if (conn->outbound)
+		outbound_closing(conn, fd);
+	send_let_finish(conn, fd);
 }
 
 static void log_end(const struct ktls_read *r, const char *peer)
@@ -246,6 +252,7 @@ static int on_read(struct host_tcp_connection *c, int *flags)
 	static int short_read;
 	int n;
 
+	fd_cache_drop_closed();
 	if (!drain_is_on())
 		return read_more(c, flags);
 	if (done_with == c->id) {
@@ -273,6 +280,7 @@ static int on_encode(struct host_tcp_connection *c, const char **buf, unsigned *
 	size_t taken;
 	ssize_t n;
 
+	fd_cache_drop_closed();
 	*rest = NULL;
 	*rest_len = 0;
 	if (!conn || conn->sent_last)

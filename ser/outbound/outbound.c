@@ -11,6 +11,7 @@
 #include "ser/shared/log.h"
 #include "ser/shared/shortage.h"
 #include "uring/address.h"
+#include "uring/pass_fd.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -214,6 +215,27 @@ int outbound_say(struct host_tcp_connection *c, const char *p, size_t len, unsig
 	return opening_keep(conn, p, len, (send_flags & HOST_SND_F_CON_CLOSE) != 0);
 }
 
+static void note_closed(struct outbound *out)
+{
+	int was_closed;
+
+	lock_get(&out->lock);
+	was_closed = __atomic_exchange_n(&out->closed, 1, __ATOMIC_SEQ_CST);
+	lock_release(&out->lock);
+	if (!was_closed)
+		scoreboard_count_outbound_closed();
+}
+
+void outbound_closing(struct conn *conn, int fd)
+{
+	char byte;
+	int sock;
+
+	note_closed(conn->outbound);
+	if (!conn_is_established(conn) && uring_take_fd(fd, &byte, 1, &sock) > 0 && sock >= 0)
+		close(sock);
+}
+
 void outbound_closed(struct conn *conn)
 {
 	static struct log_limit limit;
@@ -223,9 +245,7 @@ void outbound_closed(struct conn *conn)
 	char peer[URING_ADDRESS_TEXT];
 
 	identity_remove(conn);
-	lock_get(&out->lock);
-	out->closed = 1;
-	lock_release(&out->lock);
+	note_closed(out);
 	if (was_established)
 		return;
 	lost = opening_fail(conn);

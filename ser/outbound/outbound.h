@@ -39,6 +39,12 @@ int outbound_say(struct host_tcp_connection *c, const char *p, size_t len, unsig
  */
 int outbound_take_over(struct host_tcp_connection *c);
 
+/*
+ * In tcp_main, before it closes fd, its descriptor of the connection. A socket that is on its way over the
+ * placeholder is closed: other processes' copies of the placeholder, in the core's cache, would keep it open.
+ */
+void outbound_closing(struct conn *conn, int fd);
+
 /* The core has closed the connection. */
 void outbound_closed(struct conn *conn);
 

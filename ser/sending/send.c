@@ -95,7 +95,7 @@ static int get_descriptor(struct send *s)
 		s->fd = s->c->fd;
 		return s->fd < 0 ? -EPIPE : 0;
 	}
-	s->fd = may_cache(s) ? fd_cache_get(s->conn->serial) : -1;
+	s->fd = may_cache(s) ? fd_cache_get(s->conn) : -1;
 	if (s->fd >= 0)
 		return 0;
 	if (send_all(unix_tcp_sock, message, sizeof(message)) <= 0 ||
@@ -106,7 +106,7 @@ static int get_descriptor(struct send *s)
 	if (answer != s->c)
 		return -EPIPE;
 	if (may_cache(s)) {
-		fd_cache_put(s->conn->serial, fd);
+		fd_cache_put(s->conn, fd);
 		s->own = 0;
 	}
 	return 0;

@@ -31,7 +31,7 @@ enum outbound_phase {
 struct outbound {
 	int lock;       /* ser/shared/lock.h: protects closed, and the change from OPENING */
 	uint8_t phase;  /* enum outbound_phase */
-	uint8_t closed; /* the core has closed it */
+	uint8_t closed; /* the core closes it, or has */
 	uint8_t handed; /* the socket is with a supervisor */
 	uint8_t fresh;  /* its opener has not sent its first message yet */
 	uint8_t close;  /* close it after the text */
@@ -53,7 +53,7 @@ struct conn {
 	uint8_t engine;        /* number of the engine that did the handshake */
 	int16_t why_error;     /* negative errno, or 0 */
 	uint32_t since;        /* seconds since 1970 */
-	uint32_t serial;       /* unique among all records; for caches of descriptors */
+	uint32_t serial;       /* unique among all records */
 	struct domain *domain; /* a reference */
 	struct scoreboard_source source;
 	struct ktls_stream stream;

@@ -25,7 +25,9 @@ struct scoreboard {
 	uint32_t next_serial, next_id;
 	pid_t tcp_main;
 	uint64_t counters[COUNTER_SLOTS], gone[COUNTER_SLOTS], known[COUNTER_SLOTS];
-	_Alignas(64) uint32_t keys_gone; /* read with each record: apart from what is often written */
+	/* Read with each record: apart from what is often written. */
+	_Alignas(64) uint32_t keys_gone;
+	uint32_t outbound_closed;
 	_Alignas(64) uint32_t sources[2][SCOREBOARD_SOURCE_SLOTS];
 };
 
@@ -227,6 +229,16 @@ void scoreboard_count_connections(int change)
 static uint32_t slot_of(uint64_t host, uint64_t key)
 {
 	return (uint32_t)(uring_host_hash(host, key) % SCOREBOARD_SOURCE_SLOTS);
+}
+
+uint32_t scoreboard_outbound_closed(void)
+{
+	return __atomic_load_n(&scoreboard->outbound_closed, __ATOMIC_ACQUIRE);
+}
+
+void scoreboard_count_outbound_closed(void)
+{
+	__atomic_add_fetch(&scoreboard->outbound_closed, 1, __ATOMIC_RELEASE);
 }
 
 struct scoreboard_source scoreboard_source_of(const union uring_address *remote)

@@ -123,6 +123,10 @@ struct scoreboard_load scoreboard_get_load(void);
 unsigned scoreboard_connections(void);
 void scoreboard_count_connections(int change);
 
+/* How many connections that SER opened were closed since the start, modulo 2^32. */
+uint32_t scoreboard_outbound_closed(void);
+void scoreboard_count_outbound_closed(void);
+
 /*
  * Connections by the host they come from (uring/address.h). The table has a fixed size and is addressed by a
  * keyed hash. A host may seem to have more connections than it has if it shares both counters with busy ones,

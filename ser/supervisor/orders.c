@@ -19,6 +19,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
@@ -250,6 +251,9 @@ void orders_established(const struct engine_process *p, const struct conn_made *
 	rc = fill_in(t->conn, made);
 	if (!rc)
 		rc = uring_pass_fd(t->far_end, "", 1, fd);
+	/* tcp_main may be closing it, and have looked for the socket too early (outbound_closing()). */
+	if (!rc && __atomic_load_n(&t->conn->outbound->closed, __ATOMIC_SEQ_CST))
+		shutdown(fd, SHUT_RDWR);
 	close(fd);
 	if (!rc || rc == -EALREADY)
 		forget(t);

@@ -89,8 +89,8 @@ def end(servers):
             if not server.ended:
                 server.stop()
             server.check_log()
-        except AssertionError as failure:
-            failures.append(str(failure))
+        except Exception as failure:  # pylint: disable=broad-exception-caught
+            failures.append(str(failure) or repr(failure))
         finally:
             server.clean_up()
     assert not failures, "\n".join(failures)

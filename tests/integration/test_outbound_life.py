@@ -1,6 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A connection that SER made from its first state to its last: what lists say, resumption, nothing left behind."""
+"""
+A connection that SER made from its first state to its last: what lists say, resumption, nothing left behind. Servers
+end with this module: the core's cache of descriptors may keep sockets, which others count in the kernel.
+"""
 import contextlib
+import os
+import re
+import signal
 
 import pytest
 
@@ -9,17 +15,20 @@ import peers
 import settings
 import sip
 from outbound import ASYNC, BOTH, Client, entries
+from ports import free_port
 from server import Usage
 
 TIMES = 200
+WRITERS = 6  # so that both workers write
+CORES_PLACES = 8  # of its cache of descriptors (TCP_FD_CACHE_SIZE in tcp_main.c)
 PEERS = 10  # of each bad kind: nobody waits for the timers of others
 
 
 @BOTH
 @pytest.mark.parametrize("version", ["1.2", "1.3"])
-def test_listed(share, pki, version, how):
+def test_listed(share_here, pki, version, how):
     """From its first message on, in both lists under the id that it keeps."""
-    ser = share(f"outbound {how}", **outbound.options(core=ASYNC[how]))
+    ser = share_here(f"outbound {how}", **outbound.options(core=ASYNC[how]))
     with peers.Slow(peers.context(pki.server, version)) as peer, Client(ser) as client:
         client.send(outbound.message(peer))
         ser.settle(lambda: entries(ser, "core.tcp_list", peer), lambda: ser.text("core.tcp_list"))
@@ -38,9 +47,9 @@ def test_listed(share, pki, version, how):
 
 @BOTH
 @pytest.mark.parametrize("version", ["1.2", "1.3"])
-def test_resumed(share, pki, version, how):
+def test_resumed(share_here, pki, version, how):
     """The peer says so."""
-    ser = share(f"outbound {how}", **outbound.options(core=ASYNC[how]))
+    ser = share_here(f"outbound {how}", **outbound.options(core=ASYNC[how]))
     before = ser.command("tls.stats")
     with peers.Closes(peers.context(pki.server, version)) as peer, Client(ser) as client:
         for _ in range(4):
@@ -53,9 +62,9 @@ def test_resumed(share, pki, version, how):
         {"connects_ok": 4, "connects_resumed": 3, "connects_failed": 0}
 
 
-def test_not_resumed_with_another_identity(share, pki):
+def test_not_resumed_with_another_identity(share_here, pki):
     """A session belongs to the name it was made for."""
-    ser = share("outbound async", **outbound.options(core=ASYNC["async"]))
+    ser = share_here("outbound async", **outbound.options(core=ASYNC["async"]))
     with peers.Closes(peers.context(pki.server)) as peer, Client(ser) as client:
         for name in "sip.example.org", None, "sip.example.org", None:
             assert client.forward(peer, **({"name": name} if name else {})).status == 200
@@ -77,9 +86,9 @@ def test_lifetime(start, pki, how):
 
 
 @BOTH
-def test_kill(share, pki, how):
+def test_kill(share_here, pki, how):
     """While it shakes hands, its senders are told; later it ends in order."""
-    ser = share(f"outbound {how}", **outbound.options(core=ASYNC[how]))
+    ser = share_here(f"outbound {how}", **outbound.options(core=ASYNC[how]))
     with peers.Mute(peers.context(pki.server)) as mute, peers.Peer(peers.context(pki.server)) as good, \
             Client(ser) as client:
         data = outbound.message(mute)
@@ -107,6 +116,41 @@ def test_stop(start, pki, how):
         ser.settle(lambda: mute.connections, "nobody connects")
         ser.stop()
         assert good.connections[0].ended.wait(settings.PATIENCE) and mute.connections[0].ended.wait(settings.PATIENCE)
+
+
+@BOTH
+def test_kill_before_it_is_taken_over(start, pki, how):
+    """Its socket waits for a reader, whoever else has a copy of what it waits in: the peer sees an end."""
+    port = free_port()
+    ser = start(**outbound.options(core=(*ASYNC[how], f"listen=udp:127.0.0.1:{port}"), workers=1))
+    reader = int(re.search(r"(\d+)\s+tcp receiver", ser.text("core.ps"))[1])
+    with peers.Peer(peers.context(pki.server)) as peer, outbound.UdpClient(("127.0.0.1", port)) as client:
+        os.kill(reader, signal.SIGSTOP)
+        try:
+            client.sock.send(outbound.message(peer, transport="UDP"))
+            assert ser.logged(f"connected to {peer.pattern}")
+            assert "Ok." in ser.text("tls.kill", entries(ser, "tls.list", peer)[0]["id"])
+        finally:
+            os.kill(reader, signal.SIGCONT)
+        assert peer.connections[0].ended.wait(settings.PATIENCE)
+
+
+@BOTH
+def test_descriptors_of_closed_ones(start, pki, how):
+    """Processes that wrote to a connection which another one reads let go of it; the core's own cache keeps a few."""
+    ser = start(**outbound.options(core=ASYNC[how]))
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(Client(ser)) for _ in range(WRITERS)]
+        peer = stack.enter_context(peers.Peer(peers.context(pki.server)))
+        assert {client.forward(peer).status for client in clients} == {200}
+        before = ser.descriptors()
+        for _ in range(3 * CORES_PLACES):
+            peer = stack.enter_context(peers.Peer(peers.context(pki.server)))
+            assert {client.forward(peer).status for client in clients} == {200}
+            ser.text("tls.kill", entries(ser, "tls.list", peer)[0]["id"])
+            assert peer.connections[0].ended.wait(settings.PATIENCE)
+        more = {process: count - before[process] for process, count in ser.descriptors().items() if count is not None}
+    assert max(more.values()) < 2 * CORES_PLACES, more
 
 
 @BOTH
