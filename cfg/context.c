@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Makes a context from a domain: the protocol is here, identity.c, trust.c and stapling.c have the rest. */
+/* Makes a context from a domain: the protocol is here, key_exchange.c, identity.c, trust.c and stapling.c
+ * have the rest. */
 #include "cfg/alpn.h"
 #include "cfg/context_private.h"
 #include "cfg/explain.h"
@@ -27,11 +28,12 @@ static int set_basics(struct cfg_builder *b)
 	const struct cfg_domain *d = b->domain;
 
 	pthread_once(&once, make_index);
+	if (b->ctx)
+		cfg_build_key_exchange(b);
 	if (!b->ctx || ktls_context_prepare(b->ctx, cfg_domain_verify(d)) || domain_index < 0 ||
 		SSL_CTX_set_ex_data(b->ctx, domain_index, (void *)d) != 1)
 		return cfg_add_error(b->errors, "out of memory while a TLS context was made");
 	SSL_CTX_set_mode(b->ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
-	SSL_CTX_set_dh_auto(b->ctx, 1);
 	return 0;
 }
 

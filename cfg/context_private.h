@@ -19,6 +19,12 @@ struct cfg_builder {
 	struct cfg_errors *errors, *warnings;
 };
 
+/*
+ * Sets the groups for the exchange of keys, unless openssl.cnf does. Call it first: it puts back all that
+ * openssl.cnf says.
+ */
+void cfg_build_key_exchange(struct cfg_builder *b);
+
 /* Sets both certificates and keys of the domain. */
 void cfg_build_identities(struct cfg_builder *b);
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """OpenSSL's own configuration: what it says for all programs holds unless SER's says otherwise."""
+import re
 import ssl
 import subprocess
 
@@ -70,14 +71,41 @@ def test_no_version_left(refused, openssl):
     assert f"method: no version is left: '{environment['OPENSSL_CONF']}' limits all programs to older ones" in log, log
 
 
+def agreed(ser, *options):
+    """How s_client says that keys were exchanged; None: there was no handshake."""
+    host, port = ser.address()
+    done = subprocess.run(["openssl", "s_client", "-connect", f"{host}:{port}", *options], text=True, input="",
+                          capture_output=True, timeout=settings.PATIENCE, check=False)
+    said = re.search(r"(?:(?:Server|Peer) Temp Key|Negotiated TLS1.3 group): (?!<NULL>)(.*)", done.stdout)
+    return said and said[1]
+
+
 def test_groups(start, openssl):
     """Of the key exchange."""
     ser = start(environment=openssl(SYSTEM + "Groups = P-384\n"))
-    host, port = ser.address()
-    for groups, agreed in ("X25519:P-256", False), ("X25519:P-384", True):
-        done = subprocess.run(["openssl", "s_client", "-connect", f"{host}:{port}", "-groups", groups], text=True,
-                              input="", capture_output=True, timeout=settings.PATIENCE, check=False)
-        assert ("secp384r1" in done.stdout) == agreed, done
+    assert agreed(ser, "-groups", "X25519:P-256") is None
+    assert "secp384r1" in agreed(ser, "-groups", "X25519:P-384")
+
+
+def test_no_finite_fields(start, openssl):
+    """A share of one costs its sender nothing and us much; whoever wants them names them."""
+    ser = start(environment=openssl(SYSTEM))
+    for group in "ffdhe2048", "ffdhe3072", "ffdhe8192":
+        assert agreed(ser, "-tls1_3", "-groups", group) is None
+    if "X25519MLKEM768" in subprocess.run(["openssl", "list", "-tls-groups"], text=True, capture_output=True,
+                                          timeout=settings.PATIENCE, check=False).stdout:
+        assert agreed(ser) == "X25519MLKEM768"
+    for group in "X25519", "P-256", "X448", "P-521", "P-384":
+        assert agreed(ser, "-tls1_3", "-groups", f"ffdhe8192:{group}")
+    ser = start(environment=openssl(SYSTEM + "Groups = X25519:P-256:ffdhe2048\n"))
+    assert agreed(ser, "-tls1_3", "-groups", "ffdhe2048")
+
+
+def test_field_of_a_long_key(start, pki):
+    """TLS 1.2 with DHE costs the same whatever the certificate."""
+    pair = pki.make("server-rsa-4096", "rsa.example.org", pki.ca, key=("-newkey", "rsa:4096"))
+    ser = start(tls={"certificate": pair.cert, "private_key": pair.key})
+    assert agreed(ser, "-tls1_2", "-cipher", "DHE-RSA-AES128-GCM-SHA256") == "DH, 2048 bits"
 
 
 def test_no_algorithms(refused, openssl):
