@@ -11,6 +11,10 @@
 #include <openssl/crypto.h>
 #include <string.h>
 
+enum {
+	STASH_MIN = 512, /* bytes for the first part of a record */
+};
+
 void ktls_stream_init(
 	struct ktls_stream *s, enum ktls_home home, const struct ktls_session_keys *keys, int can_rekey)
 {
@@ -53,23 +57,31 @@ void ktls_stream_wipe(struct ktls_stream *s, const struct ktls_allocator *mem)
 	OPENSSL_cleanse(s, sizeof(*s));
 }
 
+/* Some more than has come of a record: its length is only what a peer says. */
+static size_t room_for(size_t record, size_t came)
+{
+	size_t room = 2 * came > STASH_MIN ? 2 * came : STASH_MIN;
+
+	return room < record ? room : record;
+}
+
 int stream_keep(struct ktls_stream *s, const uint8_t *plain, size_t plain_len, const uint8_t *cipher,
 	size_t cipher_len, const struct ktls_allocator *mem)
 {
 	struct ktls_stash *stash = s->stash;
-	size_t need = plain_len + cipher_len;
+	size_t need = plain_len + cipher_len, room = need;
 
 	if (!need) {
 		drop_stash(s, mem);
 		return 0;
 	}
 	if (!plain_len && cipher_len >= KTLS_HEADER_LEN && ktls_record_length(cipher) > (ssize_t)need)
-		need = (size_t)ktls_record_length(cipher);
+		room = room_for((size_t)ktls_record_length(cipher), need);
 	if (!stash || stash->cap < need) {
-		stash = mem->alloc(sizeof(*stash) + need);
+		stash = mem->alloc(sizeof(*stash) + room);
 		if (!stash)
 			return -ENOMEM;
-		stash->cap = (uint32_t)need;
+		stash->cap = (uint32_t)room;
 	}
 	if (plain_len)
 		memcpy(stash->bytes, plain, plain_len);

@@ -17,8 +17,8 @@ struct ktls_stash {
 };
 
 /*
- * Keeps what a read left over, instead of what the stream kept before. An incomplete record gets room for the
- * rest of it at once. Returns 0 or -ENOMEM.
+ * Keeps what a read left over, instead of what the stream kept before. An incomplete record gets room for
+ * as much again, so that slow peers cost few allocations. Returns 0 or -ENOMEM.
  */
 int stream_keep(struct ktls_stream *s, const uint8_t *plain, size_t plain_len, const uint8_t *cipher,
 	size_t cipher_len, const struct ktls_allocator *mem);

@@ -83,8 +83,7 @@ static void send_in_pieces(struct line *l, size_t piece)
 	assert_null(l->stream.stash);
 }
 
-/* A slow peer must not cost memory for every byte: room for a record is made once, when its length is known.
- */
+/* A slow peer must not cost memory for every byte. */
 static void check_few_allocations(struct line *l)
 {
 	line_counts.made = 0;
@@ -96,6 +95,33 @@ static void test_few_allocations(void **state)
 {
 	(void)state;
 	line_for_each_kind(check_few_allocations);
+}
+
+/* Nor memory for bytes that never come. */
+static void check_memory_for_what_came(struct line *l)
+{
+	uint8_t wire[KTLS_MAX_RECORD], content[KTLS_MAX_PLAIN] = {0};
+	size_t len = 0, sent = KTLS_HEADER_LEN;
+	struct ktls_read r;
+	char buf[10];
+
+	line_counts.largest = 0;
+	line_seal(l, KTLS_APPLICATION_DATA, content, sizeof(content), wire, &len);
+	line_send(l, wire, sent);
+	assert_int_equal(line_read(l, buf, sizeof(buf), &r), 0);
+	assert_in_range(line_counts.largest, 1, 1024);
+	for (size_t n = 4000; sent < 8000; sent += n) {
+		line_send(l, wire + sent, n);
+		line_read_all(l, buf, sizeof(buf), sizeof(buf), &r);
+	}
+	assert_int_equal(r.end, KTLS_END_NONE);
+	assert_in_range(line_counts.largest, sent, 2 * sent + 1024);
+}
+
+static void test_memory_for_what_came(void **state)
+{
+	(void)state;
+	line_for_each_kind(check_memory_for_what_came);
 }
 
 static void check_pieces(struct line *l)
@@ -363,6 +389,7 @@ int main(void)
 		cmocka_unit_test(test_nothing_there),
 		cmocka_unit_test(test_pieces),
 		cmocka_unit_test(test_few_allocations),
+		cmocka_unit_test(test_memory_for_what_came),
 		cmocka_unit_test(test_every_cut),
 		cmocka_unit_test(test_many_at_once),
 		cmocka_unit_test(test_record_larger_than_buffer),
