@@ -10,6 +10,12 @@
 #include <openssl/err.h>
 #include <pthread.h>
 
+enum {
+	/* Bytes of a peer's certificates, which are kept with its connection: chains of post-quantum
+	 * signatures fit. */
+	PEER_CERTIFICATES_MAX = 32 * 1024,
+};
+
 static int domain_index = -1;
 
 static void make_index(void)
@@ -33,6 +39,7 @@ static int set_basics(struct cfg_builder *b)
 	if (!b->ctx || ktls_context_prepare(b->ctx, cfg_domain_verify(d)) || domain_index < 0 ||
 		SSL_CTX_set_ex_data(b->ctx, domain_index, (void *)d) != 1)
 		return cfg_add_error(b->errors, "out of memory while a TLS context was made");
+	SSL_CTX_set_max_cert_list(b->ctx, PEER_CERTIFICATES_MAX);
 	SSL_CTX_set_mode(b->ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
 	return 0;
 }

@@ -41,6 +41,9 @@ static const char *explain_tls(unsigned long error)
 		return "the peer sent no certificate, and one is required";
 	case SSL_R_WRONG_VERSION_NUMBER:
 		return "the peer sent a record of another version of TLS";
+	case SSL_R_EXCESSIVE_MESSAGE_SIZE:
+		return "the peer sent more bytes of certificates than we take, or another message that is "
+		       "too long";
 	default:
 		break;
 	}

@@ -11,6 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+	SERIAL_MAX = 424, /* bytes; their digits fill ANSWER_TEXT_MAX */
+};
+
 /* The certificate parsed last, because a script usually asks several things about one. */
 struct parsed {
 	X509 *cert;
@@ -75,9 +79,12 @@ static ssize_t name_line(const X509_NAME *name, char *buf)
 	return rc;
 }
 
+/* RFC 5280 4.1.2.2 allows 20 bytes. The time is the square of the length, so what does not fit is not begun.
+ */
 static ssize_t serial(const X509 *cert, char *buf)
 {
-	BIGNUM *number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(cert), NULL);
+	const ASN1_INTEGER *value = X509_get0_serialNumber(cert);
+	BIGNUM *number = ASN1_STRING_length(value) > SERIAL_MAX ? NULL : ASN1_INTEGER_to_BN(value, NULL);
 	char *text = number ? BN_bn2dec(number) : NULL;
 	ssize_t rc = text ? answer_put(buf, text, strlen(text), ANSWER_TEXT_MAX) : -ENOENT;
 

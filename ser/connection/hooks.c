@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ser/connection/hooks.h"
 
+#include "ktls/late_ticket.h"
 #include "ser/connection/drain.h"
 #include "ser/connection/listeners.h"
 #include "ser/connection/shutdown.h"
@@ -201,8 +202,10 @@ static int read_stream(struct host_tcp_connection *c, struct conn *conn, int *fl
 		(size_t)((ssize_t)req->b_size - (req->pos - req->buf)), &services.memory, &r);
 
 	req->pos += n;
-	if (r.ticket_len && conn->outbound)
+	if (r.ticket_len && conn->outbound && conn->outbound->tickets < KTLS_LATE_TICKETS_EACH) {
+		conn->outbound->tickets++;
 		orders_bring_tickets(conn, r.ticket, r.ticket_len);
+	}
 	if (r.respond)
 		respond(c, conn, &r);
 	if (r.end != KTLS_END_NONE)

@@ -29,15 +29,16 @@ enum outbound_phase {
 
 /* The part of a connection that SER opens (ser/outbound/outbound.h). */
 struct outbound {
-	int lock;       /* ser/shared/lock.h: protects closed, and the change from OPENING */
-	uint8_t phase;  /* enum outbound_phase */
-	uint8_t closed; /* the core closes it, or has */
-	uint8_t handed; /* the socket is with a supervisor */
-	uint8_t fresh;  /* its opener has not sent its first message yet */
-	uint8_t close;  /* close it after the text */
-	uint8_t spare;  /* another one with its identity was there first, so it ends unused */
-	int opener;     /* the host's number of the process */
-	uint32_t order; /* number of its struct message_order */
+	int lock;        /* ser/shared/lock.h: protects closed, and the change from OPENING */
+	uint8_t phase;   /* enum outbound_phase */
+	uint8_t closed;  /* the core closes it, or has */
+	uint8_t handed;  /* the socket is with a supervisor */
+	uint8_t fresh;   /* its opener has not sent its first message yet */
+	uint8_t close;   /* close it after the text */
+	uint8_t tickets; /* messages with session tickets that the reader has passed on */
+	uint8_t spare;   /* another one with its identity was there first, so it ends unused */
+	int opener;      /* the host's number of the process */
+	uint32_t order;  /* number of its struct message_order */
 	union uring_address remote, local;
 	struct send_queue text;    /* busy until the connection is established; broken when it failed */
 	struct conn *next, **link; /* ser/outbound/identity.h */

@@ -30,6 +30,7 @@ CASES = {
     "reset": Case("reset|closed|ended", peers.ResetsAtHello),
     "expired": Case("expired", pair="expired"),
     "unknown": Case("self.signed|unknown|issuer|unable to get", pair="stranger"),
+    "bulky": Case("certificates than we take", pair="bulky"),
     "wants-certificate": Case("certificate.required|handshake.failure|alert", asks=True),
 }
 CASE = pytest.mark.parametrize("case", CASES)
@@ -37,7 +38,9 @@ CASE = pytest.mark.parametrize("case", CASES)
 
 @pytest.fixture(name="pairs", scope="session")
 def expired(pki):
-    return {"server": pki.server, "stranger": pki.stranger, "expired": pki.expired("expired", "sip.example.org")}
+    names = ",".join(f"DNS:one-of-too-many-{number}.example.org" for number in range(1000))
+    return {"server": pki.server, "stranger": pki.stranger, "expired": pki.expired("expired", "sip.example.org"),
+            "bulky": pki.make("bulky", "sip.example.org", pki.ca, (f"subjectAltName={names}",))}
 
 
 def begin(share, pki, how="async"):
