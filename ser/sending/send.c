@@ -59,11 +59,6 @@ static void log_failure(const struct send *s, int error)
 	}
 }
 
-void send_begin(struct send *s, struct host_tcp_connection *c, struct conn *conn)
-{
-	*s = (struct send){.c = c, .conn = conn, .fd = -1};
-}
-
 void send_end(struct send *s)
 {
 	if (s->own)
@@ -79,37 +74,75 @@ static int may_cache(const struct send *s)
 	return tcp_cfg->fd_cache && s->conn->outbound;
 }
 
-/*
- * Gets the descriptor in the core's own way, because the core does not pass its descriptor to a hook.
- * tcp_main answers at once: it takes the write lock, which is held here, only with tcp_async=yes.
- */
-static int get_descriptor(struct send *s)
+static int ask_tcp_main(struct host_tcp_connection *c)
 {
-	long message[2] = {(long)s->c, HOST_CONN_CMD_GET_FD};
+	long message[2] = {(long)c, HOST_CONN_CMD_GET_FD};
 	struct host_tcp_connection *answer = NULL;
 	int fd = -1;
 
-	if (s->fd >= 0)
-		return 0;
-	if (s->c->reader_pid == my_pid()) {
-		s->fd = s->c->fd;
+	if (send_all(unix_tcp_sock, message, sizeof(message)) <= 0 ||
+		receive_fd(unix_tcp_sock, &answer, sizeof(answer), &fd, MSG_WAITALL) <= 0 || fd < 0)
+		return -EPIPE;
+	if (answer == c)
+		return fd;
+	close(fd);
+	return -EPIPE;
+}
+
+/*
+ * Gets the descriptor in the core's own way, because the core does not pass its descriptor to a hook.
+ * tcp_main takes the write lock where bytes of its own wait or might (ser/connection/idle.c), so whoever
+ * waits for it may not hold that lock.
+ */
+static int get_descriptor(struct send *s)
+{
+	struct host_tcp_connection *c = s->c;
+
+	if (c->reader_pid == my_pid()) {
+		s->fd = c->fd;
 		return s->fd < 0 ? -EPIPE : 0;
 	}
 	s->fd = may_cache(s) ? fd_cache_get(s->conn) : -1;
 	if (s->fd >= 0)
 		return 0;
-	if (send_all(unix_tcp_sock, message, sizeof(message)) <= 0 ||
-		receive_fd(unix_tcp_sock, &answer, sizeof(answer), &fd, MSG_WAITALL) <= 0 || fd < 0)
-		return -EPIPE;
-	s->fd = fd;
-	s->own = 1;
-	if (answer != s->c)
-		return -EPIPE;
-	if (may_cache(s)) {
-		fd_cache_put(s->conn, fd);
-		s->own = 0;
-	}
+	host_unlock(&c->write_lock);
+	s->fd = ask_tcp_main(c);
+	host_lock(&c->write_lock);
+	if (s->fd < 0)
+		return s->fd;
+	s->own = !may_cache(s);
+	if (!s->own)
+		fd_cache_put(s->conn, s->fd);
 	return 0;
+}
+
+/*
+ * Requests of the peer that this reader has not read yet are dropped. They cannot be answered on this
+ * connection any more, and the core would wait to open one of its own to the peer to answer there.
+ */
+static void drop_requests(struct host_tcp_connection *c)
+{
+	if (c->reader_pid == my_pid())
+		c->req.pos = c->req.parsed;
+}
+
+static int fail(struct send *s, int error)
+{
+	send_queue_break(&s->conn->queue);
+	drop_requests(s->c);
+	log_failure(s, error);
+	return -1;
+}
+
+int send_begin(struct send *s, struct host_tcp_connection *c, struct conn *conn)
+{
+	int rc;
+
+	*s = (struct send){.c = c, .conn = conn, .fd = -1};
+	rc = get_descriptor(s);
+	if (rc)
+		return fail(s, rc);
+	return conn->sent_last ? -1 : 0; /* by somebody else meanwhile */
 }
 
 static ssize_t write_now(int fd, const void *p, size_t len)
@@ -141,35 +174,17 @@ static int write_or_queue(struct send *s, const uint8_t *p, size_t len)
 	if (rc)
 		return rc < 0 ? rc : 0;
 	/* From here on nobody else writes, because a queue becomes busy only under the write lock. */
-	rc = get_descriptor(s);
-	if (rc)
-		return rc;
 	n = write_now(s->fd, p, len);
 	if (n < 0)
 		return (int)n;
 	return (size_t)n < len ? queue_rest(s, p + n, len - (size_t)n) : 0;
 }
 
-/*
- * Requests of the peer that this reader has not read yet are dropped. They cannot be answered on this
- * connection any more, and the core would wait to open one of its own to the peer to answer there.
- */
-static void drop_requests(struct host_tcp_connection *c)
-{
-	if (c->reader_pid == my_pid())
-		c->req.pos = c->req.parsed;
-}
-
 int send_bytes(struct send *s, const void *p, size_t len)
 {
 	int rc = write_or_queue(s, p, len);
 
-	if (!rc)
-		return 0;
-	send_queue_break(&s->conn->queue);
-	drop_requests(s->c);
-	log_failure(s, rc);
-	return -1;
+	return rc ? fail(s, rc) : 0;
 }
 
 /* The same that the core does after a write of its own. */
@@ -178,15 +193,17 @@ void send_close(struct send *s)
 	struct host_tcp_connection *c = s->c;
 	long message[2] = {(long)c, HOST_CONN_CMD_EOF};
 
-	if (!s->conn->sent_last && !get_descriptor(s)) {
+	if (!s->conn->sent_last) {
 		s->conn->sent_last = 1;
 		send_alert(s->conn, s->fd, KTLS_CLOSE_NOTIFY);
 	}
 	c->state = HOST_CONN_BAD;
 	c->timeout = get_ticks_raw();
 	__atomic_add_fetch(&c->refcnt, 1, __ATOMIC_ACQ_REL); /* tcp_main drops it */
+	host_unlock(&c->write_lock);                         /* as in get_descriptor() */
 	if (send_all(unix_tcp_sock, message, sizeof(message)) <= 0)
 		__atomic_sub_fetch(&c->refcnt, 1, __ATOMIC_ACQ_REL);
+	host_lock(&c->write_lock);
 }
 
 void send_alert(struct conn *conn, int fd, uint8_t description)

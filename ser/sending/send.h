@@ -15,11 +15,15 @@
 struct send {
 	struct host_tcp_connection *c;
 	struct conn *conn;
-	int fd;  /* -1 until one is needed */
+	int fd;
 	int own; /* it came from tcp_main, for this message only */
 };
 
-void send_begin(struct send *s, struct host_tcp_connection *c, struct conn *conn);
+/*
+ * Gets the descriptor. If tcp_main has to be asked for it, the write lock is released meanwhile, so others
+ * may have written. Returns 0, or -1 if the connection must be closed; the reason is logged.
+ */
+int send_begin(struct send *s, struct host_tcp_connection *c, struct conn *conn);
 
 /*
  * Writes or queues bytes after everything that was sent before. Returns 0, or -1 if the connection must be
@@ -27,7 +31,10 @@ void send_begin(struct send *s, struct host_tcp_connection *c, struct conn *conn
  */
 int send_bytes(struct send *s, const void *p, size_t len);
 
-/* For the send flag that closes the connection after the message: sends close_notify and tells tcp_main. */
+/*
+ * For the send flag that closes the connection after the message: sends close_notify and tells tcp_main, for
+ * which the write lock is released.
+ */
 void send_close(struct send *s);
 
 void send_end(struct send *s);

@@ -77,7 +77,7 @@ int message_send(
 	ssize_t n = 0;
 	int rc = 0;
 
-	send_begin(&s, c, conn);
+	rc = send_begin(&s, c, conn);
 	c->send_flags |= send_flags;
 	while (!rc && len) {
 		n = message_protect(c, conn, buf, len, &out, &taken);
