@@ -8,6 +8,7 @@
 #include "ser/host/connections.h"
 #include "ser/host/newer.h"
 #include "ser/host/services.h"
+#include "ser/outbound/identity.h"
 #include "ser/shared/counters.h"
 #include "ser/shared/log.h"
 #include "ser/shared/services.h"
@@ -52,6 +53,8 @@ static void discard(struct host_tcp_connection *c)
 	struct conn *conn = c->extra_data;
 
 	c->extra_data = NULL;
+	if (conn->outbound)
+		identity_remove(conn);
 	conn_close(conn);
 	services.memory.release(c);
 }
@@ -169,11 +172,13 @@ static struct host_tcp_connection *make_whole(int fd, const struct conn_made *ma
 	return NULL;
 }
 
-static void pass_on(int fd, struct host_tcp_connection *c, struct injection *i)
+/* Returns the id. Both records may be gone already, if tcp_main does not take them. */
+static int pass_on(int fd, struct host_tcp_connection *c, struct injection *i)
 {
 	struct conn *conn = c->extra_data;
+	int id = new_id();
 
-	c->id = conn->id = new_id();
+	c->id = conn->id = id;
 	c->flags |= HOST_F_CONN_FD_CLOSED;
 	c->refcnt = 1; /* the core's hash table */
 	/*
@@ -185,10 +190,11 @@ static void pass_on(int fd, struct host_tcp_connection *c, struct injection *i)
 		c->flags |= HOST_F_CONN_PASSIVE;
 		host_count(tcp_cnts_h.passive_open);
 	}
-	*i = (struct injection){.message = {(long)c, HOST_CONN_NEW}, .c = c, .id = conn->id};
+	*i = (struct injection){.message = {(long)c, HOST_CONN_NEW}, .c = c, .id = id};
 	i->passing = (struct uring_passing){
 		.data = i->message, .len = sizeof(i->message), .fd = fd, .done = passed};
 	uring_pass(&queue, &i->passing);
+	return id;
 }
 
 void inject(int fd, const struct conn_made *made)
@@ -240,8 +246,7 @@ int inject_again(int fd, const struct kept *kept, struct conn *conn, struct host
 		host_mark_accepted(c);
 		note_proxy(c, &kept->transport_remote, &kept->transport_local, listener);
 	}
-	pass_on(fd, c, i);
-	aliases_restore(conn->id, kept->alias, kept->aliases);
+	aliases_restore(pass_on(fd, c, i), kept->alias, kept->aliases);
 	return 0;
 failed:
 	close(fd);

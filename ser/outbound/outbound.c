@@ -164,6 +164,7 @@ int outbound_begin(struct host_tcp_connection *c, int sock)
 	}
 	if (!give_away(c, sock))
 		return 0;
+	identity_remove(conn);
 	c->extra_data = NULL;
 	conn_close(conn);
 	return -1;

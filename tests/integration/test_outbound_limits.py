@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Limits of connections that SER opens: who exceeds one is told, with a line in the log, and the others stay."""
 import contextlib
+import os
+import re
+import resource
+import socket
 
 import outbound
 import peers
 import sip
 from outbound import ASYNC, BOTH, FAILED, Client, entries, lines_about
+from ports import free_port
 
 
 @BOTH
@@ -74,6 +79,34 @@ def test_too_many(start, pki, how):
         some[0].stop()
         ser.settle(lambda: ser.tls_connections() == 1, ser.log)
         assert client.forward(some[2]).status == 200
+
+
+def test_no_descriptor_left(start):
+    """For the placeholders of some connections. The next ones are opened as ever, whatever has become of their memory."""
+    port, many = free_port(), 40
+    ser = start(**outbound.options(core=(*ASYNC["sync"], f"listen=udp:127.0.0.1:{port}", "children=1"), workers=1))
+    opener = int(re.search(r"(\d+)\s+udp receiver", ser.text("core.ps"))[1])
+    own = {int(name) for name in os.listdir(f"/proc/{opener}/fd")}
+    with socket.create_server(("0.0.0.0", 0), backlog=1000) as listener, socket.socket(type=socket.SOCK_DGRAM) as silent, \
+            outbound.UdpClient(("127.0.0.1", port)) as client:
+        silent.bind(("127.0.0.1", 0))
+
+        def open_to_all(first):
+            """Statuses; 500: not forwarded."""
+            return [client.forward(f"sip:127.0.0.{first + i}:{listener.getsockname()[1]};transport=tls", stateless="1").status
+                    for i in range(many)]
+        limits = resource.prlimit(opener, resource.RLIMIT_NOFILE)
+        resource.prlimit(opener, resource.RLIMIT_NOFILE, (next(n for n in range(1000) if n not in own) + 1, limits[1]))
+        assert set(open_to_all(2)) == {500}
+        resource.prlimit(opener, resource.RLIMIT_NOFILE, limits)
+        for _ in range(300):  # takes the memory that was given back
+            client.sock.send(outbound.message(f"sip:127.0.0.1:{silent.getsockname()[1]};transport=udp", transport="UDP",
+                                              headers=["X-Fill: " + "B" * 3000]))
+        ser.settle(lambda: ser.command("tm.stats")["total"] >= 50, lambda: ser.text("tm.stats"))
+        for i in range(many):
+            client.sock.send(outbound.message(f"sip:127.0.0.{2 + i}:{listener.getsockname()[1]};transport=tls", transport="UDP",
+                                              stateless="1"))
+        ser.settle(lambda: ser.text("tls.list").count("state: connecting") == many, lambda: ser.text("tls.list"))
 
 
 def test_those_that_ended(start, pki):
