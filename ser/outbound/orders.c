@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 enum {
+	SILENT_SECONDS = 2,
 	CHANNEL_BUFFER = 1024 * 1024, /* the kernel grants what net.core.wmem_max allows, doubled */
 };
 
@@ -31,15 +32,23 @@ int orders_prepare(unsigned engines)
 	return 0;
 }
 
+static int is_silent(unsigned engine)
+{
+	return __atomic_load_n(&scoreboard_engines[engine].silent, __ATOMIC_RELAXED) >= SILENT_SECONDS;
+}
+
 int orders_send(struct conn *conn, int fd, int far_end)
 {
 	struct conn *message = conn_get(conn);
 	int fds[2] = {fd, far_end}, rc = -EAGAIN;
 
-	/* Supervisors take turns; if one is too busy, the next one gets the order. */
-	for (unsigned i = 0; rc == -EAGAIN && i < takers; i++)
-		rc = uring_pass_fds(
-			channels[(conn->serial + i) % takers][1], &message, sizeof(message), fds, 2);
+	/* Supervisors take turns; if one is too busy or hangs, the next one gets the order. */
+	for (unsigned i = 0; rc == -EAGAIN && i < 2 * takers; i++) {
+		unsigned taker = (conn->serial + i) % takers;
+
+		if (i >= takers || !is_silent(taker))
+			rc = uring_pass_fds(channels[taker][1], &message, sizeof(message), fds, 2);
+	}
 	if (rc)
 		conn_put(conn);
 	return rc;

@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -24,7 +25,10 @@
 
 enum {
 	TAKEN_AT_ONCE = 64,
-	RETRY_MS = 5, /* how often to offer an order to an engine that is too busy or not there yet */
+	/* How often to offer an order to an engine that is too busy or not there yet, and to look for a
+	 * reader. */
+	RETRY_MS = 5,
+	LATE_MS = 10000, /* what an engine has beyond the times that it keeps itself */
 };
 
 /* A connect order that is under way. */
@@ -35,7 +39,7 @@ struct running_order {
 	const struct engine_process *process; /* the one that has it */
 	int64_t started;                      /* ktls_clock_ms() */
 	int fd;                               /* the socket; -1: the engine has it */
-	int far_end;                          /* of the placeholder */
+	int far_end; /* of the placeholder; -1: the socket is on its way over it, and fd is a copy */
 };
 
 static TAILQ_HEAD(orders, running_order) orders = TAILQ_HEAD_INITIALIZER(orders);
@@ -48,7 +52,8 @@ static void forget(struct running_order *t)
 	TAILQ_REMOVE(&orders, t, link);
 	if (t->fd >= 0)
 		close(t->fd);
-	close(t->far_end);
+	if (t->far_end >= 0)
+		close(t->far_end);
 	conn_put(t->conn);
 	free(t);
 }
@@ -122,6 +127,26 @@ static int pass(struct running_order *t)
 
 static void wait_a_little(void);
 
+/*
+ * Nobody might close the socket that is on its way: tcp_main, or the core's cache, may keep the placeholder
+ * of a connection that failed before a reader had it (CONN_NEW_COMPLETE in tcp_main.c). So a copy is kept
+ * until it is with a reader.
+ */
+static void see_it_arrive(struct running_order *t)
+{
+	const struct outbound *out = t->conn->outbound;
+	int closed = __atomic_load_n(&out->closed, __ATOMIC_SEQ_CST);
+	uint8_t phase = __atomic_load_n(&out->phase, __ATOMIC_ACQUIRE);
+
+	if (phase == OUTBOUND_READY && !closed) {
+		wait_a_little();
+		return;
+	}
+	if (phase != OUTBOUND_ESTABLISHED)
+		shutdown(t->fd, SHUT_RDWR);
+	forget(t);
+}
+
 static void pass_all(void)
 {
 	struct running_order *t, *next;
@@ -129,6 +154,10 @@ static void pass_all(void)
 
 	for (t = TAILQ_FIRST(&orders); t; t = next) {
 		next = TAILQ_NEXT(t, link);
+		if (t->far_end < 0) {
+			see_it_arrive(t);
+			continue;
+		}
 		rc = t->fd < 0 ? 0 : pass(t);
 		if (rc == -EAGAIN)
 			wait_a_little();
@@ -251,16 +280,56 @@ void orders_established(const struct engine_process *p, const struct conn_made *
 	rc = fill_in(t->conn, made);
 	if (!rc)
 		rc = uring_pass_fd(t->far_end, "", 1, fd);
-	/* tcp_main may be closing it, and have looked for the socket too early (outbound_closing()). */
-	if (!rc && __atomic_load_n(&t->conn->outbound->closed, __ATOMIC_SEQ_CST))
-		shutdown(fd, SHUT_RDWR);
+	if (!rc) {
+		close(t->far_end);
+		t->far_end = -1;
+		t->fd = fd;
+		t->process = NULL;
+		see_it_arrive(t);
+		return;
+	}
 	close(fd);
-	if (!rc || rc == -EALREADY)
+	if (rc == -EALREADY)
 		forget(t);
 	else
 		fail(t, URING_CLIENT_LOCAL,
 			rc == -ENOMEM ? "shared memory is used up: raise it with kamailio -m"
 				      : shortage_text(rc));
+}
+
+static int is_late(const struct running_order *t, int64_t now)
+{
+	int64_t seconds = (int64_t)t->order.connect_timeout + supervisor.parts.params->handshake_timeout;
+
+	return t->process && now - t->started > seconds * 1000 + LATE_MS;
+}
+
+/* Its other orders fail when it is dead. */
+static void end_late(const struct engine_process *p)
+{
+	ser_log(LOG_LEVEL_CRITICAL,
+		"the TLS engine (process %d) is killed, because it did not say what became of a connection "
+		"that "
+		"SER opens; it may have been taken over; connections that it relays and handshakes are lost, "
+		"all others go on",
+		(int)p->pid);
+	if (p->pid)
+		kill(p->pid, SIGKILL);
+}
+
+void orders_tick(void)
+{
+	struct running_order *t, *next;
+	int64_t now = ktls_clock_ms();
+
+	for (t = TAILQ_FIRST(&orders); t; t = next) {
+		next = TAILQ_NEXT(t, link);
+		if (!is_late(t, now))
+			continue;
+		end_late(t->process);
+		fail(t, URING_CLIENT_LOCAL, "the TLS engine did not say what became of it");
+		return;
+	}
 }
 
 void orders_failed(const struct engine_process *p, const struct message_failed *f)

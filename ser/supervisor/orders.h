@@ -19,6 +19,9 @@ int orders_are_with(const struct engine_process *p, uint32_t order);
 void orders_established(const struct engine_process *p, const struct conn_made *made, int fd);
 void orders_failed(const struct engine_process *p, const struct message_failed *f);
 
+/* With each tick: an order that an engine has not answered in time fails, and the engine is killed. */
+void orders_tick(void);
+
 /* An engine process is gone, and what it had not finished has failed. */
 void orders_engine_gone(const struct engine_process *p);
 

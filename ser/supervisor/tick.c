@@ -7,6 +7,7 @@
 #include "ser/shared/scoreboard.h"
 #include "ser/supervisor/engine_watch.h"
 #include "ser/supervisor/expiry_watch.h"
+#include "ser/supervisor/orders.h"
 #include "ser/supervisor/private.h"
 #include "ser/supervisor/reload.h"
 #include "ser/supervisor/staple_watch.h"
@@ -40,6 +41,7 @@ static void tick(struct uring_op *op, int res)
 	pass_rejects_on();
 	engine_watch();
 	engine_processes_tick();
+	orders_tick();
 	reload_look();
 	staple_watch();
 	expiry_watch();

@@ -190,6 +190,20 @@ def test_goes_on_accepting(start, liar):
         client.ask()
 
 
+def test_never_says_what_became_of_a_connection(start, liar, pki):
+    """That SER opens: it is ended when it has had time enough, senders are told, and the next message has a new engine."""
+    ser = start(environment=liar.environment, **outbound.options(
+        core=("tcp_connect_timeout=1",), tls={"engine_confinement": 0, "handshake_timeout": 1}))
+    ser.accept(r"CRITICAL: tls: the TLS engine \(process \d+\) is killed, because it did not say what became of")
+    ser.accept(DEATH)
+    with peers.Peer(peers.context(pki.server)) as peer, outbound.Client(ser) as client:
+        liar.lie(ser.engines()[0]["pid"], Kind.ESTABLISHED, Lie.SWALLOW)
+        assert client.forward(peer).status == 408
+        assert ser.logged(f"no connection to {peer.pattern}.*the TLS engine did not say what became of it")
+        ser.settle(lambda: ser.engines()[0]["starts"] == 2, ser.log)
+        assert client.forward(peer).status == 200
+
+
 def test_unconnected_socket(place):
     """Honest engines hand over connections that are reset meanwhile."""
     engine = place.ser.engines()[0]

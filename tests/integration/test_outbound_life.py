@@ -118,6 +118,20 @@ def test_stop(start, pki, how):
         assert good.connections[0].ended.wait(settings.PATIENCE) and mute.connections[0].ended.wait(settings.PATIENCE)
 
 
+@contextlib.contextmanager
+def stopped(ser, process):
+    """A child of the core's does nothing. The main process misses a signal while it has another (sig_usr() in main.c)."""
+    seen = ser.log_count("SIGCHLD received")
+    os.kill(process, signal.SIGSTOP)
+    try:
+        ser.settle(lambda: ser.log_count("SIGCHLD received") > seen, ser.log)
+        yield
+    finally:
+        seen = ser.log_count("SIGCHLD received")
+        os.kill(process, signal.SIGCONT)
+        ser.settle(lambda: ser.log_count("SIGCHLD received") > seen, ser.log)
+
+
 @BOTH
 def test_kill_before_it_is_taken_over(start, pki, how):
     """Its socket waits for a reader, whoever else has a copy of what it waits in: the peer sees an end."""
@@ -125,13 +139,26 @@ def test_kill_before_it_is_taken_over(start, pki, how):
     ser = start(**outbound.options(core=(*ASYNC[how], f"listen=udp:127.0.0.1:{port}"), workers=1))
     reader = int(re.search(r"(\d+)\s+tcp receiver", ser.text("core.ps"))[1])
     with peers.Peer(peers.context(pki.server)) as peer, outbound.UdpClient(("127.0.0.1", port)) as client:
-        os.kill(reader, signal.SIGSTOP)
-        try:
+        with stopped(ser, reader):
             client.sock.send(outbound.message(peer, transport="UDP"))
             assert ser.logged(f"connected to {peer.pattern}")
             assert "Ok." in ser.text("tls.kill", entries(ser, "tls.list", peer)[0]["id"])
-        finally:
-            os.kill(reader, signal.SIGCONT)
+        assert peer.connections[0].ended.wait(settings.PATIENCE)
+
+
+def test_given_up_before_tcp_main_knows_it(start, pki):
+    """The core keeps the placeholder of such a connection for ever; the peer sees an end all the same."""
+    port = free_port()
+    ser = start(**outbound.options(core=(*ASYNC["async"], f"listen=udp:127.0.0.1:{port}"), workers=1,
+                                   tls={"con_ct_wq_max": 4000}))
+    main = int(re.search(r"(\d+)\s+tcp main", ser.text("core.ps"))[1])
+    with peers.Peer(peers.context(pki.server)) as peer, outbound.UdpClient(("127.0.0.1", port)) as client:
+        with stopped(ser, main):
+            client.sock.send(outbound.message(peer, transport="UDP"))
+            assert ser.logged(f"connected to {peer.pattern}")
+            for _ in range(20):
+                client.sock.send(outbound.message(peer, transport="UDP"))
+            assert ser.logged("given up while it is opened")
         assert peer.connections[0].ended.wait(settings.PATIENCE)
 
 
