@@ -23,7 +23,8 @@ enum {
 static const struct params *params;
 struct reload_channel reload_channels[SCOREBOARD_ENGINES_MAX];
 static struct {
-	int lock;
+	int turn;                                  /* the lock of whoever reloads */
+	int lock;                                  /* protects last */
 	uint32_t number;                           /* the last order's */
 	uint32_t reload;                           /* the last reload's */
 	uint32_t committed;                        /* the last reload that was decided */
@@ -90,7 +91,9 @@ static int tell(int i, enum reload_step step, const char *config)
 
 	if (config)
 		snprintf(o.config, sizeof(o.config), "%s", config);
-	return send(reload_channels[i].others, &o, sizeof(o), MSG_NOSIGNAL) == sizeof(o) ? 0 : -errno;
+	return send(reload_channels[i].others, &o, sizeof(o), MSG_NOSIGNAL | MSG_DONTWAIT) == sizeof(o)
+		       ? 0
+		       : -errno;
 }
 
 static int ask(int i, enum reload_step step, const char *config, struct reload_answer *a)
@@ -105,6 +108,10 @@ static int ask(int i, enum reload_step step, const char *config, struct reload_a
 			"the supervisor of engine %d did not answer within %d seconds; tls.engines shows "
 			"whether it hangs\n",
 			i, ANSWER_WITHIN_SECONDS);
+	else if (rc == -EAGAIN && !a->text[0])
+		snprintf(a->text, sizeof(a->text),
+			"the supervisor of engine %d takes no orders; tls.engines shows whether it hangs\n",
+			i);
 	else if (rc && !a->text[0])
 		snprintf(a->text, sizeof(a->text),
 			"the supervisor of engine %d cannot be asked (%s): memory is short, or SER is "
@@ -141,10 +148,34 @@ static int start_all(struct reload_answer *a)
 	return rc;
 }
 
-static void forget(struct reload_answer *a)
+/* Nobody waits again for one that did not answer: it forgets when it takes the next order. */
+static void forget(struct reload_answer *a, int timed_out)
 {
-	for (int i = 0; i < params->engines; i++)
-		ask(i, RELOAD_FORGET, NULL, a);
+	for (int i = 0; i < params->engines; i++) {
+		if (timed_out)
+			tell(i, RELOAD_FORGET, NULL);
+		else
+			ask(i, RELOAD_FORGET, NULL, a);
+	}
+}
+
+/* One reload at a time. Returns 0, or -EBUSY if others take too long. */
+static int take_turn(char text[RELOAD_TEXT])
+{
+	const struct timespec pause = {.tv_nsec = LOOK_EACH_MS * 1000000L};
+	int64_t end = ktls_clock_ms() + ANSWER_WITHIN_SECONDS * 1000;
+
+	while (!lock_try(&shared->turn)) {
+		if (ktls_clock_ms() >= end) {
+			snprintf(text, RELOAD_TEXT,
+				"another reload is under way, and did not end within %d seconds; tls.engines "
+				"shows whether a supervisor hangs\n",
+				ANSWER_WITHIN_SECONDS);
+			return -EBUSY;
+		}
+		nanosleep(&pause, NULL);
+	}
+	return 0;
 }
 
 static void wait_until_finished(int i, int64_t end, char text[RELOAD_TEXT])
@@ -179,9 +210,11 @@ static void commit(char text[RELOAD_TEXT])
 
 static void note(struct timespec began, const char *config)
 {
+	lock_get(&shared->lock);
 	shared->last.number++;
 	shared->last.began = began;
 	snprintf(shared->last.config, sizeof(shared->last.config), "%s", config ? config : "");
+	lock_release(&shared->lock);
 }
 
 /* Returns 0 when nothing can go wrong any more. */
@@ -204,17 +237,19 @@ int reload_request(const char *config, char text[RELOAD_TEXT])
 	struct timespec began;
 	int rc;
 
-	lock_get(&shared->lock);
+	rc = take_turn(text);
+	if (rc)
+		return rc;
 	shared->reload++;
 	clock_gettime(CLOCK_REALTIME_COARSE, &began);
 	rc = prepare_all(config, &a, text);
 	if (rc) {
-		forget(&a);
+		forget(&a, rc == -ETIMEDOUT);
 	} else {
 		commit(text);
 		note(began, config);
 	}
-	lock_release(&shared->lock);
+	lock_release(&shared->turn);
 	return rc;
 }
 
