@@ -29,6 +29,7 @@
 #include "ser/script/variables.h"
 #include "ser/sending/drainer.h"
 #include "ser/shared/expiries.h"
+#include "ser/shared/lock.h"
 #include "ser/shared/log.h"
 #include "ser/shared/params.h"
 #include "ser/shared/scoreboard.h"
@@ -231,9 +232,13 @@ static int child_init(int rank)
 	return 0;
 }
 
-/* Runs in the main process after all others have ended, or after the start failed. */
+/*
+ * Runs in the main process after all others have ended, or after the start failed. The core's connections are
+ * cleaned up behind it.
+ */
 static void destroy(void)
 {
+	lock_be_last();
 	listeners_stop();
 }
 

@@ -5,6 +5,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+static int is_last;
+
 int lock_try(int *lock)
 {
 	int free_word = 0;
@@ -14,7 +16,7 @@ int lock_try(int *lock)
 
 void lock_get(int *lock)
 {
-	if (lock_try(lock))
+	if (is_last || lock_try(lock))
 		return;
 	while (__atomic_exchange_n(lock, 2, __ATOMIC_ACQUIRE))
 		syscall(SYS_futex, lock, FUTEX_WAIT, 2, NULL, NULL, 0);
@@ -24,4 +26,9 @@ void lock_release(int *lock)
 {
 	if (__atomic_exchange_n(lock, 0, __ATOMIC_RELEASE) == 2)
 		syscall(SYS_futex, lock, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+void lock_be_last(void)
+{
+	is_last = 1;
 }
