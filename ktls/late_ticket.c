@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ktls/late_ticket.h"
 
+#include "ktls/cipher.h"
 #include "ktls/clock.h"
 #include "ktls/record.h"
 #include "ktls/stream.h"
@@ -39,6 +40,7 @@ static void drop(struct ktls_late *late, struct kept_ssl *k)
 	SSL_set_shutdown(k->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	SSL_free(k->ssl);
 	ktls_key_wipe(&k->rx);
+	ktls_cipher_keys_gone(); /* tickets were sealed with the key */
 	free(k);
 }
 

@@ -32,5 +32,6 @@ void engine_report(struct engine *e)
 	__atomic_store_n(&e->page->ready, uring_server_ready(e->server), __ATOMIC_RELAXED);
 	__atomic_store_n(&e->page->relayed, uring_relay_connections(e->relay), __ATOMIC_RELAXED);
 	__atomic_add_fetch(&e->page->beat, 1, __ATOMIC_RELAXED);
+	ktls_late_expire(e->late);
 	turn_again_soon(e);
 }

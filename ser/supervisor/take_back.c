@@ -268,14 +268,17 @@ static void say_result(void)
 static void readable(struct uring_op *op, int res)
 {
 	ssize_t n;
-	int fd;
+	int fd, rc;
 
 	(void)res;
 	for (int i = 0; i < MESSAGES_A_TURN; i++) {
 		n = uring_take_fd(self.channel, &self.message, sizeof(self.message), &fd);
 		if (n == -EAGAIN)
 			break;
-		if (n <= 0 || take_message((size_t)n, fd)) {
+		rc = n > 0 ? take_message((size_t)n, fd) : -1;
+		if (n > 0) /* an engine may be forked before the next one */
+			OPENSSL_cleanse(&self.message, (size_t)n);
+		if (rc) {
 			if (n <= 0)
 				ser_log(LOG_LEVEL_ERROR, "the keeper ended before it had given back all: %s",
 					n ? shortage_text((int)n) : "its process is gone");
