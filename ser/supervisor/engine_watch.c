@@ -19,7 +19,7 @@ static unsigned patience_of(const struct engine_process *p)
 {
 	unsigned seconds = (unsigned)supervisor.parts.params->engine_patience;
 
-	return !p->beat && seconds < SUPERVISOR_START_SECONDS ? SUPERVISOR_START_SECONDS : seconds;
+	return !p->ran && seconds < SUPERVISOR_START_SECONDS ? SUPERVISOR_START_SECONDS : seconds;
 }
 
 static void end(const struct engine_process *p)
@@ -52,7 +52,8 @@ static void look_at(struct engine_process *p)
 		return;
 	/* It must not win time by turning seldom. */
 	if (p->retired && !p->stopped && p->stopping < TICKS_TO_STOP &&
-		++p->told == 2 * patience_of(p) * TICKS_A_SECOND) {
+		++p->told >= 2 * patience_of(p) * TICKS_A_SECOND) {
+		p->stopping = TICKS_TO_STOP; /* once, even if it cannot die yet */
 		end_that_goes_on(p);
 		return;
 	}
