@@ -20,7 +20,8 @@
 #include <unistd.h>
 
 enum {
-	FULL_MS = 1000, /* how long the keeper may take nothing */
+	FULL_MS = 1000,  /* how long the keeper may take nothing */
+	SLOW_MS = 10000, /* ... in all: the core gives its processes exit_timeout, 60 s */
 	TEXT_MAX = 512,
 };
 
@@ -137,10 +138,11 @@ static void describe(struct kept *k, const struct host_tcp_connection *c)
 /* Also if too many descriptors are under way, which poll() would not tell. */
 static int send_message(size_t len, int fd)
 {
+	static int waited; /* for all connections */
 	struct timespec pause = {.tv_nsec = 1000000};
 	int rc;
 
-	for (int i = 0; i < FULL_MS; i++) {
+	for (int i = 0; i < FULL_MS && waited < SLOW_MS; i++, waited++) {
 		rc = uring_pass_fd(channel, &message, len, fd);
 		if (rc != -EAGAIN)
 			return rc;
