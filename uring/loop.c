@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "uring/loop.h"
 
+#include "ktls/clock.h"
+
 #include <errno.h>
 #include <liburing.h>
 #include <poll.h>
@@ -11,15 +13,18 @@
 enum {
 	RING_ENTRIES = 128, /* operations that can be submitted at once; any number may be under way */
 	RING_ENTRIES_MIN = 32,
-	COMPLETIONS_A_TURN = 64, /* what they started must be submitted soon */
-	PATIENT_A_TURN = 4,      /* one may cost a signature */
-	PROBED = 256,            /* as many operations as a kernel can have */
+	URGENT_A_TURN = 64, /* what they started must be submitted soon */
+	URGENT_MS = 5,      /* ... or no more of them, if one takes so long */
+	PATIENT_A_TURN = 4, /* one may cost a signature */
+	PROBED = 256,       /* as many operations as a kernel can have */
 };
 
 struct uring_loop {
 	struct io_uring ring;
-	STAILQ_HEAD(, uring_op) patient; /* completed, but not run yet */
-	int event;                       /* eventfd(2) for another event loop, or -1 */
+	TAILQ_HEAD(, uring_op) urgent;         /* completed, but not run yet */
+	TAILQ_HEAD(patient, uring_op) patient; /* the same, by rounds */
+	uint64_t round;                        /* of the one that ran last */
+	int event;                             /* eventfd(2) for another event loop, or -1 */
 };
 
 /* What the engine needs. All of it is in Linux 5.6; the wakeups that make it cheap (fast poll) are in 5.7. */
@@ -151,7 +156,9 @@ static int new_loop(struct uring_loop **loop, const char **why, unsigned flags)
 	*why = "out of memory";
 	if (!l)
 		return -ENOMEM;
-	STAILQ_INIT(&l->patient);
+	TAILQ_INIT(&l->urgent);
+	TAILQ_INIT(&l->patient);
+	l->round = 1;
 	l->event = -1;
 	rc = open_ring(l, flags);
 	if (rc) {
@@ -284,11 +291,38 @@ int uring_cancel(struct uring_loop *loop, struct uring_op *op)
 	return 0;
 }
 
-static void queue_patient(struct uring_loop *loop, struct uring_op *op, int res)
+static void queue_urgent(struct uring_loop *loop, struct uring_op *op, int res)
 {
 	op->res = res;
 	op->due = 1;
-	STAILQ_INSERT_TAIL(&loop->patient, op, link);
+	TAILQ_INSERT_TAIL(&loop->urgent, op, link);
+}
+
+/*
+ * Fair queueing: each owner has one operation in a round, and whoever had none for a while comes in the round
+ * that is under way.
+ */
+static void queue_patient(struct uring_loop *loop, struct uring_op *op, int res)
+{
+	struct uring_op *before;
+
+	op->res = res;
+	op->due = 1;
+	op->round = loop->round;
+	if (op->owner) {
+		if (*op->owner >= op->round)
+			op->round = *op->owner + 1;
+		*op->owner = op->round;
+	}
+	TAILQ_FOREACH_REVERSE(before, &loop->patient, patient, link)
+	{
+		if (before->round <= op->round)
+			break;
+	}
+	if (before)
+		TAILQ_INSERT_AFTER(&loop->patient, before, op, link);
+	else
+		TAILQ_INSERT_HEAD(&loop->patient, op, link);
 }
 
 void uring_again(struct uring_loop *loop, struct uring_op *op)
@@ -296,36 +330,55 @@ void uring_again(struct uring_loop *loop, struct uring_op *op)
 	queue_patient(loop, op, -EBUSY);
 }
 
-/* Runs urgent operations and queues patient ones. Returns 1 if more have completed than may run in a turn. */
-static int run_urgent(struct uring_loop *loop)
+void uring_hurry(struct uring_loop *loop, struct uring_op *op)
+{
+	TAILQ_REMOVE(&loop->patient, op, link);
+	TAILQ_INSERT_TAIL(&loop->urgent, op, link);
+}
+
+/* All of them, so that a patient one does not wait behind urgent ones to be known. */
+static void take_completions(struct uring_loop *loop)
 {
 	struct io_uring_cqe *cqe;
-	int left = COMPLETIONS_A_TURN;
 
-	while (left && !io_uring_peek_cqe(&loop->ring, &cqe)) {
+	while (!io_uring_peek_cqe(&loop->ring, &cqe)) {
 		struct uring_op *op = io_uring_cqe_get_data(cqe);
 		int res = cqe->res;
 
 		io_uring_cqe_seen(&loop->ring, cqe);
-		if (op && op->patient) {
+		if (op && op->patient)
 			queue_patient(loop, op, res);
-			continue;
-		}
-		left--;
-		if (op)
-			op->done(op, res);
+		else if (op)
+			queue_urgent(loop, op, res);
 	}
-	return !left;
+}
+
+static void run(struct uring_op *op)
+{
+	op->due = 0;
+	op->done(op, op->res);
+}
+
+static void run_urgent(struct uring_loop *loop, int64_t end)
+{
+	struct uring_op *op;
+
+	for (int left = URGENT_A_TURN; left && (op = TAILQ_FIRST(&loop->urgent)); left--) {
+		TAILQ_REMOVE(&loop->urgent, op, link);
+		run(op);
+		if (ktls_clock_ms() >= end)
+			break;
+	}
 }
 
 static void run_patient(struct uring_loop *loop, int most)
 {
 	struct uring_op *op;
 
-	while (most-- && (op = STAILQ_FIRST(&loop->patient))) {
-		STAILQ_REMOVE_HEAD(&loop->patient, link);
-		op->due = 0;
-		op->done(op, op->res);
+	while (most-- && (op = TAILQ_FIRST(&loop->patient))) {
+		TAILQ_REMOVE(&loop->patient, op, link);
+		loop->round = op->round;
+		run(op);
 	}
 }
 
@@ -335,16 +388,32 @@ static int is_fatal(int rc)
 	return rc < 0 && rc != -EINTR && rc != -EBUSY && rc != -EAGAIN;
 }
 
+/*
+ * Before patient ones run, urgent ones that others have started may complete: if each connection that is
+ * accepted had to wait for some signatures, whoever connects often would fill the kernel's backlog.
+ */
 static void run_completed(struct uring_loop *loop)
 {
+	int64_t end = ktls_clock_ms() + URGENT_MS;
+
+	do {
+		take_completions(loop);
+		run_urgent(loop, end);
+	} while (!TAILQ_EMPTY(&loop->patient) && io_uring_sq_ready(&loop->ring) && ktls_clock_ms() < end &&
+		 io_uring_submit_and_get_events(&loop->ring) >= 0);
 	/* At least one of them gets its turn, even if urgent ones never end. */
-	run_patient(loop, run_urgent(loop) ? 1 : PATIENT_A_TURN);
+	run_patient(loop, TAILQ_EMPTY(&loop->urgent) ? PATIENT_A_TURN : 1);
+}
+
+static int has_completed(const struct uring_loop *loop)
+{
+	return !TAILQ_EMPTY(&loop->urgent) || !TAILQ_EMPTY(&loop->patient);
 }
 
 int uring_turn(struct uring_loop *loop)
 {
-	int rc = STAILQ_EMPTY(&loop->patient) ? io_uring_submit_and_wait(&loop->ring, 1)
-					      : io_uring_submit_and_get_events(&loop->ring);
+	int rc = has_completed(loop) ? io_uring_submit_and_get_events(&loop->ring)
+				     : io_uring_submit_and_wait(&loop->ring, 1);
 
 	if (is_fatal(rc))
 		return rc;
@@ -394,5 +463,5 @@ int uring_turn_now(struct uring_loop *loop)
 	rc = io_uring_submit(&loop->ring);
 	if (is_fatal(rc))
 		return rc;
-	return rc < 0 || io_uring_cq_ready(&loop->ring) || !STAILQ_EMPTY(&loop->patient);
+	return rc < 0 || io_uring_cq_ready(&loop->ring) || has_completed(loop);
 }

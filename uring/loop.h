@@ -10,6 +10,7 @@
 
 #include <linux/time_types.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 
@@ -34,11 +35,18 @@ struct uring_op {
 	 * operations that have completed. Set it before the start; 0 otherwise.
 	 */
 	int patient;
+	/*
+	 * For patient operations of which one owner has several: a number of the owner's, 0 at first, which
+	 * must be there whenever one of them completes, and which is the loop's. Owners then take turns, so
+	 * that the many of one do not go before the one of another. NULL: nobody else's turn matters.
+	 */
+	uint64_t *owner;
 	/* 1: it has completed, and done() is yet to be called. Only the loop sets it. */
 	int due;
 	/* Private to the loop. */
 	int res;
-	STAILQ_ENTRY(uring_op) link;
+	uint64_t round;
+	TAILQ_ENTRY(uring_op) link;
 };
 
 /*
@@ -81,14 +89,18 @@ int uring_timeout(struct uring_loop *loop, struct uring_op *op, struct __kernel_
  */
 void uring_again(struct uring_loop *loop, struct uring_op *op);
 
+/* For a patient operation that is due and will not take long any more: it runs as any other. */
+void uring_hurry(struct uring_loop *loop, struct uring_op *op);
+
 /* Asks an operation to end early. It still completes, with -ECANCELED unless it was faster. */
 int uring_cancel(struct uring_loop *loop, struct uring_op *op);
 
 /*
  * Submits what was started, waits for at least one completion and runs a limited number of them. Patient ones
- * run last, in order and only a few in each turn, so that new completions soon run before the rest. It does
- * not wait in the kernel while completed patient operations are left from an earlier turn. Returns 0, or a
- * negative errno if the ring can no longer be used.
+ * run last, in order or by turns of their owners, and only a few in each turn, so that new completions soon
+ * run before the rest. Others run for some milliseconds in a turn at most, so patient ones are not starved.
+ * It does not wait in the kernel while completed patient operations are left from an earlier turn. Returns 0,
+ * or a negative errno if the ring can no longer be used.
  */
 int uring_turn(struct uring_loop *loop);
 

@@ -59,6 +59,8 @@ int server_seat(struct connection *c, const union uring_address *address)
 	int rc = uring_places_take(c->server->places, &c->place, address, ktls_clock_ms());
 
 	c->has_place = !rc;
+	if (!rc)
+		c->op.owner = &c->place.source->turns;
 	return rc;
 }
 
@@ -67,6 +69,7 @@ void server_unseat(struct connection *c)
 	if (c->has_place)
 		uring_places_give_back(c->server->places, &c->place);
 	c->has_place = 0;
+	c->op.owner = NULL;
 }
 
 void server_note(struct connection *c, enum uring_stage stage)
@@ -82,6 +85,8 @@ static int send_away(struct connection *c)
 
 	if (!c->op.due && uring_cancel(s->loop, &c->op))
 		return 0;
+	if (c->op.due && c->op.patient)
+		uring_hurry(s->loop, &c->op);
 	c->op.patient = 0;
 	c->like_it = c->place.source->crowds[c->place.stage].count;
 	c->is_leaving = 1;
@@ -106,6 +111,14 @@ int server_take_back(struct connection *c)
 	return 0;
 }
 
+/* What such a one has said waits for its turn behind what the others of its host have said. */
+static int is_over_share(const struct connection *c)
+{
+	unsigned share = c->server->config.max_handshakes_per_source;
+
+	return share && c->place.source->users > share;
+}
+
 int uring_server_make_room(struct uring_server *server)
 {
 	int64_t now = ktls_clock_ms();
@@ -117,6 +130,10 @@ int uring_server_make_room(struct uring_server *server)
 
 		if (!c->op.due)
 			return send_away(c);
+		if (is_over_share(c)) {
+			c->makes_way = send_away(c);
+			return c->makes_way;
+		}
 		server_note(c, first->stage == URING_STAGE_SILENT ? URING_STAGE_HELLO : first->stage);
 	}
 	return 0;

@@ -33,6 +33,7 @@ struct uring_source {
 	LIST_ENTRY(uring_source) link;
 	uint64_t host;
 	unsigned users;
+	uint64_t turns; /* owner of patient operations (uring/loop.h) */
 	struct uring_crowd crowds[URING_STAGES];
 };
 

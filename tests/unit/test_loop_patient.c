@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Patient operations give way to all others, in a loop without any timer that would end a turn. */
+#include "clock.h"
 #include "support.h"
 
 #include "uring/loop.h"
@@ -23,7 +24,8 @@ struct noted {
 	struct uring_op op;
 	int place; /* in the order of completion, from 1 */
 	int res;
-	int again; /* is started again each time */
+	int again; /* is started again each time; negative: so many times */
+	int takes; /* milliseconds */
 };
 
 static int places;
@@ -57,7 +59,9 @@ static void note(struct uring_op *op, int res)
 
 	n->place = ++places;
 	n->res = res;
-	if (n->again)
+	if (n->takes)
+		clock_pass(n->takes);
+	if (n->again && (n->again > 0 || n->again++))
 		assert_int_equal(uring_poll(loop, op, readable[0], POLLIN), 0);
 }
 
@@ -142,6 +146,77 @@ static void test_not_starved(void **state)
 	}
 }
 
+/* Nor do such that take long each. */
+static void test_not_starved_by_slow_ones(void **state)
+{
+	struct noted urgent[FEW], patient;
+
+	(void)state;
+	clock_stop();
+	for (unsigned i = 0; i < FEW; i++) {
+		start(&urgent[i], 0);
+		urgent[i].takes = 4;
+	}
+	start(&patient, 1);
+	for (unsigned turns = 0; !patient.place; turns++) {
+		assert_true(turns < TURNS);
+		turn();
+	}
+	clock_go();
+	assert_in_range(patient.place, 1, FEW / 2);
+	while (count_done(urgent, FEW) < FEW)
+		turn();
+}
+
+/* Nor does an urgent one wait for a patient one each time, as when connections are accepted one after the
+ * other. */
+static void test_one_after_the_other(void **state)
+{
+	struct noted chain, patient[FEW];
+
+	(void)state;
+	clock_stop();
+	for (unsigned i = 0; i < FEW; i++)
+		start(&patient[i], 1);
+	start(&chain, 0);
+	chain.again = -FEW;
+	turn();
+	clock_go();
+	assert_int_equal(chain.again, 0);
+	assert_in_range(patient[0].place, FEW + 1, FEW + 2);
+	while (count_done(patient, FEW) < FEW)
+		turn();
+}
+
+/* The many of one owner wait for the few of others, who come later. */
+static void test_owners_take_turns(void **state)
+{
+	static struct noted crowd[CROWD];
+	struct noted other[2], alone;
+	uint64_t owners[2] = {0};
+
+	(void)state;
+	for (unsigned i = 0; i < CROWD; i++) {
+		start(&crowd[i], 1);
+		crowd[i].op.owner = &owners[0];
+	}
+	turn();
+	for (unsigned i = 0; i < 2; i++) {
+		start(&other[i], 1);
+		other[i].op.owner = &owners[1];
+	}
+	start(&alone, 1);
+	for (unsigned turns = 0; count_done(crowd, CROWD) < CROWD; turns++) {
+		assert_true(turns < TURNS);
+		turn();
+	}
+	assert_in_range(alone.place, 1, FEW);
+	assert_in_range(other[0].place, 1, FEW);
+	assert_in_range(other[1].place, other[0].place + 1, other[0].place + 2 + FEW);
+	for (unsigned i = 1; i < CROWD; i++)
+		assert_true(crowd[i].place > crowd[i - 1].place);
+}
+
 static void test_started_again_when_done(void **state)
 {
 	struct noted patient;
@@ -183,6 +258,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_urgent_first, open_loop, close_loop),
 		cmocka_unit_test_setup_teardown(test_few_in_a_turn, open_loop, close_loop),
 		cmocka_unit_test_setup_teardown(test_not_starved, open_loop, close_loop),
+		cmocka_unit_test_setup_teardown(test_not_starved_by_slow_ones, open_loop, close_loop),
+		cmocka_unit_test_setup_teardown(test_one_after_the_other, open_loop, close_loop),
+		cmocka_unit_test_setup_teardown(test_owners_take_turns, open_loop, close_loop),
 		cmocka_unit_test_setup_teardown(test_started_again_when_done, open_loop, close_loop),
 		cmocka_unit_test_setup_teardown(test_cancel, open_loop, close_loop),
 	};
