@@ -13,6 +13,7 @@
 
 enum {
 	HALF_CLOSED_RETRY_MS = 50,
+	HOSTS = 1024, /* as many as there usually are at most */
 };
 
 static void settle(struct relay_conn *c);
@@ -76,6 +77,8 @@ static void free_connection(struct relay_conn *c)
 {
 	relay_drop_held(&c->in);
 	relay_drop_held(&c->out);
+	if (c->source)
+		uring_sources_leave(c->source);
 	SSL_free(c->ssl);
 	free(c);
 }
@@ -212,7 +215,7 @@ int uring_relay_new(
 		return -ENOMEM;
 	r->bio = relay_bio_new();
 	r->refusing = relay_refusing_new();
-	if (!r->bio || !r->refusing) {
+	if (!r->bio || !r->refusing || uring_sources_new(&r->sources, HOSTS)) {
 		BIO_meth_free(r->bio);
 		SSL_CTX_free(r->refusing);
 		free(r);
@@ -270,6 +273,7 @@ int uring_relay_start(struct uring_relay *r, const struct uring_peer *peer, int 
 		goto failed;
 	}
 	c->peer = *peer;
+	c->source = uring_sources_enter(r->sources, &peer->remote);
 	LIST_INSERT_HEAD(&r->conns, c, link);
 	r->connections++;
 	start_waiting(&c->in);

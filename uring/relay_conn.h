@@ -8,6 +8,7 @@
 
 #include "uring/deadline.h"
 #include "uring/relay.h"
+#include "uring/sources.h"
 
 #include "ktls/bounds.h"
 
@@ -68,7 +69,8 @@ struct relay_conn {
 	LIST_ENTRY(relay_conn) link;
 	struct uring_relay *relay;
 	SSL *ssl;
-	unsigned reads; /* how many more OpenSSL may do in this turn */
+	struct uring_source *source; /* NULL: memory was short */
+	unsigned reads;              /* how many more OpenSSL may do in this turn */
 	char drained;   /* the last one gave less than it could, so the next would give nothing */
 	int recv_error; /* the negative errno that ended receiving */
 	struct ktls_bounds bounds;
@@ -88,6 +90,7 @@ struct uring_relay {
 	SSL_CTX *refusing; /* refuses a new handshake */
 	unsigned connections;
 	LIST_HEAD(, relay_conn) conns;
+	struct uring_sources *sources;
 	struct uring_deadlines deadlines; /* for all flows that are stuck */
 	uint8_t chunk[RELAY_CHUNK];       /* plain text that is passed on */
 };

@@ -143,6 +143,13 @@ static void move_in(struct relay_conn *c)
 	}
 }
 
+/* Whoever always has more to say waits for his turn among all that may take long. */
+static void take_turns(struct relay_conn *c)
+{
+	c->in.op.patient = !c->reads && !c->drained;
+	c->in.op.owner = c->source ? &c->source->turns : NULL;
+}
+
 /*
  * A server that closes before it has read everything resets the pair. What it sent before was read by then,
  * as at any other end.
@@ -179,10 +186,12 @@ static void move_out(struct relay_conn *c)
 void relay_move(struct relay_flow *f)
 {
 	relay_flush(f);
-	if (f == &f->conn->in)
+	if (f == &f->conn->in) {
 		move_in(f->conn);
-	else
+		take_turns(f->conn);
+	} else {
 		move_out(f->conn);
+	}
 }
 
 void relay_finish(struct relay_flow *f)
