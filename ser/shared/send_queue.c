@@ -21,20 +21,29 @@ struct send_chunk {
 	uint8_t bytes[];
 };
 
-static size_t *total; /* in shared memory */
+/* In shared memory: of queues with limits of their own, which wait for handshakes, and of all others. */
+static struct totals {
+	size_t own, others;
+} * totals;
 
 int send_queue_prepare(void)
 {
-	total = services.memory.alloc(sizeof(*total));
-	if (!total)
+	totals = services.memory.alloc(sizeof(*totals));
+	if (!totals)
 		return -ENOMEM;
-	*total = 0;
+	*totals = (struct totals){0};
 	return 0;
 }
 
 size_t send_queue_total(void)
 {
-	return __atomic_load_n(total, __ATOMIC_RELAXED);
+	return __atomic_load_n(&totals->own, __ATOMIC_RELAXED) +
+	       __atomic_load_n(&totals->others, __ATOMIC_RELAXED);
+}
+
+static size_t *total_of(const struct send_queue *q)
+{
+	return q->max_all ? &totals->own : &totals->others;
 }
 
 void send_queue_init(struct send_queue *q)
@@ -45,7 +54,7 @@ void send_queue_init(struct send_queue *q)
 static void account(struct send_queue *q, ssize_t change)
 {
 	q->len += (size_t)change;
-	__atomic_add_fetch(total, (size_t)change, __ATOMIC_RELAXED);
+	__atomic_add_fetch(total_of(q), (size_t)change, __ATOMIC_RELAXED);
 }
 
 static void drop_first(struct send_queue *q)
@@ -82,7 +91,9 @@ static int over_limit(const struct send_queue *q, size_t len)
 
 	if (q->len + len > (q->max ? q->max : now.conn_wq_max))
 		return -ENOBUFS;
-	return send_queue_total() + len > (q->max_all ? q->max_all : now.wq_max) ? -EDQUOT : 0;
+	return __atomic_load_n(total_of(q), __ATOMIC_RELAXED) + len > (q->max_all ? q->max_all : now.wq_max)
+		       ? -EDQUOT
+		       : 0;
 }
 
 static size_t fill_last(struct send_queue *q, const uint8_t *p, size_t len)

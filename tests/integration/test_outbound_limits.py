@@ -9,6 +9,8 @@ import socket
 import outbound
 import peers
 import sip
+import test_stalled
+from homes import DIRECT
 from outbound import ASYNC, BOTH, FAILED, Client, entries, lines_about
 from ports import free_port
 
@@ -23,6 +25,15 @@ def test_queue_is_full(start, pki, how):
         assert set(told) <= {200, *FAILED} and told[200] < 80, told
         ser.settle(lambda: ser.log_count(rf" (WARNING|ERROR): tls:? .*{peer.pattern}.*ct_wq_max"), ser.log)
     ser.wait_idle()
+
+
+def test_peers_that_do_not_read(start, pki):
+    """What waits for them counts for tcp_wq_max, and not for ct_wq_max: they keep no connection from being opened."""
+    ser = start(**outbound.options(core=ASYNC["sync"], tls={"ct_wq_max": 60000, "send_timeout": 60}))
+    with test_stalled.deaf(ser, DIRECT[0]) as client, peers.Slow(peers.context(pki.server)) as peer, Client(ser) as other:
+        test_stalled.stall(ser, client)
+        assert ser.queued() > 60000
+        assert other.forward(peer).status == 200
 
 
 class MuteTwice(peers.Mute):
