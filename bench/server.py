@@ -185,6 +185,8 @@ class Server:
             text += f'modparam("tls", "keeper", "{self.folder / "keeper"}")\n'
         if self.crowd:  # whose last one may come more than the default of 10 minutes after the first
             text += 'modparam("tls", "connection_timeout", 3600)\n'
+        if self.crowd and self.subject.module == "ours":
+            text += 'modparam("tls", "max_connections_per_source", 0)\n'
         if self.subject.home:
             text += 'modparam("tls", "tls_log", -1)\n'  # a line for each connection that names its home
         return text

@@ -27,7 +27,7 @@ def flood(page):
                  "established traffic, in ms. The others come one after the other from another address. The crowd opens again what "
                  "is closed, as fast as it can; slow ones send a byte of a ClientHello each second. Every server has two TCP workers, "
                  "512 MB of shared memory and `-X fm`; all other settings are defaults. \"With room\" also has tcp_max_connections and "
-                 "tls_max_connections above the crowd, connections that live for an hour, and no tcp_accept_iplimit. By default Kamailio "
+                 "tls_max_connections above the crowd, connections that live for an hour, and no limit for one address. By default Kamailio "
                  "6 takes at most 1,024 connections from one address, so its stock module keeps places for others beside a crowd of one address. "
                  f"Load average at the start: {loads}.", short=True)
 

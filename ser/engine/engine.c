@@ -162,7 +162,9 @@ static int start_server(struct engine *e, struct cfg_error *error)
 		.context = engine_context,
 		.begin = engine_begin,
 		.first_byte_ms = FIRST_BYTE_MS,
-		.max_ready_per_source = (unsigned)e->params->max_connections_per_source,
+		.max_ready_per_source = e->params->max_connections_per_source > 0
+						? (unsigned)e->params->max_connections_per_source
+						: 0,
 		.unused = engine_unused,
 		.established = engine_established,
 		.failed = engine_failed,

@@ -110,8 +110,6 @@ static int refuse(const struct uring_peer *peer, int counter, const char *words)
 int engine_admit(void *arg, const struct uring_peer *peer)
 {
 	struct engine *e = arg;
-	struct scoreboard_source source = scoreboard_source_of(&peer->remote);
-	unsigned max = (unsigned)e->params->max_connections_per_source;
 	char words[LIMIT_TEXT];
 	int counter = limit_holds(e, 0, words);
 
@@ -120,10 +118,9 @@ int engine_admit(void *arg, const struct uring_peer *peer)
 		hold_up(e, words);
 		return refuse(peer, counter, words);
 	}
-	if (max && scoreboard_source_connections(&source) >= max) {
-		snprintf(words, sizeof(words), "it has max_connections_per_source (%u) connections", max);
-		return refuse(peer, COUNTER_LIMIT_SOURCE_CONNECTIONS, words);
-	}
+	counter = limits_source_reached(&peer->remote, e->params->max_connections_per_source, words);
+	if (counter >= 0)
+		return refuse(peer, counter, words);
 	/* This may be the last one that fits. */
 	counter = limit_holds(e, 1, words);
 	if (counter >= 0 && hold_up(e, words))

@@ -8,6 +8,7 @@
 enum {
 	ON_THE_WAY_MAX = 1024,  /* connections that tcp_main has not taken over yet */
 	CONNECTION_MEMORY = 18, /* KB of SER's shared memory for each connection */
+	SOURCE_MIN = 256,       /* connections of one address that are no crowd in any case */
 };
 
 int limits_reached(long more, char words[LIMIT_TEXT])
@@ -32,6 +33,43 @@ int limits_reached(long more, char words[LIMIT_TEXT])
 	if (tls - (long)load.tls >= ON_THE_WAY_MAX) {
 		snprintf(words, LIMIT_TEXT, "SER's tcp_main does not keep up");
 		return COUNTER_LIMIT_QUEUE;
+	}
+	return -1;
+}
+
+static long places_for_tls(void)
+{
+	struct scoreboard_settings now = scoreboard_get_settings();
+	long left = now.max_connections - (long)scoreboard_get_load().plain;
+
+	return left < now.max_tls_connections ? left : now.max_tls_connections;
+}
+
+/* Whether an address with so many must leave the places that are left to others. */
+static int is_crowd(unsigned connections)
+{
+	long places = places_for_tls();
+
+	return connections >= SOURCE_MIN && connections >= places / 4 &&
+	       scoreboard_connections() >= places - places / 4;
+}
+
+int limits_source_reached(const union uring_address *remote, int max, char words[LIMIT_TEXT])
+{
+	struct scoreboard_source source = scoreboard_source_of(remote);
+	unsigned connections = max ? scoreboard_source_connections(&source) : 0;
+
+	if (max > 0 && connections >= (unsigned)max) {
+		snprintf(words, LIMIT_TEXT, "it has max_connections_per_source (%d) connections", max);
+		return COUNTER_LIMIT_SOURCE_CONNECTIONS;
+	}
+	if (max < 0 && is_crowd(connections)) {
+		snprintf(words, LIMIT_TEXT,
+			"it has %u connections, and most that SER may have are taken; if all come from it, "
+			"set "
+			"max_connections_per_source to 0",
+			connections);
+		return COUNTER_LIMIT_SOURCE_CONNECTIONS;
 	}
 	return -1;
 }

@@ -77,7 +77,7 @@ static const struct number {
 	NUMBER(supervisor_patience, 60, 0, 3600),
 	NUMBER(max_handshakes, 1024, 1, 1 << 16), /* each costs some 60 KB of the engine's memory */
 	NUMBER(max_handshakes_per_source, 256, 0, 1 << 20),
-	NUMBER(max_connections_per_source, 0, 0, 1 << 20),
+	NUMBER(max_connections_per_source, -1, -1, 1 << 20),
 	NUMBER(low_mem_threshold1, -1, -1, 1 << 30),
 	NUMBER(con_ct_wq_max, 64 * 1024, 1024, 4 << 20),
 	NUMBER(ct_wq_max, 10 << 20, 1024, 1 << 30),

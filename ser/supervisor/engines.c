@@ -55,17 +55,14 @@ static void replace_active(void);
 static int has_no_place(const union uring_address *remote)
 {
 	static struct log_limit limit;
-	struct scoreboard_source source = scoreboard_source_of(remote);
-	unsigned max = (unsigned)self->parts.params->max_connections_per_source;
 	char text[URING_ADDRESS_TEXT], words[LIMIT_TEXT];
 	int counter = limits_reached(0, words);
 
 	if (counter == COUNTER_LIMIT_QUEUE) /* which passes; only new handshakes have to wait for that */
 		counter = -1;
-	if (counter < 0 && max && scoreboard_source_connections(&source) >= max) {
-		counter = COUNTER_LIMIT_SOURCE_CONNECTIONS;
-		snprintf(words, sizeof(words), "it has max_connections_per_source (%u) connections", max);
-	}
+	if (counter < 0)
+		counter =
+			limits_source_reached(remote, self->parts.params->max_connections_per_source, words);
 	if (counter < 0)
 		return 0;
 	counters_add((enum counter)counter);

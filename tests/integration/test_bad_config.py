@@ -53,7 +53,7 @@ BAD = {
     "handshakes-0": ({"max_handshakes": 0}, "max_handshakes"),
     "handshakes-too-many": ({"max_handshakes": 65537}, "max_handshakes"),
     "handshakes-per-source-negative": ({"max_handshakes_per_source": -1}, "max_handshakes_per_source"),
-    "connections-per-source-negative": ({"max_connections_per_source": -1}, "max_connections_per_source"),
+    "connections-per-source-negative": ({"max_connections_per_source": -2}, "max_connections_per_source"),
 }
 
 

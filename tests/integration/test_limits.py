@@ -204,6 +204,27 @@ def board_has_room(ser, home, clients):
     return True
 
 
+def test_last_places_are_for_others(start, stack):
+    """By default, when three quarters of all are taken, an address with a quarter of them gets no more; others do."""
+    ser = start(core=["tls_max_connections=1024"])
+    ser.wait_idle()
+    context, reason = sip.context(), r"it has \d+ connections, and most that SER may have are taken; .*"
+    clients = []
+    while ser.tls_connections() < 768:
+        clients += [stack.enter_context(sip.TlsClient(ser.address(), context, source=OTHER).handshake())
+                    for _ in range(768 - ser.tls_connections())]
+        ser.settle(lambda: ser.tls_connections() == len(clients), lambda: f"{ser.tls_connections()} of {len(clients)}")
+    assert not ser.counter("limit_source_connections")
+    refused(ser, OTHER)
+    assert ser.logged(REFUSED.format(OTHER, reason)) and ser.counter("limit_source_connections") >= 1
+    with sip.TlsClient(ser.address(), context) as client:
+        client.ask()
+    clients[0].ask()
+    for client in clients[:20]:
+        client.close()
+    ser.settle(lambda: is_let_in(ser, OTHER), "places do not come back")
+
+
 def test_connections_of_one_source_idle_out(start, stack):
     """The place of one that was silent for too long."""
     ser = start(tls={"max_connections_per_source": 1, "connection_timeout": 2})
