@@ -103,10 +103,12 @@ static int is_duplicate(struct host_tcp_connection *c)
 
 static int is_beyond_limit(const struct message_established *m)
 {
+	struct scoreboard_source source = scoreboard_source_of(&m->remote);
 	union host_sockaddr remote = {0};
 
 	memcpy(&remote, &m->remote, sizeof(m->remote));
-	return host_is_beyond_limit(&remote);
+	return host_is_beyond_limit(
+		&remote, scoreboard_source_connections(&source) + scoreboard_get_load().plain);
 }
 
 /* The core would log it, too, in a line that is not limited and says nothing about what to do. */

@@ -28,9 +28,10 @@ int host_reads_proxy_headers(void)
 	       (&ksr_tcp_accept_protocols && ksr_tcp_accept_protocols & HOST_ACCEPT_HAPROXY);
 }
 
-int host_is_beyond_limit(union host_sockaddr *from)
+int host_is_beyond_limit(union host_sockaddr *from, unsigned most)
 {
-	return tcp_connection_limit_srcip && &ksr_tcp_accept_iplimit &&
+	return tcp_connection_limit_srcip && &ksr_tcp_accept_iplimit && ksr_tcp_accept_iplimit > 0 &&
+	       most >= (unsigned)ksr_tcp_accept_iplimit &&
 	       tcp_connection_limit_srcip(from, ksr_tcp_accept_iplimit);
 }
 

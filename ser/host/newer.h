@@ -11,8 +11,11 @@ int host_refuse_settings(void);
 /* tcp_accept_haproxy or, from 6.1.1 on, tcp_accept_protocols: connections begin with a PROXY header. */
 int host_reads_proxy_headers(void);
 
-/* tcp_accept_iplimit, from 5.8 on: the core counts connections that are marked as accepted. */
-int host_is_beyond_limit(union host_sockaddr *from);
+/*
+ * tcp_accept_iplimit, from 5.8 on: the core counts connections that are marked as accepted, all of them, with
+ * its table locked. It is only asked to where there may be so many: most is what this address has at most.
+ */
+int host_is_beyond_limit(union host_sockaddr *from, unsigned most);
 void host_mark_accepted(struct host_tcp_connection *c);
 
 #endif
