@@ -13,7 +13,8 @@ enum {
 	LOOK_MS = 100,   /* the same for looking whom to send away */
 	SPARE_PART = 32, /* this part of the places is kept free: accepting needs no pause then */
 	SPARE_MAX = 32,
-	TRIES = 16, /* who has spoken meanwhile is not sent away, but the next one */
+	TRIES = 16,       /* who has spoken meanwhile is not sent away, but the next one */
+	MIXED_MS = 60000, /* how long it counts that connections came from several hosts */
 };
 
 static void listen_on(struct listener *l);
@@ -54,14 +55,25 @@ void server_look_soon(struct uring_server *s)
 	uring_deadline_set(&s->looks, &s->look, LOOK_MS);
 }
 
+static void note_host(struct uring_server *s, uint64_t host, int64_t now)
+{
+	if (s->hosts && host != s->last_host)
+		s->mixed = now;
+	s->hosts = 1;
+	s->last_host = host;
+}
+
 int server_seat(struct connection *c, const union uring_address *address)
 {
-	int rc = uring_places_take(c->server->places, &c->place, address, ktls_clock_ms());
+	int64_t now = ktls_clock_ms();
+	int rc = uring_places_take(c->server->places, &c->place, address, now);
 
 	c->has_place = !rc;
-	if (!rc)
-		c->op.owner = &c->place.source->turns;
-	return rc;
+	if (rc)
+		return rc;
+	c->op.owner = &c->place.source->turns;
+	note_host(c->server, c->place.source->host, now);
+	return 0;
 }
 
 void server_unseat(struct connection *c)
@@ -111,12 +123,16 @@ int server_take_back(struct connection *c)
 	return 0;
 }
 
-/* What such a one has said waits for its turn behind what the others of its host have said. */
-static int is_over_share(const struct connection *c)
+/*
+ * What such a one has said waits for its turn behind what the others of its host have said. If all
+ * connections come from one host, as behind a balancer, nobody else would have its place.
+ */
+static int is_over_share(const struct connection *c, int64_t now)
 {
-	unsigned share = c->server->config.max_handshakes_per_source;
+	const struct uring_server *s = c->server;
+	unsigned share = s->config.max_handshakes_per_source;
 
-	return share && c->place.source->users > share;
+	return share && c->place.source->users > share && s->mixed && now - s->mixed < MIXED_MS;
 }
 
 int uring_server_make_room(struct uring_server *server)
@@ -130,7 +146,7 @@ int uring_server_make_room(struct uring_server *server)
 
 		if (!c->op.due)
 			return send_away(c);
-		if (is_over_share(c)) {
+		if (is_over_share(c, now)) {
 			c->makes_way = send_away(c);
 			return c->makes_way;
 		}

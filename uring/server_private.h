@@ -54,6 +54,9 @@ struct uring_server {
 	struct uring_server_config config;
 	struct uring_places *places;
 	struct uring_sources *ready_hosts; /* of those that are ready */
+	uint64_t last_host;                /* of the connection that came last; */
+	int hosts;                         /* 0: none has come yet */
+	int64_t mixed;                     /* when one came from another host than the one before; 0: never */
 	LIST_HEAD(, listener) listeners;
 	unsigned connections;
 	unsigned leaving;                 /* of the connections */

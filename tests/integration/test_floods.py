@@ -3,13 +3,16 @@
 import contextlib
 import itertools
 import multiprocessing
+import os
 import select
+import signal
 import socket
 import ssl
 import struct
 
 import pytest
 
+import settings
 import sip
 
 CLIENT = "127.0.0.9"  # of the one who wants to talk
@@ -178,6 +181,28 @@ def test_crowd_that_is_no_proxy(start):
     with Crowd(ser.address(), ONE) as crowd:
         check_served(ser, crowd, preamble=header("192.0.2.1"))
     assert ser.counter("evicted_silent")
+
+
+@pytest.mark.parametrize("others", [True, False], ids=["beside others", "alone"])
+def test_hellos_faster_than_their_answers(start, stack, others):
+    """
+    Of one address with more than its share those whose hello waits give up their places, if there is anybody else:
+    behind a balancer all wait for their turns.
+    """
+    ser = start(tls={"max_handshakes": 32, "max_handshakes_per_source": 8})
+    ser.wait_idle()
+    source, hello, engine = "127.0.0.7" if others else "127.0.0.1", first_flight(), ser.engines()[0]["pid"]
+    os.kill(engine, signal.SIGSTOP)
+    try:
+        crowd = [stack.enter_context(socket.create_connection(ser.address(), source_address=(source, 0))) for _ in range(60)]
+        for one in crowd:
+            one.sendall(hello)
+    finally:
+        os.kill(engine, signal.SIGCONT)
+    answered = [bool(one.recv(1)) for one in crowd if not one.settimeout(settings.PATIENCE)]
+    assert all(answered) != others
+    with sip.TlsClient(ser.address(), source=CLIENT) as client:
+        client.ask()
 
 
 def test_many_phones_behind_one_address(start):
