@@ -14,17 +14,23 @@ enum {
 	RING_ENTRIES = 128, /* operations that can be submitted at once; any number may be under way */
 	RING_ENTRIES_MIN = 32,
 	URGENT_A_TURN = 64, /* what they started must be submitted soon */
+	BULK_MS = 1,
 	URGENT_MS = 5,      /* ... or no more of them, if one takes so long */
 	PATIENT_A_TURN = 4, /* one may cost a signature */
 	PROBED = 256,       /* as many operations as a kernel can have */
 };
 
+/* By rounds. */
+struct rounds {
+	TAILQ_HEAD(ops, uring_op) ops;
+	uint64_t round; /* of the one that ran last */
+};
+
 struct uring_loop {
 	struct io_uring ring;
-	TAILQ_HEAD(, uring_op) urgent;         /* completed, but not run yet */
-	TAILQ_HEAD(patient, uring_op) patient; /* the same, by rounds */
-	uint64_t round;                        /* of the one that ran last */
-	int event;                             /* eventfd(2) for another event loop, or -1 */
+	TAILQ_HEAD(, uring_op) urgent; /* completed, but not run yet */
+	struct rounds patient, bulk;   /* the same */
+	int event;                     /* eventfd(2) for another event loop, or -1 */
 };
 
 /* What the engine needs. All of it is in Linux 5.6; the wakeups that make it cheap (fast poll) are in 5.7. */
@@ -148,6 +154,12 @@ static int prepare_ring(struct io_uring *ring, unsigned flags, const char **why)
 	return restrict_ring(ring);
 }
 
+static void init_rounds(struct rounds *r)
+{
+	TAILQ_INIT(&r->ops);
+	r->round = 1;
+}
+
 static int new_loop(struct uring_loop **loop, const char **why, unsigned flags)
 {
 	struct uring_loop *l = calloc(1, sizeof(*l));
@@ -157,8 +169,8 @@ static int new_loop(struct uring_loop **loop, const char **why, unsigned flags)
 	if (!l)
 		return -ENOMEM;
 	TAILQ_INIT(&l->urgent);
-	TAILQ_INIT(&l->patient);
-	l->round = 1;
+	init_rounds(&l->patient);
+	init_rounds(&l->bulk);
 	l->event = -1;
 	rc = open_ring(l, flags);
 	if (rc) {
@@ -302,37 +314,41 @@ static void queue_urgent(struct uring_loop *loop, struct uring_op *op, int res)
  * Fair queueing: each owner has one operation in a round, and whoever had none for a while comes in the round
  * that is under way.
  */
-static void queue_patient(struct uring_loop *loop, struct uring_op *op, int res)
+static void queue_by_rounds(struct rounds *r, struct uring_op *op, int res)
 {
 	struct uring_op *before;
 
 	op->res = res;
 	op->due = 1;
-	op->round = loop->round;
+	op->round = r->round;
 	if (op->owner) {
 		if (*op->owner >= op->round)
 			op->round = *op->owner + 1;
 		*op->owner = op->round;
 	}
-	TAILQ_FOREACH_REVERSE(before, &loop->patient, patient, link)
+	TAILQ_FOREACH_REVERSE(before, &r->ops, ops, link)
 	{
 		if (before->round <= op->round)
 			break;
 	}
 	if (before)
-		TAILQ_INSERT_AFTER(&loop->patient, before, op, link);
+		TAILQ_INSERT_AFTER(&r->ops, before, op, link);
 	else
-		TAILQ_INSERT_HEAD(&loop->patient, op, link);
+		TAILQ_INSERT_HEAD(&r->ops, op, link);
 }
 
 void uring_again(struct uring_loop *loop, struct uring_op *op)
 {
-	queue_patient(loop, op, -EBUSY);
+	queue_by_rounds(&loop->patient, op, -EBUSY);
 }
 
 void uring_hurry(struct uring_loop *loop, struct uring_op *op)
 {
-	TAILQ_REMOVE(&loop->patient, op, link);
+	struct rounds *r = op->patient == 2 ? &loop->bulk : &loop->patient;
+
+	TAILQ_REMOVE(&r->ops, op, link);
+	if (op->owner && *op->owner > r->round)
+		--*op->owner; /* it gives its turn back */
 	TAILQ_INSERT_TAIL(&loop->urgent, op, link);
 }
 
@@ -347,7 +363,7 @@ static void take_completions(struct uring_loop *loop)
 
 		io_uring_cqe_seen(&loop->ring, cqe);
 		if (op && op->patient)
-			queue_patient(loop, op, res);
+			queue_by_rounds(op->patient == 2 ? &loop->bulk : &loop->patient, op, res);
 		else if (op)
 			queue_urgent(loop, op, res);
 	}
@@ -371,14 +387,32 @@ static void run_urgent(struct uring_loop *loop, int64_t end)
 	}
 }
 
+/* Returns 0 if there is none. */
+static int run_next(struct rounds *r)
+{
+	struct uring_op *op = TAILQ_FIRST(&r->ops);
+
+	if (!op)
+		return 0;
+	TAILQ_REMOVE(&r->ops, op, link);
+	r->round = op->round;
+	run(op);
+	return 1;
+}
+
+static void run_bulk(struct uring_loop *loop)
+{
+	int64_t end = ktls_clock_ms() + BULK_MS;
+
+	while (run_next(&loop->bulk) && ktls_clock_ms() < end)
+		;
+}
+
 static void run_patient(struct uring_loop *loop, int most)
 {
-	struct uring_op *op;
-
-	while (most-- && (op = TAILQ_FIRST(&loop->patient))) {
-		TAILQ_REMOVE(&loop->patient, op, link);
-		loop->round = op->round;
-		run(op);
+	while (most-- && (!TAILQ_EMPTY(&loop->patient.ops) || !TAILQ_EMPTY(&loop->bulk.ops))) {
+		run_next(&loop->patient);
+		run_bulk(loop);
 	}
 }
 
@@ -399,15 +433,16 @@ static void run_completed(struct uring_loop *loop)
 	do {
 		take_completions(loop);
 		run_urgent(loop, end);
-	} while (!TAILQ_EMPTY(&loop->patient) && io_uring_sq_ready(&loop->ring) && ktls_clock_ms() < end &&
-		 io_uring_submit_and_get_events(&loop->ring) >= 0);
+	} while (!TAILQ_EMPTY(&loop->patient.ops) && io_uring_sq_ready(&loop->ring) &&
+		 ktls_clock_ms() < end && io_uring_submit_and_get_events(&loop->ring) >= 0);
 	/* At least one of them gets its turn, even if urgent ones never end. */
 	run_patient(loop, TAILQ_EMPTY(&loop->urgent) ? PATIENT_A_TURN : 1);
 }
 
 static int has_completed(const struct uring_loop *loop)
 {
-	return !TAILQ_EMPTY(&loop->urgent) || !TAILQ_EMPTY(&loop->patient);
+	return !TAILQ_EMPTY(&loop->urgent) || !TAILQ_EMPTY(&loop->patient.ops) ||
+	       !TAILQ_EMPTY(&loop->bulk.ops);
 }
 
 int uring_turn(struct uring_loop *loop)

@@ -32,13 +32,16 @@ struct uring_op {
 	void (*done)(struct uring_op *op, int res);
 	/*
 	 * 1: done() may take long, and others must not wait for it, so it is called after all other
-	 * operations that have completed. Set it before the start; 0 otherwise.
+	 * operations that have completed. 2: it moves much, again and again, so it takes turns with the
+	 * patient ones: for each of them some of these run, a millisecond or one of them. Set it before the
+	 * start; 0 otherwise.
 	 */
 	int patient;
 	/*
-	 * For patient operations of which one owner has several: a number of the owner's, 0 at first, which
-	 * must be there whenever one of them completes, and which is the loop's. Owners then take turns, so
-	 * that the many of one do not go before the one of another. NULL: nobody else's turn matters.
+	 * For operations that are not urgent, of which one owner has several: a number of the owner's, 0 at
+	 * first, which must be there whenever one of them completes, and which is the loop's. Owners then
+	 * take turns, so that the many of one do not go before the one of another. NULL: nobody else's turn
+	 * matters.
 	 */
 	uint64_t *owner;
 	/* 1: it has completed, and done() is yet to be called. Only the loop sets it. */

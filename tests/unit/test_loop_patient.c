@@ -26,6 +26,7 @@ struct noted {
 	int res;
 	int again; /* is started again each time; negative: so many times */
 	int takes; /* milliseconds */
+	int runs;
 };
 
 static int places;
@@ -59,6 +60,7 @@ static void note(struct uring_op *op, int res)
 
 	n->place = ++places;
 	n->res = res;
+	n->runs++;
 	if (n->takes)
 		clock_pass(n->takes);
 	if (n->again && (n->again > 0 || n->again++))
@@ -217,6 +219,52 @@ static void test_owners_take_turns(void **state)
 		assert_true(crowd[i].place > crowd[i - 1].place);
 }
 
+/* What moves much has its part beside patient ones of many owners, and they have theirs. */
+static void test_bulk(void **state)
+{
+	static struct noted crowd[CROWD];
+	static uint64_t owners[CROWD];
+	struct noted bulk;
+
+	(void)state;
+	for (unsigned i = 0; i < CROWD; i++) {
+		owners[i] = 0;
+		start(&crowd[i], 1);
+		crowd[i].op.owner = &owners[i];
+	}
+	start(&bulk, 2);
+	bulk.again = 1;
+	for (unsigned turns = 0; count_done(crowd, CROWD) < CROWD; turns++) {
+		assert_true(turns < TURNS);
+		turn();
+	}
+	assert_true(bulk.runs >= CROWD / 8); /* once in each turn at least */
+}
+
+/* One that does not wait for its turn any more gives it back: the next of its owner has it. */
+static void test_hurry(void **state)
+{
+	struct noted crowd[FEW], other[FEW], late;
+	uint64_t owners[2] = {0};
+
+	(void)state;
+	for (unsigned i = 0; i < FEW; i++) {
+		start(&crowd[i], 1);
+		start(&other[i], 1);
+		crowd[i].op.owner = &owners[0];
+		other[i].op.owner = &owners[1];
+	}
+	turn();
+	for (unsigned i = 0; i < FEW; i++)
+		if (crowd[i].op.due)
+			uring_hurry(loop, &crowd[i].op);
+	start(&late, 1);
+	late.op.owner = &owners[0];
+	while (count_done(other, FEW) < FEW)
+		turn();
+	assert_in_range(late.place, 1, 2 * FEW - 2); /* not behind all of the other's */
+}
+
 static void test_started_again_when_done(void **state)
 {
 	struct noted patient;
@@ -261,6 +309,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_not_starved_by_slow_ones, open_loop, close_loop),
 		cmocka_unit_test_setup_teardown(test_one_after_the_other, open_loop, close_loop),
 		cmocka_unit_test_setup_teardown(test_owners_take_turns, open_loop, close_loop),
+		cmocka_unit_test_setup_teardown(test_bulk, open_loop, close_loop),
+		cmocka_unit_test_setup_teardown(test_hurry, open_loop, close_loop),
 		cmocka_unit_test_setup_teardown(test_started_again_when_done, open_loop, close_loop),
 		cmocka_unit_test_setup_teardown(test_cancel, open_loop, close_loop),
 	};
