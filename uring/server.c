@@ -132,7 +132,9 @@ static int is_over_share(const struct connection *c, int64_t now)
 	const struct uring_server *s = c->server;
 	unsigned share = s->config.max_handshakes_per_source;
 
-	return share && c->place.source->users > share && s->mixed && now - s->mixed < MIXED_MS;
+	/* Before its PROXY header is read, a connection's host is the balancer. */
+	return share && c->handshake && c->place.source->users > share && s->mixed &&
+	       now - s->mixed < MIXED_MS;
 }
 
 int uring_server_make_room(struct uring_server *server)

@@ -295,7 +295,7 @@ static void await_header(struct connection *c)
 	int rc;
 
 	c->op.done = header_readable;
-	c->op.patient = 1;
+	c->op.patient = 0; /* it is cheap, and says who takes turns with whom */
 	rc = uring_poll(c->server->loop, &c->op, c->fd, POLLIN);
 	if (rc)
 		end_overloaded(c);
