@@ -34,8 +34,6 @@ static int set_basics(struct cfg_builder *b)
 	const struct cfg_domain *d = b->domain;
 
 	pthread_once(&once, make_index);
-	if (b->ctx)
-		cfg_build_key_exchange(b);
 	if (!b->ctx || ktls_context_prepare(b->ctx, cfg_domain_verify(d)) || domain_index < 0 ||
 		SSL_CTX_set_ex_data(b->ctx, domain_index, (void *)d) != 1)
 		return cfg_add_error(b->errors, "out of memory while a TLS context was made");
@@ -111,6 +109,9 @@ SSL_CTX *cfg_make_context(const struct cfg_domain *d, struct cfg_pems *pems, str
 	if (!set_basics(&b)) {
 		ERR_clear_error();
 		set_protocol(&b); /* first, because @SECLEVEL decides which certificates are accepted */
+		cfg_build_groups(&b);
+		if (d->kind == CFG_SERVER)
+			cfg_build_field(&b);
 		cfg_build_identities(&b);
 		cfg_build_trust(&b);
 		cfg_build_chains(&b);

@@ -19,11 +19,14 @@ struct cfg_builder {
 	struct cfg_errors *errors, *warnings;
 };
 
+/* Sets the groups for the exchange of keys, unless openssl.cnf does. */
+void cfg_build_groups(struct cfg_builder *b);
+
 /*
- * Sets the groups for the exchange of keys, unless openssl.cnf does. Call it first: it puts back all that
- * openssl.cnf says.
+ * For a server: sets the finite field of TLS 1.2's DHE suites, the smallest that @SECLEVEL allows, so after
+ * the suites. With SSL_CTX_set_dh_auto() it would be as large as the certificate's key.
  */
-void cfg_build_key_exchange(struct cfg_builder *b);
+void cfg_build_field(struct cfg_builder *b);
 
 /* Sets both certificates and keys of the domain. */
 void cfg_build_identities(struct cfg_builder *b);

@@ -5,30 +5,45 @@
  * an elliptic curve does, before anything is known of him.
  */
 #include "cfg/context_private.h"
+#include "cfg/openssl_config.h"
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 
-/* OpenSSL's own choice without finite fields: the first list whose names and syntax this OpenSSL knows. */
-static const char *const lists[] = {
-	"?*X25519MLKEM768 / ?*X25519:?secp256r1 / ?X448:?secp384r1:?secp521r1", /* 3.5 and newer */
-	"X25519:P-256:X448:P-521:P-384", "P-256:P-521:P-384"};
+/* OpenSSL's own choice without finite fields. The first list whose groups are all there is taken. */
+static const struct list {
+	unsigned since; /* OpenSSL 3.N, whose syntax it needs: others take it, but for another choice */
+	const char *groups;
+} lists[] = {
+	{5, "?*X25519MLKEM768 / ?*X25519:?secp256r1 / ?X448:?secp384r1:?secp521r1"},
+	{0, "X25519:P-256:X448:P-521:P-384"},
+	{0, "P-256:P-521:P-384"},
+};
 
-static void set_groups(SSL_CTX *ctx)
+/* Their names; those beyond are for certificates' keys of more than 128 bits of security (@SECLEVEL). */
+static const char *const fields[] = {"ffdhe2048", "ffdhe3072", "ffdhe4096"};
+
+static int is_known(const struct list *l)
 {
-	for (unsigned i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
-		if (SSL_CTX_set1_groups_list(ctx, lists[i]) == 1)
+	return OPENSSL_version_major() > 3 || OPENSSL_version_minor() >= l->since;
+}
+
+void cfg_build_groups(struct cfg_builder *b)
+{
+	unsigned n = sizeof(lists) / sizeof(lists[0]);
+
+	if (cfg_openssl_says_groups())
+		return;
+	for (unsigned i = 0; i < n; i++)
+		if (is_known(&lists[i]) && SSL_CTX_set1_groups_list(b->ctx, lists[i].groups) == 1)
 			break;
-	/* What openssl.cnf says of groups was there already, and is put back, with all else that it says. */
-	SSL_CTX_config(ctx, "system_default");
 	ERR_clear_error();
 }
 
-static EVP_PKEY *new_field(void)
+static EVP_PKEY *new_field(const char *name)
 {
 	EVP_PKEY_CTX *maker = EVP_PKEY_CTX_new_from_name(NULL, "DH", NULL);
-	char name[] = "ffdhe2048";
-	OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, name, 0),
+	OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char *)name, 0),
 		OSSL_PARAM_construct_end()};
 	EVP_PKEY *field = NULL;
 
@@ -38,19 +53,16 @@ static EVP_PKEY *new_field(void)
 	return field;
 }
 
-/* TLS 1.2's DHE suites. With SSL_CTX_set_dh_auto() the field would be as large as the certificate's key. */
-static void set_field(SSL_CTX *ctx)
+void cfg_build_field(struct cfg_builder *b)
 {
-	EVP_PKEY *field = new_field();
+	int rc = 0;
 
-	if (field && SSL_CTX_set0_tmp_dh_pkey(ctx, field) != 1)
-		EVP_PKEY_free(field); /* too small for @SECLEVEL=3: such suites are not agreed on */
+	for (unsigned i = 0; !rc && i < sizeof(fields) / sizeof(fields[0]); i++) {
+		EVP_PKEY *field = new_field(fields[i]);
+
+		rc = field && SSL_CTX_set0_tmp_dh_pkey(b->ctx, field) == 1;
+		if (!rc)
+			EVP_PKEY_free(field);
+	}
 	ERR_clear_error();
-}
-
-void cfg_build_key_exchange(struct cfg_builder *b)
-{
-	set_groups(b->ctx);
-	if (b->domain->kind == CFG_SERVER)
-		set_field(b->ctx);
 }

@@ -9,6 +9,9 @@
 /* The file's name, also from the environment; never NULL. */
 const char *cfg_openssl_config(void);
 
+/* Whether it says for all programs (system_default) with which groups keys are exchanged. Read once. */
+int cfg_openssl_says_groups(void);
+
 /*
  * Whether OpenSSL can do what TLS needs. It cannot if its configuration loads some providers but not the one
  * with the algorithms. Returns 0, or -1 with a sentence in *e.

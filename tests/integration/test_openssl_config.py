@@ -97,15 +97,18 @@ def test_no_finite_fields(start, openssl):
         assert agreed(ser) == "X25519MLKEM768"
     for group in "X25519", "P-256", "X448", "P-521", "P-384":
         assert agreed(ser, "-tls1_3", "-groups", f"ffdhe8192:{group}")
-    ser = start(environment=openssl(SYSTEM + "Groups = X25519:P-256:ffdhe2048\n"))
-    assert agreed(ser, "-tls1_3", "-groups", "ffdhe2048")
+    for line in "Groups = X25519:P-256:ffdhe2048", "1.curves = X25519:P-256:ffdhe2048":
+        ser = start(environment=openssl(SYSTEM + line + "\n"))
+        assert agreed(ser, "-tls1_3", "-groups", "ffdhe2048")
 
 
 def test_field_of_a_long_key(start, pki):
     """TLS 1.2 with DHE costs the same whatever the certificate."""
     pair = pki.make("server-rsa-4096", "rsa.example.org", pki.ca, key=("-newkey", "rsa:4096"))
-    ser = start(tls={"certificate": pair.cert, "private_key": pair.key})
-    assert agreed(ser, "-tls1_2", "-cipher", "DHE-RSA-AES128-GCM-SHA256") == "DH, 2048 bits"
+    for suites, bits in (None, 2048), ("DHE-RSA-AES128-GCM-SHA256:@SECLEVEL=3", 3072):
+        ser = start(tls={"certificate": pair.cert, "private_key": pair.key, "ca_list": None, "verify_certificate": 0,
+                         "tls_method": "TLSv1.2+", "cipher_list": suites})
+        assert agreed(ser, "-tls1_2", "-cipher", "DHE-RSA-AES128-GCM-SHA256") == f"DH, {bits} bits"
 
 
 def test_no_algorithms(refused, openssl):
