@@ -28,7 +28,7 @@ enum {
 	/* How often to offer an order to an engine that is too busy or not there yet, and to look for a
 	 * reader. */
 	RETRY_MS = 5,
-	LATE_MS = 10000, /* what an engine has beyond the times that it keeps itself */
+	LATE_SECONDS = 10, /* what an engine has beyond the times that it keeps itself */
 };
 
 /* A connect order that is under way. */
@@ -38,6 +38,7 @@ struct running_order {
 	struct conn *conn;                    /* a reference */
 	const struct engine_process *process; /* the one that has it */
 	int64_t started;                      /* ktls_clock_ms() */
+	unsigned ticks;                       /* since the engine has it */
 	int fd;                               /* the socket; -1: the engine has it */
 	int far_end; /* of the placeholder; -1: the socket is on its way over it, and fd is a copy */
 };
@@ -297,11 +298,12 @@ void orders_established(const struct engine_process *p, const struct conn_made *
 				      : shortage_text(rc));
 }
 
-static int is_late(const struct running_order *t, int64_t now)
+/* By ticks: while a supervisor hangs, an engine's answers are not read. */
+static int is_late(struct running_order *t)
 {
-	int64_t seconds = (int64_t)t->order.connect_timeout + supervisor.parts.params->handshake_timeout;
+	unsigned seconds = t->order.connect_timeout + (unsigned)supervisor.parts.params->handshake_timeout;
 
-	return t->process && now - t->started > seconds * 1000 + LATE_MS;
+	return t->process && ++t->ticks > (seconds + LATE_SECONDS) * TICKS_A_SECOND;
 }
 
 /* Its other orders fail when it is dead. */
@@ -320,15 +322,13 @@ static void end_late(const struct engine_process *p)
 void orders_tick(void)
 {
 	struct running_order *t, *next;
-	int64_t now = ktls_clock_ms();
 
 	for (t = TAILQ_FIRST(&orders); t; t = next) {
 		next = TAILQ_NEXT(t, link);
-		if (!is_late(t, now))
+		if (!is_late(t))
 			continue;
 		end_late(t->process);
 		fail(t, URING_CLIENT_LOCAL, "the TLS engine did not say what became of it");
-		return;
 	}
 }
 
