@@ -140,9 +140,9 @@ int send_begin(struct send *s, struct host_tcp_connection *c, struct conn *conn)
 
 	*s = (struct send){.c = c, .conn = conn, .fd = -1};
 	rc = get_descriptor(s);
-	if (rc)
-		return fail(s, rc);
-	return conn->sent_last ? -1 : 0; /* by somebody else meanwhile */
+	if (conn->sent_last) /* by somebody else meanwhile, and what waits is not ours to break */
+		return -1;
+	return rc && !send_queue_is_busy(&conn->queue) ? fail(s, rc) : 0;
 }
 
 static ssize_t write_now(int fd, const void *p, size_t len)
@@ -174,7 +174,7 @@ static int write_or_queue(struct send *s, const uint8_t *p, size_t len)
 	if (rc)
 		return rc < 0 ? rc : 0;
 	/* From here on nobody else writes, because a queue becomes busy only under the write lock. */
-	n = write_now(s->fd, p, len);
+	n = s->fd < 0 ? -EPIPE : write_now(s->fd, p, len);
 	if (n < 0)
 		return (int)n;
 	return (size_t)n < len ? queue_rest(s, p + n, len - (size_t)n) : 0;

@@ -15,7 +15,7 @@
 struct send {
 	struct host_tcp_connection *c;
 	struct conn *conn;
-	int fd;
+	int fd;  /* -1: there is none, but bytes wait behind which these can go */
 	int own; /* it came from tcp_main, for this message only */
 };
 
