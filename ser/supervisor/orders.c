@@ -309,14 +309,17 @@ static int is_late(struct running_order *t)
 /* Its other orders fail when it is dead. */
 static void end_late(const struct engine_process *p)
 {
-	ser_log(LOG_LEVEL_CRITICAL,
+	static struct log_limit limit;
+
+	if (!p->pid)
+		return;
+	ser_log_limited(&limit, LOG_LEVEL_CRITICAL,
 		"the TLS engine (process %d) is killed, because it did not say what became of a connection "
 		"that "
 		"SER opens; it may have been taken over; connections that it relays and handshakes are lost, "
 		"all others go on",
 		(int)p->pid);
-	if (p->pid)
-		kill(p->pid, SIGKILL);
+	kill(p->pid, SIGKILL);
 }
 
 void orders_tick(void)
