@@ -344,7 +344,7 @@ void uring_again(struct uring_loop *loop, struct uring_op *op)
 
 void uring_hurry(struct uring_loop *loop, struct uring_op *op)
 {
-	struct rounds *r = op->patient == 2 ? &loop->bulk : &loop->patient;
+	struct rounds *r = op->patient == URING_BULK ? &loop->bulk : &loop->patient;
 
 	TAILQ_REMOVE(&r->ops, op, link);
 	if (op->owner && *op->owner > r->round)
@@ -363,7 +363,7 @@ static void take_completions(struct uring_loop *loop)
 
 		io_uring_cqe_seen(&loop->ring, cqe);
 		if (op && op->patient)
-			queue_by_rounds(op->patient == 2 ? &loop->bulk : &loop->patient, op, res);
+			queue_by_rounds(op->patient == URING_BULK ? &loop->bulk : &loop->patient, op, res);
 		else if (op)
 			queue_urgent(loop, op, res);
 	}

@@ -21,6 +21,14 @@ extern "C" {
 
 struct uring_loop;
 
+/* When an operation runs whose system call has completed: uring_op.patient. */
+enum {
+	URING_URGENT,  /* soon */
+	URING_PATIENT, /* done() may take long, and others must not wait for it: after all other operations */
+	URING_BULK,    /* it moves much, again and again: beside each patient one some of these run, for a
+			  millisecond or one of them */
+};
+
 /*
  * An operation, embedded in what it belongs to. From start to completion it must stay where it is, and so
  * must the memory that it was given. done() may start it again.
@@ -30,12 +38,7 @@ struct uring_op {
 	 * res is what the system call of the same name returns: a count or descriptor, or a negative errno.
 	 */
 	void (*done)(struct uring_op *op, int res);
-	/*
-	 * 1: done() may take long, and others must not wait for it, so it is called after all other
-	 * operations that have completed. 2: it moves much, again and again, so it takes turns with the
-	 * patient ones: for each of them some of these run, a millisecond or one of them. Set it before the
-	 * start; 0 otherwise.
-	 */
+	/* One of the above. Set it before the start. */
 	int patient;
 	/*
 	 * For operations that are not urgent, of which one owner has several: a number of the owner's, 0 at

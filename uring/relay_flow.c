@@ -146,7 +146,7 @@ static void move_in(struct relay_conn *c)
 /* Whoever always has more to say waits for his turn among all that may take long. */
 static void take_turns(struct relay_conn *c)
 {
-	c->in.op.patient = !c->reads && !c->drained ? 2 : 0;
+	c->in.op.patient = !c->reads && !c->drained ? URING_BULK : URING_URGENT;
 	c->in.op.owner = c->source ? &c->source->turns : NULL;
 }
 

@@ -67,7 +67,8 @@ struct uring_server_config {
 	int refuse_when_full;
 	/*
 	 * How many of them one host (uring/address.h) keeps when places are short, however they get on; 0 for
-	 * any number. The host is that of uring_peer.remote: the one behind the proxy.
+	 * any number. Of a host with more also those go whose hello waits for its turn, if another host came
+	 * in the last minute. The host is that of uring_peer.remote: the one behind the proxy.
 	 */
 	unsigned max_handshakes_per_source;
 	unsigned handshake_timeout; /* seconds from accept, PROXY header included, to the end of the handshake

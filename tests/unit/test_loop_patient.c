@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -88,6 +89,14 @@ static unsigned count_done(const struct noted *n, unsigned count)
 	return done;
 }
 
+static void turn_until_done(const struct noted *n, unsigned count)
+{
+	for (unsigned turns = 0; count_done(n, count) < count; turns++) {
+		assert_true(turns < TURNS);
+		turn();
+	}
+}
+
 static void test_urgent_first(void **state)
 {
 	struct noted patient[FEW], urgent[FEW];
@@ -97,10 +106,7 @@ static void test_urgent_first(void **state)
 		start(&patient[i], 1);
 	for (unsigned i = 0; i < FEW; i++)
 		start(&urgent[i], 0);
-	for (unsigned turns = 0; count_done(patient, FEW) < FEW; turns++) {
-		assert_true(turns < TURNS);
-		turn();
-	}
+	turn_until_done(patient, FEW);
 	for (unsigned i = 0; i < FEW; i++) {
 		assert_int_equal(urgent[i].place, i + 1);
 		assert_int_equal(patient[i].place, FEW + i + 1); /* among themselves as they came */
@@ -142,10 +148,7 @@ static void test_not_starved(void **state)
 		urgent[i].again = 1;
 	}
 	start(&patient, 1);
-	for (unsigned turns = 0; !patient.place; turns++) {
-		assert_true(turns < TURNS);
-		turn();
-	}
+	turn_until_done(&patient, 1);
 }
 
 /* Nor do such that take long each. */
@@ -160,14 +163,10 @@ static void test_not_starved_by_slow_ones(void **state)
 		urgent[i].takes = 4;
 	}
 	start(&patient, 1);
-	for (unsigned turns = 0; !patient.place; turns++) {
-		assert_true(turns < TURNS);
-		turn();
-	}
+	turn_until_done(&patient, 1);
 	clock_go();
 	assert_in_range(patient.place, 1, FEW / 2);
-	while (count_done(urgent, FEW) < FEW)
-		turn();
+	turn_until_done(urgent, FEW);
 }
 
 /* Nor does an urgent one wait for a patient one each time, as when connections are accepted one after the
@@ -186,8 +185,7 @@ static void test_one_after_the_other(void **state)
 	clock_go();
 	assert_int_equal(chain.again, 0);
 	assert_in_range(patient[0].place, FEW + 1, FEW + 2);
-	while (count_done(patient, FEW) < FEW)
-		turn();
+	turn_until_done(patient, FEW);
 }
 
 /* The many of one owner wait for the few of others, who come later. */
@@ -208,10 +206,7 @@ static void test_owners_take_turns(void **state)
 		other[i].op.owner = &owners[1];
 	}
 	start(&alone, 1);
-	for (unsigned turns = 0; count_done(crowd, CROWD) < CROWD; turns++) {
-		assert_true(turns < TURNS);
-		turn();
-	}
+	turn_until_done(crowd, CROWD);
 	assert_in_range(alone.place, 1, FEW);
 	assert_in_range(other[0].place, 1, FEW);
 	assert_in_range(other[1].place, other[0].place + 1, other[0].place + 2 + FEW);
@@ -223,21 +218,19 @@ static void test_owners_take_turns(void **state)
 static void test_bulk(void **state)
 {
 	static struct noted crowd[CROWD];
-	static uint64_t owners[CROWD];
+	static uint64_t owners[CROWD + 1];
 	struct noted bulk;
 
 	(void)state;
+	memset(owners, 0, sizeof(owners));
 	for (unsigned i = 0; i < CROWD; i++) {
-		owners[i] = 0;
-		start(&crowd[i], 1);
+		start(&crowd[i], URING_PATIENT);
 		crowd[i].op.owner = &owners[i];
 	}
-	start(&bulk, 2);
+	start(&bulk, URING_BULK);
+	bulk.op.owner = &owners[CROWD];
 	bulk.again = 1;
-	for (unsigned turns = 0; count_done(crowd, CROWD) < CROWD; turns++) {
-		assert_true(turns < TURNS);
-		turn();
-	}
+	turn_until_done(crowd, CROWD);
 	assert_true(bulk.runs >= CROWD / 8); /* once in each turn at least */
 }
 
@@ -260,8 +253,7 @@ static void test_hurry(void **state)
 			uring_hurry(loop, &crowd[i].op);
 	start(&late, 1);
 	late.op.owner = &owners[0];
-	while (count_done(other, FEW) < FEW)
-		turn();
+	turn_until_done(other, FEW);
 	assert_in_range(late.place, 1, 2 * FEW - 2); /* not behind all of the other's */
 }
 
