@@ -20,7 +20,7 @@ static const struct list {
 	{0, "P-256:P-521:P-384"},
 };
 
-/* Their names; those beyond are for certificates' keys of more than 128 bits of security (@SECLEVEL). */
+/* For DHE: the first that @SECLEVEL allows is taken. */
 static const char *const fields[] = {"ffdhe2048", "ffdhe3072", "ffdhe4096"};
 
 static int is_known(const struct list *l)
